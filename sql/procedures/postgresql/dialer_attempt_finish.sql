@@ -1,0 +1,90 @@
+-- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
+-- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
+-- ago, "steps", "agent"} (steps as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
+-- next call (dialer_case_settle), the number and the claim, dialer_stat and the trunk's streak change in this
+-- one transaction; told again, nothing changes. False: p_worker is not the owner, nothing is written.
+-- Locks, in this order: Asterisk, trunks, attempts, numbers, claims, cases.
+CREATE OR REPLACE FUNCTION dialer_attempt_finish(
+    p_worker bigint,
+    p_asterisk varchar,
+    p_epoch bigint,
+    p_reports text,
+    p_now timestamptz
+)
+RETURNS bool
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_now timestamptz;
+    v_report jsonb;
+    v_attempt dialer_attempts;
+    v_ended timestamptz;
+    v_rang bool;
+    v_reached bool;
+    v_silent varchar[] := '{}';
+BEGIN
+    IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
+        RETURN false;
+    END IF;
+    v_now := dialer_instant(p_now);
+    PERFORM FROM dialer_trunks t
+    WHERE t.asterisk = p_asterisk
+      AND t.trunk IN (
+        SELECT a.trunk FROM dialer_attempts a
+        WHERE a.id IN (SELECT (q.value ->> 'attempt_id')::bigint FROM jsonb_array_elements(p_reports::jsonb) q (value)))
+    ORDER BY t.trunk FOR UPDATE;
+    FOR v_report IN
+        SELECT q.value FROM jsonb_array_elements(p_reports::jsonb) q (value)
+        ORDER BY (q.value ->> 'attempt_id')::bigint
+    LOOP
+        PERFORM dialer_attempt_step((v_report ->> 'attempt_id')::bigint, v_report, v_now);
+        SELECT * INTO v_attempt FROM dialer_attempts a
+        WHERE a.id = (v_report ->> 'attempt_id')::bigint AND a.ended_at IS NULL FOR UPDATE;
+        CONTINUE WHEN NOT FOUND;
+        v_ended := v_now - coalesce((v_report ->> 'ended')::float8, 0) * interval '1 second';
+        UPDATE dialer_attempts a
+        SET state = 'ended',
+            outcome = v_report ->> 'outcome',
+            cause = (v_report ->> 'cause')::int,
+            detail = left(v_report ->> 'detail', 400),
+            ended_at = v_ended,
+            ring_seconds = extract(epoch FROM coalesce(a.answered_at, v_ended) - coalesce(a.ringing_at, a.dialing_at)),
+            wait_seconds = extract(epoch FROM coalesce(a.agent_at, v_ended) - a.answered_at),
+            talk_seconds = extract(epoch FROM v_ended - CASE
+                WHEN a.agent_at IS NOT NULL THEN a.agent_at
+                WHEN v_report ->> 'outcome' = 'ANSWERED' THEN a.answered_at
+            END),
+            abandoned_at = CASE
+                WHEN v_report ->> 'outcome' = 'ABANDONED' OR (v_report ->> 'outcome' = 'ANSWERED'
+                    AND a.agent_at > a.answered_at + a.abandon_seconds * interval '1 second')
+                THEN least(a.answered_at + a.abandon_seconds * interval '1 second', v_ended)
+            END
+        WHERE a.id = v_attempt.id
+        RETURNING * INTO v_attempt;
+        v_rang := coalesce(v_attempt.ringing_at, v_attempt.answered_at) IS NOT NULL;
+        SELECT o.reached OR v_rang INTO v_reached FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
+        IF NOT v_reached THEN
+            v_silent := v_silent || v_attempt.trunk;
+        END IF;
+        PERFORM dialer_trunk_settle(v_attempt.trunk, v_attempt.asterisk, v_reached, v_now);
+        DELETE FROM dialer_live l WHERE l.attempt_id = v_attempt.id;
+        DELETE FROM dialer_claims l WHERE l.attempt_id = v_attempt.id;
+        PERFORM dialer_case_settle(v_attempt.id, v_reached, v_now);
+        INSERT INTO dialer_stat AS s (id, case_name, project_id, phone_number, dial_count, ended, state)
+        VALUES (v_attempt.case_id, v_attempt.case_name, v_attempt.project_id, v_attempt.phone_number,
+            CASE WHEN v_attempt.outcome = 'FAILED' THEN 0 ELSE 1 END, v_ended, v_attempt.outcome)
+        ON CONFLICT (id) DO UPDATE
+        SET case_name = excluded.case_name,
+            project_id = excluded.project_id,
+            phone_number = excluded.phone_number,
+            dial_count = s.dial_count + excluded.dial_count,
+            ended = excluded.ended,
+            state = excluded.state;
+    END LOOP;
+    PERFORM dialer_trunk_trip(t.trunk, t.asterisk, v_now)
+    FROM dialer_trunks t
+    WHERE t.asterisk = p_asterisk AND t.trunk = ANY (v_silent) AND t.streak >= 20;
+    RETURN true;
+END
+$$

@@ -1,0 +1,86 @@
+-- dialer_case_settle(p_attempt, p_reached, p_now)
+-- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
+-- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. p_reached as in
+-- dialer_trunk_settle. Locks the case.
+CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_attempt dialer_attempts;
+    v_outcome dialer_outcomes;
+    v_case dialer_clients;
+    v_period int[];
+    v_wait interval;
+    v_effect varchar;
+    v_trunk_failing bool;
+BEGIN
+    SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = p_attempt;
+    SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
+    SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE;
+    IF NOT FOUND THEN
+        UPDATE dialer_attempts SET effect = 'kept' WHERE id = p_attempt;
+        RETURN;
+    END IF;
+    SELECT t.state = 'failing' INTO v_trunk_failing
+    FROM dialer_trunks t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
+    v_period := CASE WHEN v_case.call_back
+        THEN string_to_array(nullif(replace(v_case.call_back_period, ' ', ''), ''), ',')::int[] END;
+    v_effect := CASE
+        WHEN v_case.brought_back <> v_attempt.brought_back
+            OR v_case.used
+            OR (v_case.deferred_time IS NOT NULL AND NOT v_case.deferred_done) THEN 'kept'
+        WHEN v_outcome.uses_attempt AND NOT (coalesce(v_trunk_failing, false) AND NOT coalesce(p_reached, true))
+            THEN CASE
+                WHEN v_outcome.redial AND v_case.redials_done < coalesce(cardinality(v_period), 0) THEN 'redial'
+                ELSE 'used'
+            END
+        WHEN v_outcome.outcome = 'FAILED' AND NOT coalesce(v_trunk_failing, false) AND v_case.failures >= 9
+            THEN 'used'
+        ELSE 'back'
+    END;
+    IF v_effect = 'back' THEN
+        v_wait := CASE
+            WHEN v_outcome.outcome = 'FAILED' THEN 10 * 2 ^ least(v_case.failures, 8) * interval '1 second'
+            WHEN v_attempt.ringing_at IS NOT NULL OR v_attempt.answered_at IS NOT NULL THEN
+                greatest(10, coalesce(v_period[v_case.redials_done + 1], 0)) * interval '1 minute'
+            ELSE interval '10 seconds'
+        END;
+        IF v_trunk_failing AND NOT coalesce(p_reached, true) THEN
+            v_wait := interval '0';  -- the trunk's own delay holds it
+        END IF;
+    END IF;
+    UPDATE dialer_attempts SET effect = v_effect WHERE id = p_attempt;
+    UPDATE dialer_clients c
+    SET checked = false,
+        last_attempt_id = p_attempt,
+        used = c.used OR v_effect = 'used',
+        deferred_kind = CASE
+            WHEN v_effect = 'redial' THEN 'redial'
+            WHEN v_effect = 'back' THEN coalesce(nullif(v_attempt.kind, 'fresh'), c.deferred_kind)
+            ELSE c.deferred_kind
+        END,
+        deferred_time = CASE
+            WHEN v_effect = 'redial' THEN
+                v_attempt.ended_at + v_period[c.redials_done + 1] * interval '1 minute'
+            ELSE c.deferred_time
+        END,
+        deferred_done = CASE
+            WHEN v_effect = 'redial' THEN false
+            WHEN v_effect = 'back' AND v_attempt.kind <> 'fresh' THEN false
+            ELSE c.deferred_done
+        END,
+        redials_done = c.redials_done + CASE WHEN v_effect = 'redial' THEN 1 ELSE 0 END,
+        not_before_at = CASE
+            WHEN v_effect = 'back' THEN p_now + v_wait
+            WHEN v_effect = 'kept' THEN c.not_before_at
+        END,
+        failures = CASE
+            WHEN v_outcome.outcome <> 'FAILED' THEN 0
+            WHEN v_trunk_failing THEN c.failures
+            ELSE c.failures + 1
+        END
+    WHERE c.id = v_case.id;
+END
+$$

@@ -1,0 +1,71 @@
+-- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at
+-- Take up to p_n more cases in hand for the owner of an Asterisk, in dial order; never more than the
+-- project's case_limit are claimed and not yet dialled. Nothing comes back when p_worker is not the owner
+-- any more or the project is not to be dialled.
+-- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
+-- while something is in hand, idle until the next case is due, finished when nothing is left.
+-- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds
+-- are left for the next time.
+CREATE OR REPLACE FUNCTION dialer_claim(
+    p_worker bigint,
+    p_asterisk varchar,
+    p_epoch bigint,
+    p_project varchar,
+    p_n int,
+    p_now timestamptz
+)
+RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_project dialer_projects;
+    v_now timestamptz;
+    v_limit bigint;
+    v_n int;
+    v_got int := 0;
+BEGIN
+    IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO v_project FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
+    v_now := dialer_instant(p_now);
+    IF v_project.wanted IS DISTINCT FROM 'start'
+       OR v_project.state = 'failing' THEN
+        RETURN;
+    END IF;
+    SELECT r.case_limit INTO v_limit FROM dialer_rules r WHERE r.project_id = p_project;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    v_n := least(p_n, v_limit - (
+        SELECT count(*) FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL));
+    IF v_n <= 0 THEN
+        RETURN;
+    END IF;
+    FOR place, case_id, kind, due_at IN
+        WITH picked AS MATERIALIZED (
+            SELECT * FROM dialer_pick(p_project, v_now, v_n)
+        ), free AS MATERIALIZED (
+            SELECT c.id FROM dialer_clients c
+            WHERE c.id IN (SELECT k.case_id FROM picked k) AND NOT c.used AND NOT c.checked
+            FOR UPDATE SKIP LOCKED
+        ), taken AS (
+            INSERT INTO dialer_claims AS l (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
+            SELECT k.case_id, p_project, p_asterisk, p_worker, p_epoch, k.kind, k.due_at, v_now
+            FROM picked k
+            JOIN free f ON f.id = k.case_id
+            ORDER BY k.place
+            ON CONFLICT DO NOTHING
+            RETURNING l.place, l.case_id, l.kind, l.due_at
+        ), marked AS (
+            UPDATE dialer_clients SET checked = true WHERE id IN (SELECT t.case_id FROM taken t)
+        )
+        SELECT t.place, t.case_id, t.kind, t.due_at FROM taken t ORDER BY t.place
+    LOOP
+        v_got := v_got + 1;
+        RETURN NEXT;
+    END LOOP;
+    PERFORM dialer_project_settle(p_project, v_got < v_n, v_now);
+END
+$$

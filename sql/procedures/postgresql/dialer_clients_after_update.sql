@@ -1,0 +1,16 @@
+-- Trigger, AFTER UPDATE ON dialer_clients, once per row that was brought back, promised or given another
+-- window: wake the workers. Equal notifications of one transaction arrive as one.
+CREATE OR REPLACE FUNCTION dialer_clients_after_update()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    PERFORM dialer_wake(p.project_id)
+    FROM dialer_projects p
+    WHERE p.project_id = NEW.project_id
+      AND p.hungry
+      AND p.wanted = 'start';
+    RETURN NULL;
+END
+$$

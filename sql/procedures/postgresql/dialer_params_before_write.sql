@@ -1,0 +1,51 @@
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: old names first, then the checks.
+CREATE OR REPLACE FUNCTION dialer_params_before_write()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    NEW.dial_time := coalesce(NEW.call_time, NEW.dial_time);
+    NEW.call_time := NULL;
+    IF NEW.project_id IS NULL OR NEW.project_id = '' OR NEW.project_id ~ '[\x01-\x1f\x7f]' THEN
+        PERFORM dialer_refuse('dialer_params.project_id', coalesce(NEW.project_id, 'NULL'),
+            'write the name of the project, without control characters');
+    END IF;
+    IF NEW.type NOT IN ('progressive', 'autoinforming') THEN
+        PERFORM dialer_refuse('dialer_params.type', NEW.type, 'write progressive or autoinforming');
+    END IF;
+    IF NEW.sort !~ '^ *[123]:[12]( *, *[123]:[12])* *$' THEN
+        PERFORM dialer_refuse('dialer_params.sort', NEW.sort,
+            'write column:order, 1 priority 2 created 3 utc, 1 DESC 2 ASC, like 1:2 or 3:1,1:2');
+    END IF;
+    IF NEW.lines < 0 THEN
+        PERFORM dialer_refuse('dialer_params.lines', NEW.lines::varchar, 'write 0 (no cap) or more');
+    END IF;
+    IF NEW.dial_time NOT BETWEEN 1 AND 600000 THEN
+        PERFORM dialer_refuse('dialer_params.dial_time', NEW.dial_time::varchar,
+            'write milliseconds to ring, 1000 to 600000');
+    END IF;
+    IF NEW.case_limit < 1 THEN
+        PERFORM dialer_refuse('dialer_params.case_limit', NEW.case_limit::varchar, 'write 1 or more, or NULL');
+    END IF;
+    IF NEW.exten !~ '^[A-Za-z0-9_+*#.-]{1,79}$' THEN
+        PERFORM dialer_refuse('dialer_params.exten', NEW.exten,
+            'write an extension of extensions.conf: letters, digits and _ + * # . -');
+    END IF;
+    IF NEW.context !~ '^[A-Za-z0-9_.-]{1,79}$' THEN
+        PERFORM dialer_refuse('dialer_params.context', NEW.context,
+            'write a context of extensions.conf: letters, digits and _ . -');
+    END IF;
+    IF NEW.queue ~ '[\x01-\x1f\x7f,]' OR NEW.queue = '' THEN
+        PERFORM dialer_refuse('dialer_params.queue', NEW.queue, 'write the name of a queue, or NULL');
+    END IF;
+    IF NEW.caller_id ~ '[\x01-\x1f\x7f]' THEN
+        PERFORM dialer_refuse('dialer_params.caller_id', NEW.caller_id, 'write number or Name <number>');
+    END IF;
+    IF NEW.zone IS NOT NULL AND NOT dialer_zone_known(NEW.zone) THEN
+        PERFORM dialer_refuse('dialer_params.zone', NEW.zone,
+            'write an offset like +03.00h, an IANA zone like Europe/Moscow, or NULL');
+    END IF;
+    RETURN NEW;
+END
+$$

@@ -1,0 +1,10 @@
+-- dialer_refuse(p_column, p_value, p_remedy)
+-- Refuse a row with one sentence that names column, value (cut to 100 characters) and remedy; SQLSTATE 23514.
+CREATE OR REPLACE FUNCTION dialer_refuse(p_column varchar, p_value varchar, p_remedy varchar)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+    RAISE EXCEPTION '% is ''%'': %', p_column, left(p_value, 100), p_remedy USING ERRCODE = '23514';
+END
+$$

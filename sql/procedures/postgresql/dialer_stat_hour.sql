@@ -1,0 +1,20 @@
+-- dialer_stat_hour: ended attempts per project and hour (of the session's time zone).
+-- Rates as in dialer_stat_project.
+CREATE OR REPLACE VIEW dialer_stat_hour AS
+SELECT
+    project_id,
+    date_trunc('hour', ended_at) AS hour_at,
+    count(*) AS attempts,
+    count(DISTINCT case_id) AS cases,
+    count(*) FILTER (WHERE answered_at IS NOT NULL) AS answered,
+    count(*) FILTER (WHERE outcome = 'ANSWERED') AS connected,
+    count(*) FILTER (WHERE abandoned_at IS NOT NULL) AS abandoned,
+    count(*) FILTER (WHERE abandoned_at IS NOT NULL)::numeric
+        / nullif(count(*) FILTER (WHERE agent_at IS NOT NULL OR abandoned_at IS NOT NULL), 0) AS abandon_rate,
+    count(*) FILTER (WHERE answered_at IS NOT NULL)::numeric / nullif(count(*), 0) AS answer_rate,
+    avg(ring_seconds) AS ring_seconds,
+    avg(wait_seconds) AS wait_seconds,
+    avg(talk_seconds) AS talk_seconds
+FROM dialer_attempts
+WHERE ended_at IS NOT NULL
+GROUP BY project_id, date_trunc('hour', ended_at)

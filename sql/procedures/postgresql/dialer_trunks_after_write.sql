@@ -1,0 +1,11 @@
+-- Trigger, AFTER INSERT OR UPDATE ON dialer_trunks (not of its state): let every project look again.
+CREATE OR REPLACE FUNCTION dialer_trunks_after_write()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    PERFORM dialer_wake('');
+    RETURN NULL;
+END
+$$

@@ -1,0 +1,43 @@
+-- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
+-- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
+-- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
+-- windows with a million cases cost nothing.
+CREATE OR REPLACE FUNCTION dialer_windows(p_project varchar, p_kind varchar, p_now timestamptz)
+RETURNS TABLE (
+    window_key varchar,
+    zone varchar,
+    allowed_start varchar,
+    allowed_stop varchar,
+    is_open bool,
+    minutes int
+)
+LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_key varchar COLLATE "C" := '';
+    v_project_zone varchar;
+BEGIN
+    SELECT r.zone INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
+    v_project_zone := coalesce(v_project_zone, dialer_setting('server_zone'));
+    LOOP
+        IF p_kind = 'fresh' THEN
+            SELECT f.window_key INTO v_key FROM dialer_fresh f
+            WHERE f.project_id = p_project AND f.window_key > v_key
+            ORDER BY f.window_key LIMIT 1;
+        ELSE
+            SELECT d.window_key INTO v_key FROM dialer_deferred d
+            WHERE d.project_id = p_project AND d.deferred_kind = p_kind AND d.window_key > v_key
+            ORDER BY d.window_key LIMIT 1;
+        END IF;
+        EXIT WHEN NOT FOUND;
+        window_key := v_key;
+        zone := coalesce(nullif(split_part(v_key, '|', 1), ''), v_project_zone);
+        allowed_start := split_part(v_key, '|', 2);
+        allowed_stop := split_part(v_key, '|', 3);
+        is_open := dialer_window_open(zone, allowed_start, allowed_stop, p_now);
+        minutes := extract(epoch FROM dialer_local(zone, p_now) - (p_now AT TIME ZONE 'UTC')) / 60;
+        RETURN NEXT;
+    END LOOP;
+END
+$$

@@ -1,0 +1,37 @@
+-- dialer_work(p_asterisk) -> one row per project that may be dialled on an Asterisk
+-- What its owner has to know each turn: the rules, what is up and claimed, what the trunk has left.
+-- Progressive projects belong to the Asterisk that holds their queue; autoinforming ones to each that has
+-- their trunk. trunk_lines NULL: there is no such trunk.
+CREATE OR REPLACE FUNCTION dialer_work(p_asterisk varchar)
+RETURNS TABLE (
+    project_id varchar,
+    type varchar,
+    lines bigint,
+    queue varchar,
+    exten varchar,
+    context varchar,
+    trunk varchar,
+    trunk_lines int,
+    trunk_live bigint,
+    trunk_failing bool,
+    trunk_retry_at timestamptz,
+    live bigint,
+    state varchar,
+    until_at timestamptz
+)
+LANGUAGE sql STABLE
+SET search_path FROM CURRENT
+AS $$
+    SELECT r.project_id, r.type, r.lines, r.queue, r.exten, r.context,
+        r.trunk, t.max_lines,
+        (SELECT count(*) FROM dialer_live l WHERE l.trunk = t.trunk AND l.asterisk = t.asterisk),
+        t.state = 'failing', t.retry_at,
+        (SELECT count(*) FROM dialer_live l WHERE l.project_id = r.project_id),
+        j.state, j.until_at
+    FROM dialer_projects j
+    JOIN dialer_rules r ON r.project_id = j.project_id
+    LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = p_asterisk
+    WHERE j.wanted = 'start'
+      AND (r.asterisk = p_asterisk OR (r.type = 'autoinforming' AND t.trunk IS NOT NULL))
+    ORDER BY r.project_id
+$$

@@ -1,0 +1,20 @@
+-- dialer_worker_stop(p_worker)
+-- Sign a worker off: it owns nothing any more and what it had claimed and not dialled is given back.
+CREATE OR REPLACE FUNCTION dialer_worker_stop(p_worker bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    UPDATE dialer_workers
+    SET stopped_at = clock_timestamp()
+    WHERE id = p_worker AND stopped_at IS NULL;
+    UPDATE dialer_asterisks
+    SET worker_id = NULL, lease_until = NULL, state = 'down', reason = 'its worker has signed off',
+        since_at = clock_timestamp()
+    WHERE worker_id = p_worker;
+    PERFORM dialer_claims_free(ARRAY(
+        SELECT case_id FROM dialer_claims WHERE worker_id = p_worker AND attempt_id IS NULL));
+    PERFORM dialer_wake('');
+END
+$$

@@ -1,0 +1,288 @@
+-- The original's three tables with every column, and what stands around them.
+-- No foreign keys to dialer_clients: a DBA's DELETE must neither wait for a call nor erase its history.
+
+CREATE TABLE dialer_settings (
+    name varchar NOT NULL PRIMARY KEY,
+    value varchar NOT NULL,
+    description varchar NOT NULL
+);
+
+CREATE TABLE dialer_clients (
+    case_name varchar NOT NULL,
+    project_id varchar NOT NULL,
+    phone_number varchar NOT NULL,
+    priority int8 NOT NULL DEFAULT 1,
+    utc varchar NULL,
+    used bool NOT NULL DEFAULT false,
+    call_back bool NOT NULL DEFAULT false,
+    allowed_start varchar NOT NULL DEFAULT '00:00:00',
+    allowed_stop varchar NOT NULL DEFAULT '00:00:00',
+    checked bool NOT NULL DEFAULT false,
+    call_back_period varchar NULL,
+    deferred_time timestamptz NULL,
+    deferred_done bool NOT NULL DEFAULT false,
+    created timestamptz NOT NULL DEFAULT now(),
+    id bigserial NOT NULL PRIMARY KEY,
+    deferred_kind varchar NULL CHECK (deferred_kind IN ('scheduled', 'redial')),
+    not_before_at timestamptz NULL,
+    redials_done int NOT NULL DEFAULT 0,
+    failures int NOT NULL DEFAULT 0,
+    brought_back int NOT NULL DEFAULT 0,
+    last_attempt_id int8 NULL,
+    recall bool NULL,
+    recall_period varchar NULL,
+    window_key varchar COLLATE "C" NOT NULL
+        GENERATED ALWAYS AS (coalesce(utc, '') || '|' || allowed_start || '|' || allowed_stop) STORED
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON COLUMN dialer_clients.priority IS '1 is the highest; dialled first with sort 1:2 (1:1 dials the largest number first)';
+COMMENT ON COLUMN dialer_clients.utc IS 'subscriber''s offset (+03.00h, +3, +05:30, Z) or IANA zone (Europe/Moscow); NULL: the project''s zone, else the server''s';
+COMMENT ON COLUMN dialer_clients.used IS 'no further attempt will be made; set it to withdraw the case, clear it to bring it back';
+COMMENT ON COLUMN dialer_clients.checked IS 'in a worker''s hands now; a mirror of dialer_claims for readers';
+COMMENT ON COLUMN dialer_clients.allowed_start IS 'subscriber''s local time HH:MM[:SS]; equal to allowed_stop: all day; later than allowed_stop: across midnight';
+COMMENT ON COLUMN dialer_clients.call_back_period IS 'minutes before each redial, e.g. 1,1; the n-th after attempt n ended; only with call_back';
+COMMENT ON COLUMN dialer_clients.deferred_time IS 'not before this instant; written by anybody but the dialer it is a scheduled callback';
+COMMENT ON COLUMN dialer_clients.not_before_at IS 'a delay of the dialer''s own after a call that could not be made';
+COMMENT ON COLUMN dialer_clients.failures IS 'calls in a row that could not be made on a working trunk; the tenth uses the case up';
+COMMENT ON COLUMN dialer_clients.brought_back IS 'how often used was cleared';
+COMMENT ON COLUMN dialer_clients.recall IS 'old name of call_back, taken over at INSERT and UPDATE';
+COMMENT ON COLUMN dialer_clients.recall_period IS 'old name of call_back_period, taken over at INSERT and UPDATE';
+COMMENT ON COLUMN dialer_clients.window_key IS 'cases with one key open and close together';
+-- dialer_pick: fresh cases of one call window in the order of sort
+CREATE INDEX dialer_clients_fresh_created ON dialer_clients (project_id, window_key, created, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_priority ON dialer_clients (project_id, window_key, priority, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_both ON dialer_clients (project_id, window_key, priority, created, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+-- dialer_pick: promised callbacks and redials
+CREATE INDEX dialer_clients_deferred ON dialer_clients (project_id, deferred_kind, window_key, deferred_time, id)
+    WHERE NOT used AND NOT checked AND deferred_time IS NOT NULL AND NOT deferred_done;
+-- dialer_project_until: when a delayed case may go
+CREATE INDEX dialer_clients_delayed ON dialer_clients (project_id, not_before_at)
+    WHERE NOT used AND NOT checked AND not_before_at IS NOT NULL;
+-- dialer_invariants, dialer_reap: cases in hand
+CREATE INDEX dialer_clients_checked ON dialer_clients (id) WHERE checked;
+
+CREATE TABLE dialer_params (
+    project_id varchar NULL,
+    lines int8 NULL,
+    dial_time int8 NOT NULL DEFAULT 20000,
+    case_limit int8 NULL,
+    sort varchar NULL,
+    id bigserial NOT NULL PRIMARY KEY,
+    type varchar NULL,
+    exten varchar NULL,
+    context varchar NOT NULL DEFAULT 'default',
+    queue varchar NULL,
+    zone varchar NULL,
+    asterisk varchar NULL,
+    trunk varchar NULL,
+    caller_id varchar NULL,
+    abandon_seconds numeric(6, 3) NOT NULL DEFAULT 2 CHECK (abandon_seconds > 0),
+    call_time int8 NULL,
+    UNIQUE (project_id)
+);
+COMMENT ON COLUMN dialer_params.lines IS 'most calls of the project at once; 0 or NULL: no cap of its own';
+COMMENT ON COLUMN dialer_params.dial_time IS 'milliseconds to ring; below 1000 it can only be seconds and is read so';
+COMMENT ON COLUMN dialer_params.case_limit IS 'most cases claimed and not yet dialled; NULL: 500';
+COMMENT ON COLUMN dialer_params.sort IS 'column:order, a comma list allowed; 1 priority 2 created 3 utc; 1 DESC 2 ASC; NULL: 2:1';
+COMMENT ON COLUMN dialer_params.queue IS 'Asterisk queue that serves the project; NULL: named like the project';
+COMMENT ON COLUMN dialer_params.zone IS 'zone of cases without utc; NULL: server_zone in dialer_settings';
+COMMENT ON COLUMN dialer_params.asterisk IS 'where the queue is; NULL: default';
+COMMENT ON COLUMN dialer_params.trunk IS 'row of dialer_trunks; NULL: default';
+COMMENT ON COLUMN dialer_params.caller_id IS 'shown to the subscriber, number or Name <number>; NULL: the trunk''s own';
+COMMENT ON COLUMN dialer_params.abandon_seconds IS 'an answered person without an agent for longer counts as abandoned';
+COMMENT ON COLUMN dialer_params.call_time IS 'old name of dial_time, taken over at INSERT and UPDATE';
+
+CREATE TABLE dialer_stat (
+    id int8 NOT NULL PRIMARY KEY,
+    case_name varchar NULL,
+    project_id varchar NULL,
+    phone_number varchar NULL,
+    dial_count int4 NOT NULL DEFAULT 0,
+    ended timestamptz NULL,
+    state varchar NULL
+) WITH (fillfactor = 90);
+CREATE INDEX dialer_stat_project_id ON dialer_stat (project_id);
+COMMENT ON COLUMN dialer_stat.id IS 'id of the case';
+COMMENT ON COLUMN dialer_stat.dial_count IS 'calls made; never falls';
+COMMENT ON COLUMN dialer_stat.state IS 'outcome of the last call, see dialer_outcomes';
+
+CREATE TABLE dialer_outcomes (
+    outcome varchar NOT NULL PRIMARY KEY,
+    redial bool NOT NULL,
+    uses_attempt bool NOT NULL,
+    reached bool NULL,
+    meaning varchar NOT NULL
+);
+COMMENT ON COLUMN dialer_outcomes.redial IS 'call_back_period applies';
+COMMENT ON COLUMN dialer_outcomes.uses_attempt IS 'false: the case goes back, only later';
+COMMENT ON COLUMN dialer_outcomes.reached IS 'what it says of the trunk: true it works, false it does not if nothing rang, NULL nothing';
+INSERT INTO dialer_outcomes (outcome, redial, uses_attempt, reached, meaning) VALUES
+    ('ANSWERED', false, true, true, 'a person answered and was connected to an agent, or the message took the call'),
+    ('ABANDONED', true, true, true, 'a person answered and the call ended without an agent'),
+    ('EARLY_HANGUP', true, true, true, 'a person answered and left within the limit, before any agent'),
+    ('MACHINE', true, true, true, 'an answering machine, by AMD or the agent'),
+    ('BUSY', true, true, true, 'subscriber busy (cause 17)'),
+    ('NOANSWER', true, true, false, 'not answered in time (originate time-out, causes 18, 19)'),
+    ('REJECTED', true, true, false, 'call rejected (cause 21)'),
+    ('INVALID', false, true, false, 'no such number (causes 1, 22, 28)'),
+    ('CONGESTION', true, true, false, 'the network has no room (causes 34, 38, 41, 42)'),
+    ('UNAVAILABLE', true, true, false, 'subscriber absent or out of order (causes 20, 27 and what is left over)'),
+    ('FAILED', false, false, false, 'our side: no channel was ever made'),
+    ('CANCELLED', false, false, NULL, 'we ended it before the answer'),
+    ('TECHNICAL', false, false, NULL, 'Asterisk or the dialer went down before the answer'),
+    ('LOST', true, true, NULL, 'nobody can know how it ended');
+
+CREATE TABLE dialer_workers (
+    id bigserial NOT NULL PRIMARY KEY,
+    name varchar NOT NULL,
+    started_at timestamptz NOT NULL,
+    lease_until timestamptz NOT NULL,
+    stopped_at timestamptz NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE TABLE dialer_asterisks (
+    asterisk varchar NOT NULL PRIMARY KEY,
+    worker_id int8 NULL,
+    epoch int8 NOT NULL DEFAULT 0,
+    lease_until timestamptz NULL,
+    state varchar NOT NULL DEFAULT 'down' CHECK (state IN ('up', 'down')),
+    reason varchar NULL,
+    since_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_asterisks IS 'each Asterisk has one owner at a time: the worker whose lease and epoch stand here';
+
+CREATE TABLE dialer_trunks (
+    trunk varchar NOT NULL,
+    asterisk varchar NOT NULL DEFAULT 'default',
+    dial_template varchar NOT NULL,
+    max_lines int NOT NULL DEFAULT 30 CHECK (max_lines >= 0),
+    calls_per_second numeric(8, 3) NOT NULL DEFAULT 5 CHECK (calls_per_second > 0),
+    state varchar NOT NULL DEFAULT 'ok' CHECK (state IN ('ok', 'failing')),
+    reason varchar NULL,
+    since_at timestamptz NOT NULL DEFAULT now(),
+    retry_at timestamptz NULL,
+    retries int NOT NULL DEFAULT 0,
+    streak int NOT NULL DEFAULT 0,
+    sound_at timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (trunk, asterisk)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON COLUMN dialer_trunks.dial_template IS 'Asterisk channel with {number}, e.g. PJSIP/{number}@carrier';
+COMMENT ON COLUMN dialer_trunks.streak IS 'attempts ended in a row without so much as ringing; 20 make the trunk failing';
+COMMENT ON COLUMN dialer_trunks.sound_at IS 'the last sign of life';
+
+CREATE TABLE dialer_projects (
+    project_id varchar NOT NULL PRIMARY KEY,
+    wanted varchar NOT NULL DEFAULT 'stop' CHECK (wanted IN ('start', 'stop')),
+    state varchar NOT NULL DEFAULT 'stopped' CHECK (state IN ('stopped', 'running', 'idle', 'finished', 'failing')),
+    reason varchar NULL,
+    since_at timestamptz NOT NULL DEFAULT now(),
+    until_at timestamptz NULL,
+    retries int NOT NULL DEFAULT 0,
+    hungry bool NOT NULL DEFAULT true,
+    cases_waiting int8 NULL,
+    counted_at timestamptz NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON COLUMN dialer_projects.wanted IS 'what was asked; kept over restarts';
+COMMENT ON COLUMN dialer_projects.until_at IS 'idle: the next case is due; failing: tried again; NULL: unknown';
+COMMENT ON COLUMN dialer_projects.hungry IS 'a worker found fewer cases than it could dial: a new one wakes it';
+
+CREATE TABLE dialer_claims (
+    case_id int8 NOT NULL PRIMARY KEY,
+    project_id varchar NOT NULL,
+    asterisk varchar NOT NULL,
+    worker_id int8 NOT NULL,
+    epoch int8 NOT NULL,
+    kind varchar NOT NULL CHECK (kind IN ('scheduled', 'redial', 'fresh')),
+    due_at timestamptz NULL,
+    place bigserial NOT NULL,
+    claimed_at timestamptz NOT NULL,
+    attempt_id int8 NULL
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_claims IS 'the guard against a second dial: one row per case in hand';
+CREATE INDEX dialer_claims_project_id ON dialer_claims (project_id);
+CREATE INDEX dialer_claims_asterisk ON dialer_claims (asterisk);
+
+CREATE TABLE dialer_live (
+    phone_number varchar NOT NULL PRIMARY KEY,
+    case_id int8 NOT NULL,
+    project_id varchar NOT NULL,
+    asterisk varchar NOT NULL,
+    trunk varchar NOT NULL,
+    attempt_id int8 NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_live IS 'one live call per number, over all projects; lines in use are counted here';
+CREATE INDEX dialer_live_project_id ON dialer_live (project_id);
+CREATE INDEX dialer_live_trunk ON dialer_live (trunk, asterisk);
+
+CREATE TABLE dialer_attempts (
+    id bigserial NOT NULL PRIMARY KEY,
+    case_id int8 NOT NULL,
+    case_name varchar NOT NULL,
+    project_id varchar NOT NULL,
+    phone_number varchar NOT NULL,
+    asterisk varchar NOT NULL,
+    trunk varchar NOT NULL,
+    worker_id int8 NOT NULL,
+    epoch int8 NOT NULL,
+    type varchar NOT NULL,
+    queue varchar NOT NULL,
+    kind varchar NOT NULL,
+    due_at timestamptz NULL,
+    redials_done int NOT NULL,
+    brought_back int NOT NULL,
+    channel_id varchar NOT NULL UNIQUE,
+    action_id varchar NOT NULL UNIQUE,
+    channel varchar NOT NULL,
+    dial_seconds numeric(9, 3) NOT NULL,
+    abandon_seconds numeric(6, 3) NOT NULL,
+    state varchar NOT NULL DEFAULT 'begun'
+        CHECK (state IN ('begun', 'dialing', 'ringing', 'answered', 'waiting', 'connected', 'ended')),
+    outcome varchar NULL REFERENCES dialer_outcomes,
+    disposition varchar NULL,
+    cause int NULL,
+    detail varchar NULL,
+    agent varchar NULL,
+    effect varchar NULL CHECK (effect IN ('used', 'redial', 'back', 'kept')),
+    begun_at timestamptz NOT NULL,
+    dialing_at timestamptz NULL,
+    ringing_at timestamptz NULL,
+    answered_at timestamptz NULL,
+    waiting_at timestamptz NULL,
+    agent_at timestamptz NULL,
+    played_at timestamptz NULL,
+    abandoned_at timestamptz NULL,
+    ended_at timestamptz NULL,
+    ring_seconds numeric(9, 3) NULL,
+    wait_seconds numeric(9, 3) NULL,
+    talk_seconds numeric(9, 3) NULL,
+    CHECK ((state = 'ended') = (outcome IS NOT NULL)),
+    CHECK ((state = 'ended') = (ended_at IS NOT NULL))
+);
+COMMENT ON TABLE dialer_attempts IS 'the ledger: one row per attempt, committed before Originate is sent';
+COMMENT ON COLUMN dialer_attempts.state IS 'where the call is; outcome: how it ended; disposition: what the agent noted';
+COMMENT ON COLUMN dialer_attempts.cause IS 'hangup cause of our channel (ITU-T Q.850); NULL: no channel';
+COMMENT ON COLUMN dialer_attempts.effect IS 'what its end did to the case';
+COMMENT ON COLUMN dialer_attempts.ring_seconds IS 'from ringing (else dialling) to the answer or the end';
+COMMENT ON COLUMN dialer_attempts.wait_seconds IS 'from the answer to the agent, or to the end without one';
+COMMENT ON COLUMN dialer_attempts.talk_seconds IS 'from the agent (autoinforming: the answer) to the end';
+CREATE INDEX dialer_attempts_case_id ON dialer_attempts (case_id);
+-- dialer_stat_project and its kin
+CREATE INDEX dialer_attempts_project_ended ON dialer_attempts (project_id, ended_at);
+-- dialer_attempt_begin: calls of the last second; dialer_trunk_trip: the streak
+CREATE INDEX dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
+-- dialer_reap, dialer_invariants: attempts without an end
+CREATE INDEX dialer_attempts_open ON dialer_attempts (asterisk, id) WHERE ended_at IS NULL;
+
+CREATE TABLE dialer_agents (
+    asterisk varchar NOT NULL,
+    queue varchar NOT NULL,
+    interface varchar NOT NULL,
+    name varchar NOT NULL,
+    state varchar NOT NULL
+        CHECK (state IN ('free', 'ringing', 'talking', 'wrapup', 'paused', 'unavailable')),
+    since_at timestamptz NOT NULL,
+    PRIMARY KEY (asterisk, queue, interface)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_agents IS 'queue members as the owner of their Asterisk sees them';

@@ -1,0 +1,82 @@
+"""What all tests share: gevent's patch, as in the dialer itself, and the servers.
+
+Fixtures are lazy: a test that asks for no server starts none.
+"""
+
+# First of all, as in dialer/__main__.py: modules imported later must see the patched library.
+from gevent import monkey
+
+monkey.patch_all()
+
+# ruff: noqa: E402
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from tests.acceptance.sipp import Agents, Carrier
+from tests.containers import AsteriskContainer, PostgresContainer, PostgresDatabases, remove_leftovers
+
+
+@pytest.fixture(scope="session")
+def _no_leftovers() -> None:
+    """Containers of killed test runs are gone before this one starts its own."""
+    remove_leftovers()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresDatabases]:
+    """One PostgreSQL for the whole run; make databases on it with `create` and `template`.
+
+    DIALER_TEST_POSTGRES_URL=postgresql+psycopg://user:password@host/database names an existing server instead, for
+    who develops without Docker. Its user must be allowed to create databases.
+    """
+    if existing := os.environ.get("DIALER_TEST_POSTGRES_URL"):
+        databases = PostgresDatabases(make_url(existing).set(drivername="postgresql+psycopg"))
+        yield databases
+        databases.close()
+        return
+    request.getfixturevalue("_no_leftovers")
+    with PostgresContainer() as server:
+        yield server.databases()
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresDatabases) -> Iterator[str]:
+    """The URL of a database of the test's own, with nothing in it."""
+    url = postgres_server.create()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def asterisk_server(_no_leftovers: None) -> Iterator[AsteriskContainer]:
+    """One Asterisk 16 for the whole run."""
+    with AsteriskContainer() as server:
+        yield server
+
+
+@pytest.fixture
+def asterisk(asterisk_server: AsteriskContainer) -> Iterator[AsteriskContainer]:
+    """The run's Asterisk without calls, before the test and after it. Tests that harm it start one of their own."""
+    asterisk_server.hang_up_all()
+    yield asterisk_server
+    asterisk_server.hang_up_all()
+
+
+@pytest.fixture
+def carrier(asterisk: AsteriskContainer, tmp_path: Path) -> Iterator[Carrier]:
+    """SIPp as the carrier of `asterisk`; only this test's calls are in its log."""
+    with Carrier(asterisk.carrier_port, tmp_path) as sipp:
+        yield sipp
+        asterisk.hang_up_all()
+
+
+@pytest.fixture
+def agents(asterisk: AsteriskContainer, tmp_path: Path) -> Iterator[Agents]:
+    """SIPp as the agents' phones of `asterisk`."""
+    with Agents(asterisk.agents_port, tmp_path) as sipp:
+        yield sipp
+        asterisk.hang_up_all()

@@ -1,0 +1,365 @@
+"""The servers that tests talk to, real ones in containers: PostgreSQL 12 and Asterisk 16.
+
+Images come from `scripts/prepare-tests.sh`. Every container shares the host's network, on ports of its own: SIP
+puts addresses into its messages, so a translated address would not do, and several servers (and test runs) live
+side by side. A container carries the test process in its labels; whoever finds one whose process is gone, killed
+before it could tidy up, removes it.
+
+A missing Docker or image raises ServerMissing with the remedy. It never skips a test.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, make_url
+
+from tests.waiting import wait_for
+
+# The reaper is an image from a registry that may be out of reach; labels do its job. Read at import.
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+
+import docker  # noqa: E402
+import docker.errors  # noqa: E402
+from testcontainers.core.container import DockerContainer  # noqa: E402
+
+POSTGRES_IMAGE = "dialer-postgres12"
+ASTERISK_IMAGE = "dialer-asterisk16"
+REMEDY = "Run `make prepare` (as root it installs Docker and builds the images)."
+
+_OWNER_LABEL = "dialer.tests.owner"
+_LOCALHOST = "127.0.0.1"
+
+
+class ServerMissing(RuntimeError):
+    """A server that the tests need cannot be started; the text says what to do."""
+
+
+# --- ports -------------------------------------------------------------------------------------------------------
+
+_PORTS = range(20_000, 32_000)  # below the range from which the kernel gives clients their ports
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with closing(socket.socket(socket.AF_INET, kind)) as probe:
+            try:
+                probe.bind((_LOCALHOST, port))
+            except OSError:
+                return False
+    return True
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` adjacent ports that nobody uses now, for TCP and UDP alike.
+
+    Random, so that test runs side by side rarely want the same ones.
+    """
+    for _ in range(200):
+        first = random.randrange(_PORTS.start, _PORTS.stop - count)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise ServerMissing(f"no {count} adjacent free ports were found between {_PORTS.start} and {_PORTS.stop}")
+
+
+# --- containers --------------------------------------------------------------------------------------------------
+
+
+def _process(pid: int | str) -> str | None:
+    """Names a process for ever: pid and start time (clock ticks since boot). None: there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return f"{pid}-{stat.rpartition(')')[2].split()[19]}"
+
+
+def remove_leftovers() -> int:
+    """Removes the containers whose test process is gone, and says how many."""
+    count = 0
+    with closing(_docker()) as client:
+        for container in client.containers.list(all=True, filters={"label": _OWNER_LABEL}):
+            owner = container.labels[_OWNER_LABEL]
+            if _process(owner.partition("-")[0]) != owner:
+                try:
+                    container.remove(force=True, v=True)
+                    count += 1
+                except docker.errors.APIError:
+                    pass  # another test run was faster
+    return count
+
+
+def _docker() -> Any:
+    try:
+        client = docker.from_env()
+        client.ping()
+    except (docker.errors.DockerException, OSError) as error:
+        raise ServerMissing(f"no Docker daemon answers ({error}). {REMEDY}") from error
+    return client
+
+
+class Server(DockerContainer):  # type: ignore[misc, unused-ignore]  # untyped base
+    """A container on the host's network that a test may also freeze, kill and start again."""
+
+    image_name: str
+
+    def __init__(self, command: list[str] | None = None) -> None:
+        with closing(_docker()) as client:
+            try:
+                client.images.get(self.image_name)
+            except docker.errors.ImageNotFound as error:
+                raise ServerMissing(f"there is no image {self.image_name!r}. {REMEDY}") from error
+        super().__init__(self.image_name)
+        if command:
+            self.with_command(command)
+        owner = _process(os.getpid())
+        assert owner is not None
+        self.with_kwargs(network_mode="host", labels={_OWNER_LABEL: owner})
+
+    def start(self) -> Self:
+        super().start()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def wait_until_ready(self) -> None:
+        """Returns when the server serves; raises with its log when it does not in time, or has ended."""
+        raise NotImplementedError
+
+    def logs(self) -> str:
+        """All that the server has written so far."""
+        out, err = self.get_logs()
+        return (out + err).decode(errors="replace")
+
+    def _wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
+        def state() -> bool:
+            self.reload()
+            if self.status == "exited":
+                raise ServerMissing(f"{self.image_name} ended while it started. Its log:\n{self.logs()}")
+            return ready()
+
+        wait_for(state, seconds, lambda: f"{self.image_name} to be ready. Its log:\n{self.logs()}")
+
+    def kill(self) -> None:
+        """SIGKILL: gone at once, as in a crash. `start_again` brings it back with its data and ports."""
+        container = self.get_wrapped_container()
+        container.kill()
+        container.wait()
+
+    def start_again(self) -> None:
+        """Starts a killed server and waits until it is ready."""
+        self.get_wrapped_container().start()
+        self.wait_until_ready()
+
+    def restart(self, grace_seconds: int = 5) -> None:
+        """An orderly stop (killed after the grace), a start, and the wait until it is ready."""
+        self.get_wrapped_container().restart(timeout=grace_seconds)
+        self.wait_until_ready()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The server hangs within the block: connections stay open and nothing answers."""
+        container = self.get_wrapped_container()
+        container.pause()
+        try:
+            yield
+        finally:
+            container.unpause()
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------------------------
+
+
+class PostgresDatabases:
+    """Makes databases on a running server, and copies of prepared ones, quickly.
+
+    A template is prepared once (migrations, a list of cases); each `create(template=...)` is then a copy of files.
+    """
+
+    def __init__(self, admin_url: URL) -> None:
+        self.admin_url = admin_url
+        """postgresql+psycopg://user:password@host:port/database of a user who may create databases"""
+        self._templates: dict[str, str] = {}
+
+    def create(self, template: str | None = None) -> str:
+        """The URL of a new database: empty, or a copy of the named template."""
+        name = f"test_{secrets.token_hex(6)}"
+        source = self._templates[template] if template else "template0"
+        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source)))
+        return self._url(name)
+
+    def template(self, name: str, prepare: Callable[[str], None]) -> str:
+        """Has `prepare(url)` fill a database, once for each name, to be copied by `create(template=name)`.
+
+        `prepare` must leave no connection open. Returns the name.
+        """
+        if name not in self._templates:
+            url = self.create()
+            try:
+                prepare(url)
+            except BaseException:
+                self.drop(url)
+                raise
+            database = make_url(url).database
+            assert database is not None
+            self._templates[name] = database
+        return name
+
+    def drop(self, url: str) -> None:
+        """Drops a database made here, together with the sessions that are still in it."""
+        name = make_url(url).database
+        assert name is not None
+        self._run(
+            sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(sql.Literal(name))
+        )
+        self._run(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+
+    def close(self) -> None:
+        """Drops the templates."""
+        for name in self._templates.values():
+            self.drop(self._url(name))
+        self._templates.clear()
+
+    def connect(self, url: str | None = None) -> psycopg.Connection[Any]:
+        """A plain psycopg connection with autocommit, to that database or to the administrator's."""
+        plain = (make_url(url) if url else self.admin_url).set(drivername="postgresql")
+        return psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True)
+
+    def _run(self, statement: sql.Composable) -> None:
+        with self.connect() as connection:
+            connection.execute(statement)
+
+    def _url(self, name: str) -> str:
+        return self.admin_url.set(database=name).render_as_string(hide_password=False)
+
+
+class PostgresContainer(Server):
+    """PostgreSQL 12 with an administrator `dialer`.
+
+    `durable=False` gives up what only a crash of the machine needs (fsync), not what survives a kill of the server.
+    """
+
+    image_name = POSTGRES_IMAGE
+    _username = "dialer"
+
+    def __init__(self, *, durable: bool = False, options: dict[str, str] | None = None) -> None:
+        settings = {"max_connections": "200", **({} if durable else {"fsync": "off", "full_page_writes": "off"})}
+        settings |= options or {}
+        super().__init__([part for name, value in settings.items() for part in ("-c", f"{name}={value}")])
+        self.port = free_ports(1)
+        self._password = secrets.token_hex(12)
+        self.with_envs(
+            POSTGRES_PASSWORD=self._password, POSTGRES_PORT=str(self.port), POSTGRES_LISTEN=_LOCALHOST
+        )
+
+    @property
+    def url(self) -> str:
+        """postgresql+psycopg://… of the database `dialer`."""
+        return self._admin_url().render_as_string(hide_password=False)
+
+    def databases(self) -> PostgresDatabases:
+        return PostgresDatabases(self._admin_url())
+
+    def wait_until_ready(self) -> None:
+        databases = self.databases()
+
+        def answers() -> bool:
+            try:
+                databases.connect().close()
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        self._wait_ready(answers, seconds=60)
+
+    def _admin_url(self) -> URL:
+        return URL.create(
+            "postgresql+psycopg", self._username, self._password, _LOCALHOST, self.port, database="dialer"
+        )
+
+
+# --- Asterisk ----------------------------------------------------------------------------------------------------
+
+
+class AsteriskContainer(Server):
+    """Asterisk 16 with the configuration that the project ships (docker/asterisk).
+
+    The carrier (PJSIP/<number>@carrier) and the agents' phones (PJSIP/agent1 …) are to be played by SIPp on
+    `carrier_port` and `agents_port` of 127.0.0.1.
+    """
+
+    image_name = ASTERISK_IMAGE
+    host = _LOCALHOST
+    username = "dialer"
+    """The AMI user with least rights that the dialer gets."""
+    lab_username = "lab"
+    """An AMI user who may do everything, for faults and inspection."""
+
+    def __init__(
+        self,
+        *,
+        queues: str = "sales:1-5 support:4-8 solo:9-9 empty:",
+        agents: int = 10,
+        ring_seconds: int = 5,
+        calls_at_once: int = 100,
+    ) -> None:
+        """`queues`: names and their agents, as the image's QUEUES; `ring_seconds`: patience with one agent."""
+        super().__init__()
+        self.secret = secrets.token_hex(12)
+        self.lab_secret = secrets.token_hex(12)
+        rtp_ports = 4 * calls_at_once  # two legs a call, two ports a leg
+        self.ami_port = free_ports(4 + rtp_ports)
+        self.sip_port, self.carrier_port, self.agents_port = (self.ami_port + step for step in (1, 2, 3))
+        rtp_start = self.ami_port + 4 + self.ami_port % 2  # RTP takes even ports
+        self.with_envs(
+            AMI_SECRET=self.secret,
+            LAB_SECRET=self.lab_secret,
+            AMI_PORT=str(self.ami_port),
+            SIP_BIND=_LOCALHOST,
+            SIP_PORT=str(self.sip_port),
+            RTP_START=str(rtp_start),
+            RTP_END=str(rtp_start + rtp_ports - 2),
+            CARRIER=f"{_LOCALHOST}:{self.carrier_port}",
+            AGENTS=f"{_LOCALHOST}:{self.agents_port}",
+            AGENT_COUNT=str(agents),
+            QUEUES=queues,
+            QUEUE_RING_SECONDS=str(ring_seconds),
+        )
+
+    def wait_until_ready(self) -> None:
+        # The port is open before the modules are loaded; "fully booted" is what the dialer waits for as well.
+        self._wait_ready(lambda: "fully booted" in self.command("core waitfullybooted", check=False), seconds=30)
+
+    def command(self, text: str, *, check: bool = True) -> str:
+        """What `asterisk -rx TEXT` prints. check: a command that cannot be run is an error."""
+        result = self.exec(["asterisk", "-rx", text])
+        output = result.output.decode(errors="replace")
+        if check and result.exit_code != 0:
+            raise RuntimeError(f"asterisk -rx {text!r} ended with {result.exit_code}: {output}")
+        return output
+
+    def channels(self) -> int:
+        """Channels that are up now, agents' legs included."""
+        output = self.command("core show channels count")
+        found = re.match(r"(\d+) active channel", output)
+        if found is None:
+            raise RuntimeError(f"'core show channels count' printed something unexpected: {output!r}")
+        return int(found[1])
+
+    def hang_up_all(self) -> None:
+        """Ends every call; for the end of a test."""
+        self.command("channel request hangup all")
+        wait_for(lambda: self.channels() == 0, 10, "all channels to be gone")

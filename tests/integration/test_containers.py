@@ -1,0 +1,49 @@
+"""The test servers themselves: they start, take commands, and come back after a kill."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.containers import AsteriskContainer, PostgresDatabases
+
+pytestmark = pytest.mark.docker
+
+
+def test_postgres_is_the_oldest_version_that_is_promised(postgres_server: PostgresDatabases) -> None:
+    with postgres_server.connect() as connection:
+        assert connection.info.server_version // 10_000 == 12
+
+
+def test_a_database_is_a_copy_of_its_template(postgres_server: PostgresDatabases) -> None:
+    def prepare(url: str) -> None:
+        with postgres_server.connect(url) as connection:
+            connection.execute("CREATE TABLE fruit AS SELECT 'apple' AS name")
+
+    postgres_server.template("fruit", prepare)
+    one, other = postgres_server.create("fruit"), postgres_server.create("fruit")
+    with postgres_server.connect(one) as connection:
+        connection.execute("DELETE FROM fruit")
+    with postgres_server.connect(other) as connection:
+        assert connection.execute("SELECT name FROM fruit").fetchall() == [("apple",)]
+        postgres_server.drop(one)
+    postgres_server.drop(other)
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        postgres_server.connect(other)
+
+
+def test_asterisk_runs_the_shipped_configuration(asterisk: AsteriskContainer) -> None:
+    assert "Asterisk 16.28" in asterisk.command("core show version")
+    assert asterisk.channels() == 0
+    for context in ("progressive", "autoinforming"):
+        assert f"Context '{context}'" in asterisk.command(f"dialplan show {context}")
+    assert "write perm: call,reporting,originate" in asterisk.command("manager show user dialer")
+    noise = [line for line in asterisk.logs().splitlines() if "WARNING" in line or "ERROR" in line]
+    assert noise == []
+
+
+def test_a_killed_asterisk_comes_back_with_its_ports() -> None:
+    with AsteriskContainer() as server:
+        server.kill()
+        server.start_again()
+        assert f"{server.host}:{server.ami_port}" in server.command("manager show settings")

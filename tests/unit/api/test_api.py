@@ -1,0 +1,248 @@
+"""The HTTP interface over a database that is played: statuses, JSON, guards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, cast
+from urllib.parse import quote
+
+import pytest
+from webtest import TestApp
+from worker.model import ProjectStatus
+
+from api.app import make_app
+from worker.db import Database
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, UnknownProject
+
+SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
+STOPPED = ProjectStatus(
+    project_id="sales",
+    wanted="stop",
+    state="stopped",
+    reason=None,
+    since_at=SINCE,
+    until_at=None,
+    changed=False,
+    calls_up=0,
+)
+
+
+class FakeProcedures:
+    """One project, in memory; `fails` is raised by whatever is called."""
+
+    def __init__(self) -> None:
+        self.status = {name: replace(STOPPED, project_id=name) for name in ("sales", "a/b", "Ünïcode")}
+        self.reasons: list[str] = []
+        self.fails: Exception | None = None
+        self.asked: list[str] = []
+
+    def _set(self, project_id: str, wanted: str, state: str, calls_up: int) -> ProjectStatus:
+        before = self._found(project_id)
+        after = replace(
+            before, wanted=wanted, state=state, calls_up=calls_up, changed=before.wanted != wanted
+        )
+        self.status[project_id] = after
+        return after
+
+    def _found(self, project_id: str) -> ProjectStatus:
+        self.asked.append(project_id)
+        if self.fails:
+            raise self.fails
+        if project_id not in self.status:
+            raise UnknownProject(project_id)
+        return self.status[project_id]
+
+    def project_start(self, database: Database, project_id: str, /) -> ProjectStatus:
+        return self._set(project_id, "start", "running", 0)
+
+    def project_stop(self, database: Database, project_id: str, /) -> ProjectStatus:
+        return self._set(project_id, "stop", "stopped", 3)
+
+    def project_list(self, database: Database, /) -> list[dict[str, Any]]:
+        return [vars(self._found(name)) | {"cases_waiting": 7} for name in self.status]
+
+    def project_row(self, database: Database, project_id: str, /) -> dict[str, Any] | None:
+        if self.fails:
+            raise self.fails
+        return vars(self.status[project_id]) if project_id in self.status else None
+
+    def project_statistics(self, database: Database, project_id: str, /) -> dict[str, Any]:
+        return {"project_id": self._found(project_id).project_id, "abandon_rate": Decimal("0.025")}
+
+    def readiness(self, database: Database, /) -> list[str]:
+        if self.fails:
+            raise self.fails
+        return self.reasons
+
+
+@pytest.fixture
+def sql() -> FakeProcedures:
+    return FakeProcedures()
+
+
+@pytest.fixture
+def app(sql: FakeProcedures) -> TestApp:
+    return TestApp(make_app(cast(Database, None), sql))
+
+
+def test_start_answers_with_the_state_of_the_project(app: TestApp) -> None:
+    answer = app.get("/?action=start&projectid=sales")
+    assert answer.json == {
+        "project_id": "sales",
+        "action": "start",
+        "wanted": "start",
+        "state": "running",
+        "reason": None,
+        "since_at": "2026-03-01T09:00:00+00:00",
+        "until_at": None,
+        "changed": True,
+        "calls_up": 0,
+    }
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_starting_what_runs_is_not_an_error(app: TestApp) -> None:
+    app.get("/?action=start&projectid=sales")
+    again = app.get("/?action=start&projectid=sales", status=200)
+    assert (again.json["changed"], again.json["state"]) == (False, "running")
+
+
+@pytest.mark.parametrize("action", ["stop", "pause", "STOP"])
+def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(
+    app: TestApp, sql: FakeProcedures, action: str
+) -> None:
+    app.get("/?action=start&projectid=sales")
+    answer = app.get(f"/?action={action}&projectid=sales")
+    assert answer.json["action"] == action.lower()
+    assert (answer.json["wanted"], answer.json["calls_up"], answer.json["changed"]) == ("stop", 3, True)
+    assert sql.status["sales"].wanted == "stop"
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("action=restart&projectid=sales", "no action 'restart'"),
+        ("projectid=sales", "action is missing"),
+        ("action=start", "projectid is missing"),
+        ("action=start&projectid=", "projectid is missing"),
+        ("action=start&projectid=sales&projectid=other", "2 times"),
+        ("action=start&projectid=a%00b", "control character"),
+        ("action=start&projectid=%ff", "not UTF-8"),
+        ("foo=1", "action is missing"),
+    ],
+)
+def test_a_bad_request_is_told_what_is_wrong(
+    app: TestApp, sql: FakeProcedures, query: str, told: str
+) -> None:
+    answer = app.get(f"/?{query}", status=400)
+    assert told in answer.json["error"]
+    assert answer.json["remedy"]
+    assert sql.asked == []
+
+
+def test_an_unknown_project_is_not_found(app: TestApp) -> None:
+    for path in ("/?action=start&projectid=nobody", "/?action=stop&projectid=nobody", "/projects/nobody"):
+        answer = app.get(path, status=404)
+        assert "'nobody'" in answer.json["error"]
+        assert "dialer_params" in answer.json["remedy"]
+    app.get("/projects/nobody/stats", status=404)
+
+
+def test_without_parameters_the_index_is_told_and_nothing_done(app: TestApp, sql: FakeProcedures) -> None:
+    assert "projectid=ID" in app.get("/").json["control"]
+    assert sql.asked == []
+
+
+def test_projects_one_project_and_its_numbers(app: TestApp) -> None:
+    assert [one["project_id"] for one in app.get("/projects").json["projects"]] == ["sales", "a/b", "Ünïcode"]
+    assert app.get("/projects/sales").json["state"] == "stopped"
+    assert app.get("/projects/sales/stats").json == {"project_id": "sales", "abandon_rate": 0.025}
+
+
+@pytest.mark.parametrize("project_id", ["a/b", "Ünïcode"])
+def test_a_project_may_be_called_anything(app: TestApp, project_id: str) -> None:
+    assert app.get(f"/projects/{quote(project_id)}").json["project_id"] == project_id
+    assert app.get(f"/projects/{quote(project_id)}/stats").json["project_id"] == project_id
+    assert app.get("/", {"action": "start", "projectid": project_id}).json["project_id"] == project_id
+
+
+@pytest.mark.parametrize(
+    "path", ["/?action=stop&projectid=sales", "/projects", "/projects/sales", "/projects/sales/stats"]
+)
+def test_a_database_that_is_down_is_503_and_worth_another_try(
+    app: TestApp, sql: FakeProcedures, path: str
+) -> None:
+    sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
+    answer = app.get(path, status=503)
+    assert "connection refused" in answer.json["error"]
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_database_that_is_not_at_head_names_the_command(app: TestApp, sql: FakeProcedures) -> None:
+    sql.fails = DatabaseNotAtHead("'calls' at db:5432", None, "0001")
+    assert "dialer migrate" in app.get("/projects", status=503).json["remedy"]
+
+
+def test_a_mistake_in_the_program_shows_nothing_of_itself(app: TestApp, sql: FakeProcedures) -> None:
+    sql.fails = RuntimeError("secret detail")
+    answer = app.get("/projects", status=500)
+    assert "secret" not in answer.text
+    assert answer.json["remedy"]
+
+
+def test_healthz_lives_without_a_database(app: TestApp, sql: FakeProcedures) -> None:
+    sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
+    assert app.get("/healthz").json == {"status": "ok"}
+
+
+def test_readyz_gives_the_reasons(app: TestApp, sql: FakeProcedures) -> None:
+    assert app.get("/readyz", status=200).json["status"] == "ready"
+    sql.reasons = ["no live worker owns an Asterisk"]
+    answer = app.get("/readyz", status=503)
+    assert answer.json["reasons"] == ["no live worker owns an Asterisk"]
+    assert answer.headers["Retry-After"]
+    sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
+    assert "connection refused" in app.get("/readyz", status=503).json["reasons"][0]
+
+
+def test_a_head_request_acts_on_nothing(app: TestApp, sql: FakeProcedures) -> None:
+    assert app.head("/?action=start&projectid=sales", status=405).headers["Allow"] == "GET"
+    assert sql.asked == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X-Moz": "prefetch"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"},
+    ],
+)
+def test_what_nobody_asked_for_acts_on_nothing(
+    app: TestApp, sql: FakeProcedures, headers: dict[str, str]
+) -> None:
+    app.get("/?action=start&projectid=sales", headers=headers, status=403)
+    assert sql.asked == []
+
+
+def test_a_link_from_another_site_that_somebody_follows_works(app: TestApp) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    assert app.get("/?action=start&projectid=sales", headers=headers).json["changed"]
+
+
+def test_other_paths_and_methods_answer_in_json(app: TestApp) -> None:
+    assert "'/nothing'" in app.get("/nothing", status=404).json["error"]
+    answer = app.post("/projects", status=405)
+    assert "POST" in answer.json["error"]
+    assert answer.headers["Allow"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_instants_are_utc(app: TestApp, sql: FakeProcedures) -> None:
+    sql.status["sales"] = replace(STOPPED, since_at=datetime(2026, 1, 1, 5, tzinfo=UTC))
+    assert app.get("/projects/sales").json["since_at"] == "2026-01-01T05:00:00+00:00"

@@ -1,0 +1,1 @@
+"""The Asterisk Manager Interface: `message` (bytes in), `actions` (bytes out), `client` (the link)."""

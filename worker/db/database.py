@@ -1,0 +1,154 @@
+"""Connections to the database, and what happens when it is not there.
+
+SQLAlchemy's pool carries the connections; each unit of work is one transaction on one of them. Under gevent
+psycopg gives way to other greenlets while it waits (if it was imported after monkey.patch_all()).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from worker.config import DatabaseSettings
+from worker.db import postgresql
+from worker.db.migration import VERSION_TABLE, head
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError
+
+log = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+# Serialisation failure and deadlock: the transaction was rolled back for another's sake and may run again.
+_RETRYABLE = {"40001", "40P01"}
+_TRIES = 5
+
+
+class Database:
+    """One database, as one kind of process uses it; safe for any number of greenlets."""
+
+    def __init__(self, settings: DatabaseSettings, *, statement_timeout_seconds: float = 30) -> None:
+        self.where = settings.where()
+        self.schema = settings.schema
+        self.settings = settings
+        self.retries = 0
+        self._busy = 0
+        self._lock = threading.Lock()
+        self._engine = create_engine(
+            settings.url(),
+            **settings.pool(),
+            connect_args=postgresql.connect_args(settings, statement_timeout_seconds),
+            isolation_level="READ COMMITTED",
+        )
+        event.listen(self._engine, "connect", postgresql.prepare(settings))
+
+    def dispose(self) -> None:
+        """Close all pooled connections."""
+        self._engine.dispose()
+
+    def busy(self) -> bool:
+        """Is a transaction under way? A virtual clock stands still meanwhile."""
+        return self._busy > 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back by an exception.
+
+        Raises DatabaseUnavailable when the server does not answer, refuses us, or the connection is lost;
+        then it is unknown whether a commit under way took place.
+        """
+        with self._lock:
+            self._busy += 1
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            if sqlstate(error) in _RETRYABLE:
+                raise
+            raise DatabaseUnavailable(self.where, reason(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable(self.where, reason(error)) from error
+            raise
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """`work` in a transaction, again when the database rolled it back for another transaction's sake."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if sqlstate(error) not in _RETRYABLE or attempt == _TRIES:
+                    raise
+                self.retries += 1
+                log.info("transaction rolled back, tried again", extra={"action": "retry", "try": attempt})
+        raise AssertionError("unreachable")
+
+    def call(self, routine: str, *arguments: object) -> list[Row]:
+        """Call a routine; its result as mappings. Arguments in the order of its parameters."""
+        names = [f"p{index}" for index in range(len(arguments))]
+        statement = text(postgresql.call(routine, names))
+        values = dict(zip(names, arguments, strict=True))
+
+        def work(connection: Connection) -> list[Row]:
+            return [dict(row) for row in connection.execute(statement, values).mappings()]
+
+        return self.run(work)
+
+    def value(self, routine: str, *arguments: object) -> Any:
+        """Call a routine that returns one value."""
+        rows = self.call(routine, *arguments)
+        return next(iter(rows[0].values())) if rows else None
+
+    def query(self, statement: str, /, **values: object) -> list[Row]:
+        """Read from a view; the statement is ours, the values are bound."""
+
+        def work(connection: Connection) -> list[Row]:
+            return [dict(row) for row in connection.execute(text(statement), values).mappings()]
+
+        return self.run(work)
+
+    def revision(self) -> str | None:
+        """The revision that the schema is at; None when nothing is installed."""
+
+        def work(connection: Connection) -> str | None:
+            found = connection.execute(
+                text("SELECT to_regclass(:name)"), {"name": f'"{self.schema}".{VERSION_TABLE}'}
+            ).scalar()
+            if found is None:
+                return None
+            value = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+            return None if value is None else str(value)
+
+        return self.run(work)
+
+    def require_head(self) -> None:
+        """Raise DatabaseNotAtHead unless the schema is the one that this program was written for."""
+        revision = self.revision()
+        if revision != head():
+            raise DatabaseNotAtHead(self.where, revision, head())
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE that the server gave, if the error came from it."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what the driver said."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
+class RoutineError(DialerError):
+    """A routine refused its arguments; the message is the database's own sentence."""

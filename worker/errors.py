@@ -1,0 +1,61 @@
+"""Every error that a person may read: one base class, sentences that name the value and the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DialerError(Exception):
+    """Something that the dialer was asked for cannot be done; the message says what and what to do."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong setting: name and source, the fault (with the value, but never a secret), the remedy."""
+
+    name: str
+    fault: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.fault}. {self.remedy}"
+
+
+class SettingsError(DialerError):
+    """The settings cannot be used; `mistakes` holds every one of them, the message lists them all."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        count = "One setting is wrong" if len(mistakes) == 1 else f"{len(mistakes)} settings are wrong"
+        super().__init__("\n".join([f"{count}:", *(f"  - {mistake}" for mistake in mistakes)]))
+
+
+class UnknownProject(DialerError):  # noqa: N818 - what it says is plain enough
+    """No row of dialer_params has this project_id."""
+
+    def __init__(self, project_id: str) -> None:
+        self.project_id = project_id
+        super().__init__(
+            f"There is no project {project_id!r}. Insert it into dialer_params, or look at GET /projects."
+        )
+
+
+class DatabaseUnavailable(DialerError):  # noqa: N818
+    """The database does not answer or refuses us; what is running waits and tries again by itself."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = reason
+        super().__init__(
+            f"The database {where} cannot be reached: {reason}. Look at the server, then at [database]."
+        )
+
+
+class DatabaseNotAtHead(DialerError):  # noqa: N818
+    """The database's schema is not the one that this version of the dialer was written for."""
+
+    def __init__(self, where: str, revision: str | None, head: str) -> None:
+        self.revision = revision
+        self.head = head
+        has = f"is at revision {revision}" if revision else "has no dialer schema yet"
+        super().__init__(f"The database {where} {has}, this program needs {head}. Run `dialer migrate`.")

@@ -1,0 +1,887 @@
+"""The simulated switch: calls, agent legs and queues as state machines over timed events.
+
+Pure but for two functions given to it: `emit` takes each event's text, `engine` calls back at instants. Event
+for event it does what Asterisk 16.28 shows to a filtered AMI user; where Asterisk's threads race (chiefly
+OriginateResponse, sent by a thread of its own) the order is drawn with the frequencies counted in a capture of
+200 real calls. Letters as there: N Newchannel, R Newstate Ringing, S DialState, U Newstate Up, D DialEnd,
+O OriginateResponse, Q QueueCallerJoin, A AgentConnect, H Hangup, L QueueCallerLeave, M QueueMemberStatus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from worker.simulator.behaviour import AgentBehaviour, Behaviour, cause_of, draw, offered
+from worker.simulator.engine import Engine, Timer
+from worker.simulator.events import DIAL_STATUS, RING, RINGING, UNKNOWN, UP, Channel, hangup, originate_response
+from worker.simulator.queues import IN_USE, NOT_IN_USE, CallQueue, Device, Entry, Member
+from worker.simulator.queues import RINGING as DEVICE_RINGING
+from worker.simulator.scenario import Agent, Context, Queue, Scenario, Trunk
+
+Emit = Callable[[str, str, str], None]  # class, event name, body
+
+#: A waiting caller looks whether it is its turn that often (app_queue.c, RECHECK).
+_RECHECK = 1.0
+
+_Weighted = Sequence[tuple[float, str]]
+
+
+def _shares(counts: Mapping[str, int]) -> _Weighted:
+    """Cumulated shares of the orders, from how often each was seen."""
+    total, sum_ = sum(counts.values()), 0
+    shares = []
+    for order, count in counts.items():
+        sum_ += count
+        shares.append((sum_ / total, order))
+    return shares
+
+
+_ORDER_RINGING = _shares({"RS": 100, "SR": 35})
+_ORDER_ANSWER = _shares({"OUDQ": 35, "UDOQ": 35, "UDQO": 17, "UODQ": 21})
+_ORDER_REFUSED = _shares({"ODH": 27, "DOH": 17, "DHO": 14})
+_ORDER_TIMED_OUT = _shares({"OH": 22, "HO": 7})
+_ORDER_AGENT_RINGS = _shares({"RSM": 29, "RMS": 15, "SRM": 7})
+_ORDER_CONNECT = _shares({"LAM": 29, "MLA": 8, "LMA": 3})
+_ORDER_COMPLETE = _shares({"hHM": 21, "hMH": 13, "HhM": 6})
+
+
+def _pick(orders: _Weighted, u: float) -> str:
+    for share, order in orders:
+        if u < share:
+            return order
+    return orders[-1][1]
+
+
+@dataclass(slots=True)
+class SimCall:
+    """One call in the carrier's own log. Instants are seconds since 1970, None: it did not happen."""
+
+    number: str
+    channel_id: str
+    begun: float
+    behaviour: str
+    trunk: str
+    ringing: float | None = None
+    answered: float | None = None
+    agent: str | None = None
+    connected: float | None = None
+    played: bool = False
+    ended: float | None = None
+    cause: int | None = None
+    ended_by: str = ""  # subscriber, agent, dialer, switch, timeout, carrier
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What has happened since the start."""
+
+    originated: int = 0
+    without_channel: int = 0
+    ringing: int = 0
+    answered: int = 0
+    queued: int = 0
+    connected: int = 0
+    abandoned: int = 0
+    played: int = 0
+    ended: int = 0
+    channels: int = 0
+    channels_peak: int = 0
+    events: int = 0
+    causes: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginateRequest:
+    """What an Originate asks, checked for syntax."""
+
+    action_id: str  # a whole line or empty
+    dial: str
+    context: str
+    exten: str
+    timeout: float
+    number: str  # of the CallerID, '<unknown>' if none
+    person: str
+    account: str
+    channel_id: str
+    variables: Mapping[str, str]
+
+    @property
+    def caller(self) -> str:
+        """The lines of OriginateResponse."""
+        return f"CallerIDNum: {self.number}\r\nCallerIDName: {self.person}\r\n"
+
+
+class Call:
+    """One originated call."""
+
+    __slots__ = (
+        "application", "behaviour", "channel", "data", "entry", "log", "number", "offer", "ordinal", "other", "over",
+        "request", "stage", "timers", "trunk", "up",
+    )  # fmt: skip
+
+    def __init__(
+        self, request: OriginateRequest, number: str, ordinal: int, behaviour: Behaviour, channel: Channel, trunk: str
+    ) -> None:
+        self.request = request
+        self.number = number
+        self.ordinal = ordinal
+        self.behaviour = behaviour
+        self.channel = channel
+        self.trunk = trunk
+        self.other: Channel | None = None  # ;2 of a Local channel
+        self.application = self.data = ""
+        self.up = False
+        self.over = False
+        self.entry: Entry | None = None
+        self.offer: Offer | None = None
+        self.stage: Timer | None = None  # the next step of dialling or of the message
+        self.timers: list[Timer] = []
+        self.log: SimCall | None = None
+
+    def chance(self, step: int) -> float:
+        """A uniform number for the race at `step`, from the one number the draw gave."""
+        return (self.behaviour.order * (7919 + 2 * step) + step * 0.618) % 1.0
+
+    def cancel(self) -> None:
+        """Nothing of what was planned happens any more."""
+        if self.stage is not None:
+            self.stage.cancel()
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
+
+
+@dataclass(slots=True, eq=False)
+class Offer:
+    """An agent's leg of a call."""
+
+    call: Call
+    entry: Entry
+    member: Member
+    channel: Channel
+    agent: AgentBehaviour
+    began: float
+    connected: float | None = None
+    hold: int = 0
+    timer: Timer | None = None
+
+
+class Switch:
+    """All channels and queues of one simulated Asterisk."""
+
+    def __init__(self, scenario: Scenario, engine: Engine, seed: int, emit: Emit) -> None:
+        self.scenario = scenario
+        self.engine = engine
+        self.clock = engine.clock
+        self.seed = seed
+        self._emit = emit
+        self.statistics = Statistics()
+        self.calls_log: list[SimCall] = []
+        self.keep_log = True
+        self._attempts: dict[str, int] = {}  # attempts a number has had; outlives a restart, as people do
+        self.contexts = {context.name: context for context in scenario.contexts}
+        self.trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in scenario.trunks}
+        self._trunk_load: dict[str, int] = {}
+        self.on_empty: Callable[[], None] | None = None  # called when the last channel is gone
+        self.boot()
+
+    def boot(self) -> None:
+        """As after a start of Asterisk: no channels, fresh counters, queues as configured."""
+        now = self.clock.time()
+        self.booted = now
+        self.calls: dict[str, Call] = {}  # by uniqueid
+        self.offers: dict[str, Offer] = {}
+        self._by_name: dict[str, Call | Offer] = {}
+        self._sequence = 0
+        self._names: dict[str, int] = {}
+        self._trunk_load.clear()
+        self.statistics.channels = 0
+        self.devices = {agent.interface: Device(agent) for agent in self.scenario.agents}
+        self.queues: dict[str, CallQueue] = {}
+        for spec in self.scenario.queues:
+            self.add_queue(spec, now)
+
+    def add_queue(self, spec: Queue, now: float) -> CallQueue:
+        queue = self.queues[spec.name] = CallQueue(spec)
+        for interface in spec.members:
+            self._join_queue(queue, self.devices[interface], "static", now)
+        return queue
+
+    def _join_queue(self, queue: CallQueue, device: Device, membership: str, now: float) -> Member:
+        member = Member(queue, device, membership, now)
+        queue.members.append(member)
+        device.members.append(member)
+        return member
+
+    # --- channels ------------------------------------------------------------------------------------------
+
+    def _channel(self, prefix: str, uniqueid: str, linkedid: str, context: str, exten: str, suffix: str = "") -> Channel:
+        """A new channel; its number in the name counts per technology, its uniqueid per channel, as in Asterisk."""
+        now = self.clock.time()
+        tech = prefix.partition("/")[0]
+        count = self._names.get(tech, 0)
+        if suffix != ";2":
+            self._names[tech] = count + 1
+        else:
+            count -= 1
+        uniqueid = uniqueid or f"{int(now)}.{self._sequence}"
+        self._sequence += 1
+        statistics = self.statistics
+        statistics.channels += 1
+        statistics.channels_peak = max(statistics.channels_peak, statistics.channels)
+        return Channel(f"{prefix}-{count:08x}{suffix}", uniqueid, linkedid or uniqueid, context, exten, now)
+
+    def emit(self, kind: str, name: str, body: str) -> None:
+        self.statistics.events += 1
+        self._emit(kind, name, body)
+
+    def _hangup(self, channel: Channel, cause: int) -> None:
+        self.statistics.channels -= 1
+        self._by_name.pop(channel.name.lower(), None)
+        self.emit("call", "Hangup", channel.block() + hangup(cause))
+
+    def find(self, name: str) -> Call | Offer | None:
+        """By channel name (any case, as Asterisk) or by uniqueid."""
+        return self.calls.get(name) or self.offers.get(name) or self._by_name.get(name.lower())
+
+    def channels(self) -> Iterator[tuple[Channel, str, str, str]]:
+        """Each channel with application, its data and the bridge's id."""
+        for call in self.calls.values():
+            if call.over:
+                continue
+            bridge = self._bridge(call) if call.offer and call.offer.connected is not None else ""
+            if call.up:
+                yield call.channel, call.application, call.data, bridge
+            else:
+                yield call.channel, "AppDial2", "(Outgoing Line)", ""
+            if call.other is not None:
+                yield call.other, "", "", ""
+            if call.offer is not None:
+                yield call.offer.channel, "AppQueue", "(Outgoing Line)", bridge
+
+    def _bridge(self, call: Call) -> str:
+        digits = blake2b(call.channel.uniqueid.encode("utf-8", "replace"), digest_size=16).hexdigest()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    # --- dialling ------------------------------------------------------------------------------------------
+
+    def exists(self, context: str, exten: str) -> bool:
+        """The dialplan has that extension."""
+        found = self.contexts.get(context)
+        return found is not None and any(matches(pattern, exten) for pattern in found.extensions)
+
+    def originate(self, request: OriginateRequest) -> None:
+        """Begin the call as soon as the caller has written its reply."""
+        self.engine.after(0.0, self._dial, request)
+
+    def _dial(self, request: OriginateRequest) -> None:
+        now = self.clock.time()
+        statistics = self.statistics
+        statistics.originated += 1
+        number, prefix, trunk = self._destination(request.dial)
+        if not prefix or request.channel_id in self.calls:
+            statistics.without_channel += 1
+            uniqueid = request.channel_id or f"{int(now)}.{self._sequence}"
+            self._response(request, False, request.dial, 0, uniqueid)
+            return
+        ordinal = self._attempts.get(number, 0)
+        self._attempts[number] = ordinal + 1
+        behaviour = draw(self.scenario.subscribers, self.seed, number, ordinal, now)
+        local = prefix.startswith("Local/")
+        context, exten = (prefix.partition("@")[2], number) if local else (trunk.context if trunk else "", "s")
+        suffix = ";1" if local else ""
+        channel = self._channel(prefix, request.channel_id, "", context, exten, suffix)
+        call = Call(request, number, ordinal, behaviour, channel, trunk.name if trunk else "Local")
+        call.log = SimCall(number, channel.uniqueid, now, behaviour.name, call.trunk)
+        if self.keep_log:
+            self.calls_log.append(call.log)
+        self.calls[channel.uniqueid] = self._by_name[channel.name.lower()] = call
+        self.emit("call", "Newchannel", channel.block())
+        if local:
+            other = self._channel(prefix, f"{channel.uniqueid};2", channel.uniqueid, context, exten, ";2")
+            other.update(state=RING)
+            call.other = other
+            self._by_name[other.name.lower()] = call
+            self.emit("call", "Newchannel", other.block())
+        channel.update(number=request.number, person=request.person, account=request.account)
+        sip = behaviour.sip
+        if trunk is not None:
+            load = self._trunk_load.get(trunk.name, 0)
+            self._trunk_load[trunk.name] = load + 1
+            if trunk.max_channels and load >= trunk.max_channels:
+                sip = 503
+            sip = trunk.refuses or sip
+        timeout = request.timeout
+        if sip:
+            self._stage(call, behaviour.first_response, timeout, self._refused, cause_of(sip))
+        elif behaviour.progress == "none":
+            answer = behaviour.answer_after
+            self._stage(call, None if answer is None else behaviour.first_response + answer, timeout, self._answered)
+        else:
+            self._stage(call, behaviour.first_response, timeout, self._progress)
+
+    def _destination(self, dial: str) -> tuple[str, str, Trunk | None]:
+        """(number, prefix of the channel's name, trunk) of PJSIP/<number>@<trunk>, SIP/<trunk>/<number> and
+        Local/<number>@<context>[/n]; an empty prefix: nobody can be called that way."""
+        tech, _, rest = dial.partition("/")
+        if tech == "Local":
+            number, _, context = rest.removesuffix("/n").partition("@")
+            known = number and context in self.scenario.local_contexts
+            return number, f"Local/{number}@{context}" if known else "", None
+        if tech not in ("PJSIP", "SIP"):
+            return "", "", None
+        number, _, name = rest.rpartition("@") if "@" in rest else tuple(reversed(rest.partition("/")))
+        trunk = self.trunks.get(name)
+        return number, f"{tech}/{name}" if trunk and number else "", trunk
+
+    def _stage(self, call: Call, after: float | None, timeout: float, step: Callable[..., None], *arguments: int) -> None:
+        """The next step of dialling, unless the timeout of Originate (counted from its start) comes first."""
+        elapsed = self.clock.time() - call.channel.born
+        if after is None or elapsed + after >= timeout:
+            call.stage = self.engine.after(max(0.0, timeout - elapsed), self._timed_out, call)
+        else:
+            call.stage = self.engine.after(after, step, call, *arguments)
+
+    def _progress(self, call: Call) -> None:
+        """180, or 183 with media: then there is only a DialState."""
+        channel = call.channel
+        self.statistics.ringing += 1
+        if call.log is not None:
+            call.log.ringing = self.clock.time()
+        if call.behaviour.progress == "early":
+            self.emit("call", "DialState", f"{channel.dest()}DialStatus: PROGRESS\r\n")
+        else:
+            for letter in _pick(_ORDER_RINGING, call.chance(0)):
+                if letter == "R":
+                    channel.update(state=RINGING)
+                    self.emit("call", "Newstate", channel.block())
+                else:
+                    self.emit("call", "DialState", f"{channel.dest()}DialStatus: RINGING\r\n")
+        self._stage(call, call.behaviour.answer_after, call.request.timeout, self._answered)
+
+    def _response(self, request: OriginateRequest, success: bool, channel: str, reason: int, uniqueid: str) -> None:
+        body = originate_response(
+            request.action_id, success, channel, request.context, request.exten, reason, uniqueid, request.caller
+        )
+        self.emit("call", "OriginateResponse", body)
+
+    def _refused(self, call: Call, cause: int) -> None:
+        """The carrier's final answer is no."""
+        call.over = True
+        call.cancel()
+        reason = {17: 5, 34: 8}.get(cause, 0) if call.other else 0
+        self._failed(call, _pick(_ORDER_REFUSED, call.chance(1)), reason, cause, "carrier")
+
+    def _timed_out(self, call: Call) -> None:
+        """Nobody answered within the Timeout of the Originate."""
+        call.over = True
+        call.cancel()
+        self._failed(call, _pick(_ORDER_TIMED_OUT, call.chance(1)), 3, 0, "timeout")
+
+    def _failed(self, call: Call, order: str, reason: int, cause: int, ended_by: str) -> None:
+        """The events of a call that was never answered: O, D and H in that order."""
+        channel = call.channel
+        for letter in order:
+            if letter == "O":
+                self._response(call.request, False, call.request.dial, reason, channel.uniqueid)
+            elif letter == "D":
+                self.emit("call", "DialEnd", f"{channel.dest()}DialStatus: {DIAL_STATUS.get(cause, 'NOANSWER')}\r\n")
+            else:
+                # A Local channel's own end shows the cause only when the dialplan hung up with it.
+                self._hangup(channel, 0 if call.other and cause in DIAL_STATUS else cause)
+                if call.other is not None:
+                    self._hangup(call.other, cause)
+        self._gone(call, cause, ended_by)
+
+    def _answered(self, call: Call) -> None:
+        """200 OK: the call is up and enters the dialplan."""
+        now = self.clock.time()
+        call.up = True
+        self.statistics.answered += 1
+        if call.log is not None:
+            call.log.answered = now
+        channel = call.channel
+        for letter in _pick(_ORDER_ANSWER, call.chance(1)):
+            if letter == "O":
+                self._response(call.request, True, channel.name, 4, channel.uniqueid)
+            elif letter == "U":
+                if call.other is not None:
+                    call.other.update(state=UP)
+                    self.emit("call", "Newstate", call.other.block())
+                channel.update(state=UP)
+                self.emit("call", "Newstate", channel.block())
+            elif letter == "D":
+                self.emit("call", "DialEnd", f"{channel.dest()}DialStatus: ANSWER\r\n")
+            else:
+                self._enter_dialplan(call)
+        if call.behaviour.leaves_after is not None and not call.over:
+            call.timers.append(self.engine.after(call.behaviour.leaves_after, self.subscriber_leaves, call))
+
+    def _enter_dialplan(self, call: Call) -> None:
+        request, behaviour = call.request, call.behaviour
+        context = self.contexts[request.context]
+        call.channel.update(context=context.name, exten=request.exten, priority=context.step)
+        if context.does == "queue":
+            self._enter_queue(call, request.variables.get("DIALER_QUEUE", ""))
+        elif context.does == "message":
+            call.application = "Playback"
+            length = context.message.at(behaviour.message)
+            if behaviour.hears_out:
+                call.stage = self.engine.after(length, self._played, call)
+            else:
+                call.stage = self.engine.after(length * behaviour.heard, self.subscriber_leaves, call)
+        elif context.does == "hangup":
+            call.stage = self.engine.after(0.0005, self._dialplan_ends, call)
+        else:
+            call.application = "Wait"
+
+    def _played(self, call: Call) -> None:
+        """The message was heard to its end; the dialplan says so and hangs up."""
+        self.statistics.played += 1
+        if call.log is not None:
+            call.log.played = True
+        # UserEvent() is the step before the Hangup() that the context's `step` names.
+        call.channel.update(priority=call.channel.priority - 1)
+        self.emit("user", "UserEvent", f"{call.channel.block()}UserEvent: DialerPlayed\r\n")
+        call.channel.update(priority=call.channel.priority + 1)
+        self._dialplan_ends(call)
+
+    def _dialplan_ends(self, call: Call) -> None:
+        """The dialplan's own Hangup()."""
+        call.over = True
+        call.cancel()
+        self._end(call, 16, "switch")
+
+    def _end(self, call: Call, cause: int, ended_by: str) -> None:
+        """Hangup of an answered call that has no agent's leg."""
+        if call.other is not None:
+            self._hangup(call.other, cause)
+        self._hangup(call.channel, cause)
+        self._gone(call, cause, ended_by)
+
+    def _gone(self, call: Call, cause: int, ended_by: str) -> None:
+        """Book the end."""
+        statistics = self.statistics
+        statistics.ended += 1
+        statistics.causes[cause] = statistics.causes.get(cause, 0) + 1
+        self.calls.pop(call.channel.uniqueid, None)
+        if call.trunk in self._trunk_load:
+            self._trunk_load[call.trunk] -= 1
+        if call.log is not None:
+            call.log.ended = self.clock.time()
+            call.log.cause = cause
+            call.log.ended_by = ended_by
+        if not self.calls and self.on_empty is not None:
+            self.on_empty()
+
+    # --- the queue ------------------------------------------------------------------------------------------
+
+    def _enter_queue(self, call: Call, name: str) -> None:
+        queue = self.queues.get(name)
+        if queue is None:  # Queue() of an unknown name logs a warning; the dialplan goes on to its Hangup()
+            call.stage = self.engine.after(0.0005, self._dialplan_ends, call)
+            return
+        now = self.clock.time()
+        call.application, call.data = "Queue", f"{name},,,,{queue.spec.max_wait:g}" if queue.spec.max_wait else name
+        self.statistics.queued += 1
+        entry = Entry(call, queue, now, len(queue.entries) + 1, wake_at=self.clock.monotonic())
+        queue.entries.append(entry)
+        call.entry = entry
+        count = len(queue.entries)
+        self.emit(
+            "agent",
+            "QueueCallerJoin",
+            f"{call.channel.block()}Queue: {name}\r\nPosition: {count}\r\nCount: {count}\r\n",
+        )
+        if call.behaviour.patience is not None:
+            call.timers.append(self.engine.after(call.behaviour.patience, self.subscriber_leaves, call))
+        if queue.spec.max_wait:
+            call.timers.append(self.engine.after(queue.spec.max_wait, self._waited_enough, call))
+        # Not within this burst: OriginateResponse may still have to be written.
+        entry.tick_set = True
+        self.engine.after(0.0, self._tick, entry)
+
+    def _tick(self, entry: Entry) -> None:
+        """The caller's thread looks whether it is its turn."""
+        entry.tick_set = False
+        if entry.call.entry is not entry or entry.being_offered:
+            return
+        entry.wake_at = self.clock.monotonic()
+        if any(other is entry for other in entry.queue.in_turn(self.clock.time())):
+            entry.being_offered = True
+            entry.tried.clear()
+            self._offer(entry)
+
+    def poll(self, queue: CallQueue) -> None:
+        """A member may have become free: who is in turn notices at its next look, within a second."""
+        if not queue.entries:
+            return
+        now = self.clock.monotonic()
+        for entry in queue.in_turn(self.clock.time()):
+            if not entry.tick_set:
+                entry.tick_set = True
+                self.engine.after((entry.wake_at - now) % _RECHECK, self._tick, entry)
+
+    def _offer(self, entry: Entry) -> None:
+        """Ring the next free member for this caller, or pause."""
+        queue, call = entry.queue, entry.call
+        member = queue.choose(self.clock.time(), entry.tried)
+        if member is None:
+            entry.being_offered = False
+            entry.tick_set = True
+            self.engine.after(queue.spec.retry, self._tick, entry)
+            return
+        device = member.device
+        device.state = DEVICE_RINGING
+        channel = self._channel(member.interface, "", call.channel.uniqueid, "from-agent", "s")
+        behaviour = offered(device.agent, self.seed, call.number, call.ordinal, entry.offers)
+        entry.offers += 1
+        entry.tried.append(member)
+        offer = Offer(call, entry, member, channel, behaviour, self.clock.time())
+        call.offer = self.offers[channel.uniqueid] = self._by_name[channel.name.lower()] = offer
+        self.emit("call", "Newchannel", channel.block())
+        channel.update(number=call.channel.number, person=call.channel.person, account=call.channel.account)
+        self._agent_event("AgentCalled", offer)
+        if device.agent.busy:
+            offer.timer = self.engine.after(0.004, self._agent_refuses, offer)
+        else:
+            offer.timer = self.engine.after(0.002, self._agent_rings, offer)
+
+    def _agent_event(self, name: str, offer: Offer, tail: str = "") -> None:
+        member = offer.member
+        self.emit(
+            "agent",
+            name,
+            f"{offer.call.channel.block()}{offer.channel.dest()}Queue: {member.queue.spec.name}\r\n"
+            f"Interface: {member.interface}\r\nMemberName: {member.name}\r\n{tail}",
+        )
+
+    def _agent_dial(self, name: str, offer: Offer, status: str) -> None:
+        self.emit("call", name, f"{offer.call.channel.block()}{offer.channel.dest()}DialStatus: {status}\r\n")
+
+    def _device(self, device: Device, state: int) -> None:
+        """A telephone's state changed: every queue it is in tells it."""
+        device.state = state
+        if device.shown != state:
+            device.shown = state
+            for member in device.members:
+                self.emit("agent", "QueueMemberStatus", member.event_body())
+
+    def _agent_rings(self, offer: Offer) -> None:
+        for letter in _pick(_ORDER_AGENT_RINGS, offer.agent.order):
+            if letter == "R":
+                offer.channel.update(state=RINGING)
+                self.emit("call", "Newstate", offer.channel.block())
+            elif letter == "S":
+                self._agent_dial("DialState", offer, "RINGING")
+            else:
+                self._device(offer.member.device, DEVICE_RINGING)
+        timeout = offer.member.queue.spec.timeout
+        pick_up = offer.agent.pick_up
+        if pick_up is not None and pick_up < timeout:
+            offer.timer = self.engine.after(pick_up, self._agent_answers, offer)
+        else:
+            offer.timer = self.engine.after(timeout, self._agent_rings_out, offer)
+
+    def _agent_refuses(self, offer: Offer) -> None:
+        """486 from the agent's telephone: the queue rings the next one in the same breath."""
+        self._agent_dial("DialEnd", offer, "NOANSWER")
+        self._agent_event("AgentRingNoAnswer", offer, "RingTime: 0\r\n")
+        self._drop_leg(offer, 17)
+        self._offer(offer.entry)
+
+    def _agent_rings_out(self, offer: Offer) -> None:
+        """The agent did not pick up within the queue's timeout: two DialEnd, as 16 does."""
+        ringing = round(offer.member.queue.spec.timeout * 1000)
+        self._agent_event("AgentRingNoAnswer", offer, f"RingTime: {ringing}\r\n")
+        self._agent_dial("DialEnd", offer, "NOANSWER")
+        self._agent_dial("DialEnd", offer, "CANCEL")
+        self._drop_leg(offer, 0)
+        entry = offer.entry
+        entry.being_offered = False
+        entry.tick_set = True
+        self.engine.after(entry.queue.spec.retry, self._tick, entry)
+
+    def _drop_leg(self, offer: Offer, cause: int) -> None:
+        """The agent's leg ends before it was connected."""
+        if offer.timer is not None:
+            offer.timer.cancel()
+        offer.call.offer = None
+        self.offers.pop(offer.channel.uniqueid, None)
+        self._hangup(offer.channel, cause)
+        self._device_free(offer.member.device)
+
+    def _device_free(self, device: Device) -> None:
+        self._device(device, NOT_IN_USE)
+        for member in device.members:
+            self.poll(member.queue)
+
+    def _agent_answers(self, offer: Offer) -> None:
+        call, entry, member = offer.call, offer.entry, offer.member
+        queue, now = member.queue, self.clock.time()
+        for timer in call.timers:  # patience and the queue's longest wait are over; leaves_after is set again below
+            timer.cancel()
+        call.timers.clear()
+        offer.channel.update(state=UP)
+        self.emit("call", "Newstate", offer.channel.block())
+        self._agent_dial("DialEnd", offer, "ANSWER")
+        position = queue.position(entry)
+        queue.entries.remove(entry)
+        call.entry = None
+        offer.connected = now
+        offer.hold = int(now) - int(entry.joined)
+        queue.note_hold(offer.hold)
+        if call.log is not None:
+            call.log.connected, call.log.agent = now, member.interface
+        self.statistics.connected += 1
+        for letter in _pick(_ORDER_CONNECT, offer.agent.order):
+            if letter == "L":
+                self._leave_event(call, queue, position)
+            elif letter == "A":
+                member.in_call = 1
+                tail = f"HoldTime: {offer.hold}\r\nRingTime: {int(now - offer.began)}\r\n"
+                self._agent_event("AgentConnect", offer, tail)
+            else:
+                self._device(member.device, IN_USE)
+        behaviour = call.behaviour
+        talk = offer.agent.talk if behaviour.talk is None else behaviour.talk
+        end = self.subscriber_leaves if behaviour.ends_talk else self._agent_leaves
+        subject: Call | Offer = call if behaviour.ends_talk else offer
+        offer.timer = self.engine.after(talk, end, subject)
+        if behaviour.leaves_after is not None and call.log is not None and call.log.answered is not None:
+            left = behaviour.leaves_after - (now - call.log.answered)
+            call.timers.append(self.engine.after(max(0.0, left), self.subscriber_leaves, call))
+        self.poll(queue)
+
+    def _leave_event(self, call: Call, queue: CallQueue, position: int) -> None:
+        body = f"Queue: {queue.spec.name}\r\nPosition: {position}\r\nCount: {len(queue.entries)}\r\n"
+        self.emit("agent", "QueueCallerLeave", call.channel.block() + body)
+
+    def _agent_leaves(self, offer: Offer) -> None:
+        self._complete(offer, "agent", 16, 16, "agent")
+
+    def _complete(self, offer: Offer, reason: str, cause: int, agent_cause: int, ended_by: str) -> None:
+        """A conversation ends: AgentComplete, both channels, the telephone free."""
+        call, member, now = offer.call, offer.member, self.clock.time()
+        call.over = True
+        call.cancel()
+        if offer.timer is not None:
+            offer.timer.cancel()
+        assert offer.connected is not None
+        talk = int(now) - int(offer.connected)
+        queue = member.queue
+        queue.completed += 1
+        queue.note_talk(talk)
+        member.in_call = 0
+        member.calls_taken += 1
+        member.last_call = int(now)
+        tail = f"HoldTime: {offer.hold}\r\nTalkTime: {talk}\r\nReason: {reason}\r\n"
+        self._agent_event("AgentComplete", offer, tail)
+        self.offers.pop(offer.channel.uniqueid, None)
+        for letter in _pick(_ORDER_COMPLETE, call.chance(2)):
+            if letter == "h":
+                self._hangup(offer.channel, agent_cause)
+            elif letter == "M":
+                self._device(member.device, NOT_IN_USE)
+            else:
+                self._end(call, cause, ended_by)
+        call.offer = None
+        self._after_call(offer)
+
+    def _after_call(self, offer: Offer) -> None:
+        """Wrap-up: the queue's own (no event), or the agent pausing."""
+        member, device = offer.member, offer.member.device
+        wrap = member.queue.spec.wrapuptime
+        if wrap:
+            self.engine.after(max(0.0, member.last_call + wrap - self.clock.time()) + 0.001, self.poll, member.queue)
+        if offer.agent.wrap_up > 0:
+            self.pause(device, True, "wrap-up")
+            self.engine.after(offer.agent.wrap_up, self.pause, device, False, "")
+        for other in device.members:
+            self.poll(other.queue)
+
+    def pause(self, device: Device, paused: bool, reason: str, queue: str = "") -> bool:
+        """Pause a member in one queue or in all; False: it is in none of them."""
+        members = [member for member in device.members if not queue or member.queue.spec.name == queue]
+        for member in members:
+            member.paused = paused
+            member.pause_reason = reason if paused else ""
+            if paused:
+                member.last_pause = int(self.clock.time())
+            tail = f"Reason: {reason}\r\n" if reason else ""
+            self.emit("agent", "QueueMemberPause", member.event_body() + tail)
+            self.poll(member.queue)
+        return bool(members)
+
+    def add_member(self, queue: CallQueue, interface: str, name: str, paused: bool, penalty: int) -> bool:
+        """QueueAdd; False: it is in that queue already."""
+        if queue.member(interface) is not None:
+            return False
+        device = self.devices.get(interface)
+        if device is None:
+            device = self.devices[interface] = Device(Agent(interface, name))
+        member = self._join_queue(queue, device, "dynamic", self.clock.time())
+        member.name = name or interface
+        member.paused = paused
+        member.penalty = penalty
+        self.emit("agent", "QueueMemberAdded", member.event_body())
+        self.poll(queue)
+        return True
+
+    def remove_member(self, member: Member) -> None:
+        """QueueRemove of a dynamic member."""
+        member.queue.members.remove(member)
+        member.queue.next_member = 0
+        member.device.members.remove(member)
+        self.emit("agent", "QueueMemberRemoved", member.event_body())
+
+    # --- ends that others cause ---------------------------------------------------------------------------------
+
+    def subscriber_leaves(self, call: Call) -> None:
+        """The subscriber hangs up an answered call, wherever it is."""
+        self._leave(call, 16, "subscriber")
+
+    def _leave(self, call: Call, cause: int, ended_by: str) -> None:
+        if call.over:
+            return
+        offer = call.offer
+        if offer is not None and offer.connected is not None:
+            self._complete(offer, "caller", cause, 16, ended_by)
+            return
+        call.over = True
+        call.cancel()
+        if call.entry is not None:
+            self._abandon(call, call.entry)
+        self._end(call, cause, ended_by)
+
+    def _abandon(self, call: Call, entry: Entry) -> None:
+        """The caller leaves the queue by himself. While an agent's telephone rings, that leg is cancelled first."""
+        queue, offer = entry.queue, call.offer
+        if offer is not None:
+            self._agent_dial("DialEnd", offer, "CANCEL")
+            self._agent_dial("DialEnd", offer, "CANCEL")
+        position = queue.position(entry)
+        queue.entries.remove(entry)
+        queue.abandoned += 1
+        call.entry = None
+        self.statistics.abandoned += 1
+        held = int(self.clock.time()) - int(entry.joined)
+        body = (
+            f"Queue: {queue.spec.name}\r\nPosition: {position}\r\n"
+            f"OriginalPosition: {entry.original_position}\r\nHoldTime: {held}\r\n"
+        )
+        self.emit("agent", "QueueCallerAbandon", call.channel.block() + body)
+        self._leave_event(call, queue, position)
+        if offer is not None:
+            self._drop_leg(offer, 0)
+        self.poll(queue)
+
+    def _waited_enough(self, call: Call) -> None:
+        """Queue(...,,,n) is over: QueueCallerLeave without Abandon, then the dialplan's Hangup()."""
+        entry = call.entry
+        if call.over or entry is None:
+            return
+        queue, offer = entry.queue, call.offer
+        if offer is not None:
+            self._agent_dial("DialEnd", offer, "CANCEL")
+            self._drop_leg(offer, 0)
+        position = queue.position(entry)
+        queue.entries.remove(entry)
+        call.entry = None
+        self._leave_event(call, queue, position)
+        self._dialplan_ends(call)
+        self.poll(queue)
+
+    def hang_up(self, name: str, cause: int) -> bool:
+        """AMI Hangup by channel name or uniqueid; False: there is no such channel."""
+        found = self.find(name)
+        if found is None:
+            return False
+        # The reply is written before the events.
+        self.engine.after(0.0, self._hang_up, found, cause)
+        return True
+
+    def _hang_up(self, found: Call | Offer, cause: int) -> None:
+        if isinstance(found, Offer):
+            if found.call.over or found.call.offer is not found:
+                return
+            if found.connected is not None:
+                self._complete(found, "agent", 16, cause, "dialer")
+            else:
+                self._agent_refuses(found)
+        elif not found.over:
+            if found.up:
+                self._leave(found, cause, "dialer")
+            else:
+                found.over = True
+                found.cancel()
+                order = _pick(_ORDER_REFUSED, found.chance(1))
+                # DialEnd knows nothing of the cause given.
+                self._cut(found, order, cause, "dialer")
+
+    def _cut(self, call: Call, order: str, cause: int, ended_by: str) -> None:
+        """A call still being dialled is cut by us or by a shutdown: DialEnd NOANSWER whatever the cause."""
+        channel = call.channel
+        for letter in order:
+            if letter == "O":
+                self._response(call.request, False, call.request.dial, 0, channel.uniqueid)
+            elif letter == "D":
+                self.emit("call", "DialEnd", f"{channel.dest()}DialStatus: NOANSWER\r\n")
+            else:
+                self._hangup(channel, cause)
+                if call.other is not None:
+                    self._hangup(call.other, cause)
+        self._gone(call, cause, ended_by)
+
+    def shut_down(self) -> None:
+        """`core stop now`: every channel ends with cause 0, calls not yet answered as failed."""
+        for call in list(self.calls.values()):
+            if call.over:
+                continue
+            call.over = True
+            call.cancel()
+            if not call.up:
+                self._cut(call, "DOH", 0, "switch")
+                continue
+            offer, entry = call.offer, call.entry
+            if offer is not None and offer.connected is not None:
+                self._complete(offer, "caller", 0, 0, "switch")
+                continue
+            if entry is not None:
+                self._abandon(call, entry)
+            self._end(call, 0, "switch")
+
+    def die(self) -> None:
+        """Killed: nothing is said, everything is gone."""
+        now = self.clock.time()
+        for call in list(self.calls.values()):
+            call.over = True
+            call.cancel()
+            if call.offer is not None and call.offer.timer is not None:
+                call.offer.timer.cancel()
+            if call.log is not None:
+                call.log.ended, call.log.ended_by = now, "switch"
+        self.calls.clear()
+        self.offers.clear()
+        self._by_name.clear()
+
+
+def matches(pattern: str, exten: str) -> bool:
+    """Asterisk's extension patterns: X 0-9, Z 1-9, N 2-9, [...], '.' one or more, '!' none or more."""
+    if not pattern.startswith("_"):
+        return pattern == exten
+    regex, rest = "", pattern[1:]
+    while rest:
+        letter, rest = rest[0], rest[1:]
+        if letter == "[":
+            inside, _, rest = rest.partition("]")
+            regex += f"[{re.escape(inside).replace(chr(92) + '-', '-')}]"
+        else:
+            regex += {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}.get(letter, re.escape(letter))
+    return re.fullmatch(regex, exten) is not None
+
+
+__all__ = ["Call", "Context", "Offer", "OriginateRequest", "SimCall", "Statistics", "Switch", "UNKNOWN", "matches"]
