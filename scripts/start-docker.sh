@@ -26,7 +26,7 @@ try_dockerd() {
 docker_answers && exit 0
 
 if ! is_root; then
-    have docker && fail "Docker is installed, but its daemon does not answer to $(id -un): $(docker info 2>&1 | tail -n 1)" \
+    have docker && fail "Docker is installed, but its daemon does not answer to $(id -un): $(docker ps 2>&1 | tail -n 1)" \
         "Start it (sudo systemctl start docker), or join its group (sudo usermod -aG docker $(id -un)), or run this as root."
     fail "Docker is missing, and installing it needs root." \
         "Install it (on Debian: sudo apt-get install docker.io) and run this again, or run this as root."

@@ -5,11 +5,12 @@ puts addresses into its messages, so a translated address would not do, and seve
 side by side. A container carries the test process in its labels; whoever finds one whose process is gone, killed
 before it could tidy up, removes it.
 
-A missing Docker or image raises ServerMissing with the remedy. It never skips a test.
+A missing Docker or image raises MissingServerError with the remedy. It never skips a test.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import re
@@ -29,9 +30,10 @@ from tests.waiting import wait_for
 # The reaper is an image from a registry that may be out of reach; labels do its job. Read at import.
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 
-import docker  # noqa: E402
-import docker.errors  # noqa: E402
-from testcontainers.core.container import DockerContainer  # noqa: E402
+from testcontainers.core.container import DockerContainer
+
+# Not `import docker`: linters and type checkers would take the folder docker/ of this tree for it.
+docker_sdk: Any = importlib.import_module("docker")
 
 POSTGRES_IMAGE = "dialer-postgres12"
 ASTERISK_IMAGE = "dialer-asterisk16"
@@ -41,7 +43,7 @@ _OWNER_LABEL = "dialer.tests.owner"
 _LOCALHOST = "127.0.0.1"
 
 
-class ServerMissing(RuntimeError):
+class MissingServerError(RuntimeError):
     """A server that the tests need cannot be started; the text says what to do."""
 
 
@@ -69,7 +71,7 @@ def free_ports(count: int) -> int:
         first = random.randrange(_PORTS.start, _PORTS.stop - count)
         if all(_is_free(port) for port in range(first, first + count)):
             return first
-    raise ServerMissing(f"no {count} adjacent free ports were found between {_PORTS.start} and {_PORTS.stop}")
+    raise MissingServerError(f"no {count} adjacent free ports were found between {_PORTS.start} and {_PORTS.stop}")
 
 
 # --- containers --------------------------------------------------------------------------------------------------
@@ -94,21 +96,21 @@ def remove_leftovers() -> int:
                 try:
                     container.remove(force=True, v=True)
                     count += 1
-                except docker.errors.APIError:
+                except docker_sdk.errors.APIError:
                     pass  # another test run was faster
     return count
 
 
 def _docker() -> Any:
     try:
-        client = docker.from_env()
+        client = docker_sdk.from_env()
         client.ping()
-    except (docker.errors.DockerException, OSError) as error:
-        raise ServerMissing(f"no Docker daemon answers ({error}). {REMEDY}") from error
+    except (docker_sdk.errors.DockerException, OSError) as error:
+        raise MissingServerError(f"no Docker daemon answers ({error}). {REMEDY}") from error
     return client
 
 
-class Server(DockerContainer):  # type: ignore[misc, unused-ignore]  # untyped base
+class Server(DockerContainer):
     """A container on the host's network that a test may also freeze, kill and start again."""
 
     image_name: str
@@ -117,8 +119,8 @@ class Server(DockerContainer):  # type: ignore[misc, unused-ignore]  # untyped b
         with closing(_docker()) as client:
             try:
                 client.images.get(self.image_name)
-            except docker.errors.ImageNotFound as error:
-                raise ServerMissing(f"there is no image {self.image_name!r}. {REMEDY}") from error
+            except docker_sdk.errors.ImageNotFound as error:
+                raise MissingServerError(f"there is no image {self.image_name!r}. {REMEDY}") from error
         super().__init__(self.image_name)
         if command:
             self.with_command(command)
@@ -148,7 +150,7 @@ class Server(DockerContainer):  # type: ignore[misc, unused-ignore]  # untyped b
         def state() -> bool:
             self.reload()
             if self.status == "exited":
-                raise ServerMissing(f"{self.image_name} ended while it started. Its log:\n{self.logs()}")
+                raise MissingServerError(f"{self.image_name} ended while it started. Its log:\n{self.logs()}")
             return ready()
 
         wait_for(state, seconds, lambda: f"{self.image_name} to be ready. Its log:\n{self.logs()}")
@@ -222,9 +224,8 @@ class PostgresDatabases:
         """Drops a database made here, together with the sessions that are still in it."""
         name = make_url(url).database
         assert name is not None
-        self._run(
-            sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(sql.Literal(name))
-        )
+        sessions = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
+        self._run(sessions.format(sql.Literal(name)))
         self._run(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
     def close(self) -> None:
@@ -238,7 +239,7 @@ class PostgresDatabases:
         plain = (make_url(url) if url else self.admin_url).set(drivername="postgresql")
         return psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True)
 
-    def _run(self, statement: sql.Composable) -> None:
+    def _run(self, statement: sql.Composed) -> None:
         with self.connect() as connection:
             connection.execute(statement)
 
@@ -261,9 +262,7 @@ class PostgresContainer(Server):
         super().__init__([part for name, value in settings.items() for part in ("-c", f"{name}={value}")])
         self.port = free_ports(1)
         self._password = secrets.token_hex(12)
-        self.with_envs(
-            POSTGRES_PASSWORD=self._password, POSTGRES_PORT=str(self.port), POSTGRES_LISTEN=_LOCALHOST
-        )
+        self.with_envs(POSTGRES_PASSWORD=self._password, POSTGRES_PORT=str(self.port), POSTGRES_LISTEN=_LOCALHOST)
 
     @property
     def url(self) -> str:

@@ -9,9 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(
-    condition: Callable[[], T], seconds: float, what: str | Callable[[], str], *, every: float = 0.02
-) -> T:
+def wait_for(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], *, every: float = 0.02) -> T:
     """The first true value of `condition()`; asked every `every` seconds, TimeoutError after `seconds`.
 
     `what` completes the sentence "waited … s for …"; a function is asked only on failure.

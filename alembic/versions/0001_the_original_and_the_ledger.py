@@ -59,6 +59,7 @@ ROUTINES = [
     "dialer_reap",
     "dialer_work",
     "dialer_open_attempts",
+    "dialer_trunk_ensure",
     "dialer_trunk_room",
     "dialer_trunk_settle",
     "dialer_trunk_trip",

@@ -130,8 +130,8 @@ def _invite(everyone: list[tuple[str, Behaviour]]) -> str:
         *(find.format(f'"{digit}@"', '"To:"', '"false"', f"digit{digit}") for digit in range(10)),
     ]
     branches = "\n".join(f'<nop next="behaviour{index}" test="is{index}"/>' for index in range(len(everyone)))
-    # SIPp refuses a variable that is set and never read.
-    unread = ",".join(["to_uri", *(f"digit{digit}" for digit in range(10))])
+    # SIPp refuses a variable that is set and never read, as some are in some tables.
+    unread = ",".join(["to_uri", "cseq", "caller", "callee", *(f"digit{digit}" for digit in range(10))])
     return (
         # rrs: remember the Contact, for our own BYE
         f'<recv request="INVITE" rrs="true"><action>{"".join(actions)}{_log("invite", "[$number]")}</action></recv>\n'
@@ -153,7 +153,8 @@ def _answer(behaviour: Answer, prefix: str) -> str:
         for choice, milliseconds in enumerate(rings):
             # Waits for a CANCEL rather than pausing: SIPp would take one during a pause for an error.
             parts.append(_label(f"{prefix}ring{choice}"))
-            parts.append(f'<recv request="CANCEL" timeout="{milliseconds}" ontimeout="{prefix}answer" next="cancelled"/>')
+            limit = f'timeout="{milliseconds}" ontimeout="{prefix}answer"'
+            parts.append(f'<recv request="CANCEL" {limit} next="cancelled"/>')
     hang_up = behaviour.hang_up_after_ms
     limit = "" if hang_up is None else f' timeout="{hang_up}" ontimeout="{prefix}bye"'
     parts += [
@@ -173,7 +174,7 @@ def _answer(behaviour: Answer, prefix: str) -> str:
     if hang_up is not None:
         parts += [
             _label(f"{prefix}bye"),
-            f'<nop><action>{_log("end", "callee")}</action></nop>',
+            f"<nop><action>{_log('end', 'callee')}</action></nop>",
             _send(
                 "BYE [next_url] SIP/2.0\n"
                 "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
@@ -214,7 +215,7 @@ def _cancelled() -> str:
     return "\n".join(
         [
             _label("cancelled"),
-            f'<nop><action>{_log("end", "cancelled")}</action></nop>',
+            f"<nop><action>{_log('end', 'cancelled')}</action></nop>",
             _reply(200, "OK", to_last=True),
             _reply(487, "Request Terminated", resend=True),
             '<recv request="ACK" next="end"/>',

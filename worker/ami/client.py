@@ -236,8 +236,7 @@ class AmiClient:
         return self._exchange(self._need_link(fields), fields, deadline)
 
     def ask_list(self, fields: Fields, *, deadline: float = 10.0) -> list[Message]:
-        """Send an action that answers with a list; its items in order, without the reply and the closing
-        event.
+        """Send an action that answers with a list; its items in order, without reply and closing event.
 
         Errors as `ask`, and AmiListError if the number of items is not what Asterisk announced. An item that
         a caller has tampered with (see `Message.tampered`) is missing and counted; it must not cost us the
@@ -310,12 +309,14 @@ class AmiClient:
         pending = _Pending(_name(fields), float("inf"), settle, items)
         action_id = self._put(link, fields, pending)
         try:
-            reply = cast("Message", result.get(timeout=deadline))
-        except gevent.Timeout:
-            self.counters.timeouts += 1
-            raise AmiTimeout(
-                f"Asterisk at {self._address} did not answer {_name(fields)} within {deadline:g} s"
-            ) from None
+            # Not get(timeout): its gevent.Timeout could be taken for one that the caller has set around us.
+            result.wait(deadline)
+            if not result.ready():
+                self.counters.timeouts += 1
+                raise AmiTimeout(
+                    f"Asterisk at {self._address} did not answer {_name(fields)} within {deadline:g} s"
+                )
+            reply = cast("Message", result.get())
         finally:
             self._forget(link, action_id)
         if reply.get("Response") == "Error" and reply.is_reply:
@@ -365,7 +366,7 @@ class AmiClient:
                 reason = "an internal error; see the log"
                 log.exception("The AMI link failed", extra={"action": "ami_error"})
             self.down_reason = reason
-            if reason != reported:
+            if reason != reported or self._attempts == 0:  # once, not every 15 s; anew after a good link
                 level = logging.ERROR if least else logging.WARNING
                 log.log(
                     level,
@@ -397,9 +398,8 @@ class AmiClient:
             self._spawn(self._keep_alive, link)
             if not link.ready.wait(BOOT_REPORT_SECONDS):
                 self.login_error = (
-                    f"logged in to Asterisk at {self._address} as {self._username}, but it does not say "
-                    "FullyBooted: "
-                    "it is still starting, or the user in manager.conf lacks read = system"
+                    f"logged in to Asterisk at {self._address} as {self._username}, but FullyBooted does "
+                    "not come: it is still starting, or the user in manager.conf lacks read = system"
                 )
                 log.warning("%s", self.login_error, extra={"action": "ami_not_booted"})
             link.dead.wait()
@@ -480,12 +480,24 @@ class AmiClient:
     def _close(self, link: _Link) -> None:
         """End a link: nobody is left waiting on it, and the consumer learns last that it is gone.
 
-        Switches to no other greenlet: `stop` may kill the runner at any switch, and this must not be cut short.
+        Switches to no other greenlet: `stop` may kill the runner at any switch; this must not be cut short.
         """
         self._drop(link, "the connection was closed")
         self._link = None
         gevent.killall(link.greenlets, block=False)
         link.sock.close()
+        if link.up:
+            self.down_reason = link.reason
+            self.inbox.put_nowait(LinkDown(link.reason))
+
+    def _drop(self, link: _Link, reason: str) -> None:
+        """Declare a link dead and fail what is under way; from any greenlet. Closing is the runner's work."""
+        if link.dead.is_set():
+            return
+        link.reason = "the dialer logged off" if self._runner is None else reason
+        link.dead.set()
+        link.greeted.set()
+        link.ready.set()
         lost = AmiLinkLost(
             f"the link to Asterisk at {self._address} was lost before the answer came: {link.reason}"
         )
@@ -493,18 +505,6 @@ class AmiClient:
             pending = self._forget(link, action_id)
             if pending is not None:
                 self._settle(pending, lost)
-        if link.up:
-            self.down_reason = link.reason
-            self.inbox.put_nowait(LinkDown(link.reason))
-
-    def _drop(self, link: _Link, reason: str) -> None:
-        """Declare a link dead; from any greenlet. Closing it is the runner's work."""
-        if link.dead.is_set():
-            return
-        link.reason = "the dialer logged off" if self._runner is None else reason
-        link.dead.set()
-        link.greeted.set()
-        link.ready.set()
 
     # The reader
 
@@ -540,31 +540,31 @@ class AmiClient:
         wanted = self._wanted
         put = self.inbox.put_nowait
         room = self._inbox_size - self.inbox.qsize()
-        events = 0
+        counters = self.counters
         for message in messages:
             name = message.name
             if not name:
                 self._take_reply(link, message)
-            elif link.lists and self._take_item(link, message):
-                pass
             elif not link.up:
                 if name == "FullyBooted" and link.authenticated:
                     self._come_up(link, message)
+            elif link.lists and self._take_item(link, message):
+                pass
             elif name in wanted:
-                if events >= room:
-                    self.counters.overflows += 1
+                if room <= 0:
+                    counters.overflows += 1
                     self._full = True
                     self._drop(
                         link,
                         f"{self._inbox_size} events wait to be handled; the link is dropped and "
                         "resynchronised when the dialer has caught up",
                     )
-                    break
+                    return
                 put(message)
-                events += 1
+                room -= 1
+                counters.events += 1
             else:
-                self.counters.strays += 1
-        self.counters.events += events
+                counters.strays += 1
 
     def _take_reply(self, link: _Link, reply: Message) -> None:
         action_id = reply.get("ActionID")

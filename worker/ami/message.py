@@ -14,7 +14,8 @@ against tampering and the reading of fields cost one pass.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from worker.errors import DialerError
 
@@ -42,6 +43,10 @@ class FramingError(DialerError):
 
 
 _Match = re.Match[bytes]
+_Layout = tuple[str, Callable[[bytes], _Match | None], dict[str, int]]
+
+
+_NO_INDEX: Mapping[str, int] = MappingProxyType({})
 
 
 class Message:
@@ -58,7 +63,7 @@ class Message:
         raw: bytes,
         name: str | None = None,
         match: _Match | None = None,
-        index: dict[str, int] | None = None,
+        index: Mapping[str, int] = _NO_INDEX,
     ) -> None:
         self.raw = raw
         self.name = _event_name(raw) if name is None else name
@@ -72,9 +77,10 @@ class Message:
 
     def get(self, key: str, default: str = "") -> str:
         """Value of the first line whose key is exactly `key` (letter case counts), else `default`."""
-        if self._match is not None:
-            group = self._index.get(key) if self._index is not None else None
-            return default if group is None else str(self._match[group], "utf-8", "surrogateescape")
+        match = self._match
+        if match is not None:
+            group = self._index.get(key)
+            return default if group is None else str(match[group], "utf-8", "surrogateescape")
         raw = self.raw
         needle = _needles.get(key) or _needle(key)
         start = raw.find(needle)
@@ -133,9 +139,10 @@ class Framer:
         self.tampered = 0
         self._max_message = max_message
         self._max_buffer = max_buffer
-        self._names = None if wanted is None else {name.encode(): name for name in wanted}
+        self._wanted = wanted
         self._rest = bytearray()
-        self._layouts: dict[str, list[tuple[Callable[[bytes], _Match | None], dict[str, int]]]] = {}
+        # By first line with its CR: the layouts seen so far, none for an event that nobody wants.
+        self._kinds: dict[bytes, list[_Layout]] = {}
         self._learned = 0
 
     def feed(self, data: bytes) -> list[Message]:
@@ -168,52 +175,63 @@ class Framer:
         return self._messages(blocks)
 
     def _messages(self, blocks: list[bytes]) -> list[Message]:
-        names = self._names
+        kinds = self._kinds
         expect = self.expect
-        messages = []
-        for block in blocks:
-            # Asterisk modules and later versions end some messages with an empty line too many.
-            raw = block.lstrip(CRLF) if block[:1] in (b"\r", b"\n") else block
-            if raw.startswith(EVENT):
-                end = raw.find(CRLF)
-                key = raw[7:] if end < 0 else raw[7:end]
-                if names is None:
-                    name = str(key, "utf-8", "surrogateescape")
-                else:
-                    known = names.get(key)
-                    if known is None:
-                        if expect is None or expect not in raw:
-                            self.skipped += 1
-                            continue
-                        known = str(key, "utf-8", "surrogateescape")
-                    name = known
-                for match_layout, index in self._layouts.get(name, ()):
+        messages: list[Message] = []
+        append = messages.append
+        for raw in blocks:
+            layouts = kinds.get(raw[: raw.find(CRLF) + 1])
+            if layouts:
+                for name, match_layout, index in layouts:
                     match = match_layout(raw)
                     if match is not None:
-                        messages.append(Message(raw, name, match, index))
+                        append(Message(raw, name, match, index))
                         break
                 else:
-                    self._first_of_its_kind(raw, name, messages)
-            elif raw:
-                self._first_of_its_kind(raw, "", messages)
+                    self._look_closely(raw, messages)
+            elif layouts is None or expect is not None:
+                self._look_closely(raw, messages)
+            else:
+                self.skipped += 1
         return messages
 
-    def _first_of_its_kind(self, raw: bytes, name: str, messages: list[Message]) -> None:
-        """Check key by key, and remember the layout of an honest event."""
+    def _look_closely(self, raw: bytes, messages: list[Message]) -> None:
+        """A reply, or an event whose layout is not known yet: check it key by key."""
+        # Asterisk modules and later versions end some messages with an empty line too many.
+        raw = raw.lstrip(CRLF)
+        if not raw:
+            return
+        first_line = raw[: raw.find(CRLF) + 1]
+        name = _event_name(raw)
+        if name and self._wanted is not None and name not in self._wanted:
+            if len(self._kinds) < _LAYOUTS:
+                self._kinds.setdefault(first_line, [])
+            if self.expect is None or self.expect not in raw:
+                self.skipped += 1
+                return
         keys = _keys(raw)
         if keys is None:
             self.tampered += 1
             return
         messages.append(Message(raw, name))
-        layouts = self._layouts.setdefault(name, []) if name and self._learned < _LAYOUTS else None
-        if layouts is not None and len(layouts) < _LAYOUTS_PER_NAME:
-            self._learned += 1
+        if name and (self._wanted is None or name in self._wanted):
+            self._learn(first_line, name, raw)
+
+    def _learn(self, first_line: bytes, name: str, raw: bytes) -> None:
+        """Remember the layout of an honest event."""
+        layouts = self._kinds.get(first_line, [])
+        if self._learned >= _LAYOUTS or len(layouts) >= _LAYOUTS_PER_NAME:
+            return
+        lines = []
+        index: dict[str, int] = {}
+        for group, line in enumerate(raw.split(CRLF), 1):
+            key, _, value = line.partition(b":")
             # A value with a bare CR does not match and takes the slow way again; that is rare and safe.
-            pattern = CRLF.join(re.escape(key) + b": ?([^\r]*)" for key in keys)
-            index: dict[str, int] = {}
-            for group, key in enumerate(keys, 1):
-                index.setdefault(str(key, "utf-8", "surrogateescape"), group)
-            layouts.append((re.compile(pattern).fullmatch, index))
+            lines.append(re.escape(key) + (b": ([^\r]*)" if value.startswith(b" ") else b":(?! )([^\r]*)"))
+            index.setdefault(str(key, "utf-8", "surrogateescape"), group)
+        layouts.append((name, re.compile(CRLF.join(lines)).fullmatch, index))
+        self._kinds[first_line] = layouts
+        self._learned += 1
 
     def _take_banner(self, look_from: int) -> bool:
         """Cut the greeting off; False while its one CRLF has not come. A stream without one starts right

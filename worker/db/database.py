@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from worker.config import DatabaseSettings
 from worker.db import postgresql
 from worker.db.migration import VERSION_TABLE, head
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,16 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections."""
         self._engine.dispose()
+
+    def wakeups(self) -> postgresql.Wakeups:
+        """A connection of its own that waits for wake-ups. Raises DatabaseUnavailable."""
+        try:
+            return postgresql.Wakeups(self.settings)
+        except postgresql.LOST as error:
+            raise DatabaseUnavailable(self.where, reason(error)) from error
+
+    connection_lost = postgresql.LOST
+    """What Wakeups.wait raises when its connection is gone."""
 
     def busy(self) -> bool:
         """Is a transaction under way? A virtual clock stands still meanwhile."""
@@ -148,7 +158,3 @@ def reason(error: BaseException) -> str:
     """The first line of what the driver said."""
     said = str(getattr(error, "orig", None) or error).strip()
     return said.splitlines()[0] if said else type(error).__name__
-
-
-class RoutineError(DialerError):
-    """A routine refused its arguments; the message is the database's own sentence."""

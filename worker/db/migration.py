@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alembic.config import Config
+from alembic.operations import MigrateOperation, Operations
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 import sql
-from alembic.config import Config
-from alembic.operations import MigrateOperation, Operations
-from alembic.script import ScriptDirectory
 from worker.config import DatabaseSettings
 
 VERSION_TABLE = "dialer_version"

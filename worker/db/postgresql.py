@@ -10,6 +10,9 @@ from psycopg import sql
 
 from worker.config import DatabaseSettings
 
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What a lost or refused connection raises outside SQLAlchemy."""
+
 
 def connect_args(settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
     """Arguments of psycopg.connect: keepalives find a dead peer within half a minute."""
@@ -52,14 +55,12 @@ class Wakeups:
             autocommit=True,
             **arguments,
         )
-        self._connection.execute(
-            sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{settings.schema}"))
-        )
+        self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{settings.schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:
         """Projects that were woken, as they come, for `seconds`; '' stands for all of them.
 
-        Raises psycopg.Error when the connection is lost.
+        Raises one of LOST when the connection is lost.
         """
         for notification in self._connection.notifies(timeout=seconds):
             yield notification.payload

@@ -4,8 +4,9 @@
     asterisk = SimulatedAsterisk(call_centre(agents=10), clock, seed=1)
     port = asterisk.serve()
 
-It serves the demo, load tests, faults and dry runs. Modules: `scenario` (data), `behaviour` (the draws), `events`
-(texts), `queues`, `switch` (the model), `engine` (time), `actions` (AMI), `asterisk` (sockets and faults).
+It serves the demo, load tests, faults and dry runs. Modules: `scenario` (data), `behaviour` (the draws),
+`events` (texts), `queues`, `switch` (the model), `engine` (time), `actions` (AMI), `asterisk` (sockets and
+faults), `cli` (what `dialer simulate` calls).
 """
 
 from worker.simulator.asterisk import SimulatedAsterisk

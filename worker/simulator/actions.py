@@ -1,6 +1,7 @@
 """AMI actions: bytes to an action, an action to its reply. No sockets.
 
-The texts are those of Asterisk 16.28 (main/manager.c, apps/app_queue.c, pbx/pbx_config.c), recorded or read there.
+The texts are those of Asterisk 16.28 (main/manager.c, apps/app_queue.c, main/pbx.c); tests/contract holds
+them against the real one.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from dataclasses import dataclass, field
 from time import gmtime, strftime
 from typing import Protocol
 
-from worker.simulator.events import UNKNOWN, message
+from worker.simulator.events import UNKNOWN
+from worker.simulator.queues import UNAVAILABLE
 from worker.simulator.scenario import User
-from worker.simulator.switch import OriginateRequest, Switch
+from worker.simulator.switch import OriginateRequest, Switch, matches
 
 VERSION = "16.28.0~dfsg-0+deb11u4"
+CRLF = "\r\n"
 BANNER = b"Asterisk Call Manager/5.0.4\r\n"
 _MAX_LINE = 1022  # bytes before CRLF (sizeof(session->inbuf) - 2)
 _MAX_LINES = 128
 _MAX_UNIQUEID = 149
+_NO_TIMEOUT = 86_400.0  # seconds; Asterisk takes a Timeout of 0 or less as none
 
 
 @dataclass(slots=True)
@@ -131,21 +135,23 @@ class Actions:
             return error(action, action.fault)
         name = action.get("action").lower()
         if not name:
-            return "Response: Error\r\nMessage: Missing action in request\r\n\r\n"
+            return error(action, "Missing action in request")
         if self.state.shutting_down:
             return error(action, "Asterisk is shutting down")
         if session.user is None and name not in ("login", "challenge", "logoff"):
             return error(action, "Permission denied")
+        if session.user is not None and name == "login":
+            return success(action, "Already authenticated")
         known = _HANDLERS.get(name)
         if known is None:
-            text = f"Invalid/unknown command: {action.get('action')}. Use Action: ListCommands to show available commands."
-            return error(action, text)
+            text = f"Invalid/unknown command: {action.get('action')}. "
+            return error(action, text + "Use Action: ListCommands to show available commands.")
         handler, classes = known
         if classes and session.user is not None and not (session.user.write & (classes | {"all"})):
             return error(action, "Permission denied")
         return handler(self, action, session)
 
-    # --- session ------------------------------------------------------------------------------------------------
+    # --- session ------------------------------------------------------------------------------------------
 
     def _challenge(self, action: Action, session: Session) -> str:
         if action.get("authtype").upper() != "MD5":
@@ -168,8 +174,7 @@ class Actions:
             session.refuse(error(action, "Authentication failed"))
             return ""
         if action.get("events"):
-            mask = _mask(action.get("events"))
-            session.events = mask if mask is not None else frozenset()
+            session.events = _mask(action.get("events"))
         session.log_in(user)
         reply = success(action, "Authentication accepted")
         if user.read & {"system", "all"} and (session.events is None or "system" in session.events):
@@ -189,19 +194,21 @@ class Actions:
         return f"Response: Success\r\n{action.id_line}Ping: Pong\r\nTimestamp: {now:.6f}\r\n\r\n"
 
     def _events(self, action: Action, session: Session) -> str:
-        mask = _mask(action.get("eventmask"))
-        if mask is None:
+        if not action.get("eventmask"):
             return error(action, "Invalid event mask")
+        mask = _mask(action.get("eventmask"))
         session.events = mask
         return f"Response: Success\r\n{action.id_line}Events: {'On' if mask else 'Off'}\r\n\r\n"
 
-    # --- the core -----------------------------------------------------------------------------------------------
+    # --- the core -----------------------------------------------------------------------------------------
 
     def _core_settings(self, action: Action, session: Session) -> str:
         return (
-            f"Response: Success\r\n{action.id_line}AMIversion: 5.0.4\r\nAsteriskVersion: {VERSION}\r\nSystemName: \r\n"
+            f"Response: Success\r\n{action.id_line}AMIversion: 5.0.4\r\n"
+            f"AsteriskVersion: {VERSION}\r\nSystemName: \r\n"
             "CoreMaxCalls: 0\r\nCoreMaxLoadAvg: 0.000000\r\nCoreRunUser: \r\nCoreRunGroup: \r\n"
-            "CoreMaxFilehandles: 65536\r\nCoreRealTimeEnabled: No\r\nCoreCDRenabled: No\r\nCoreHTTPenabled: No\r\n\r\n"
+            "CoreMaxFilehandles: 65536\r\nCoreRealTimeEnabled: No\r\n"
+            "CoreCDRenabled: No\r\nCoreHTTPenabled: No\r\n\r\n"
         )
 
     def _core_status(self, action: Action, session: Session) -> str:
@@ -209,7 +216,8 @@ class Actions:
         day, clock = strftime("%Y-%m-%d", started), strftime("%H:%M:%S", started)
         return (
             f"Response: Success\r\n{action.id_line}CoreStartupDate: {day}\r\nCoreStartupTime: {clock}\r\n"
-            f"CoreReloadDate: {day}\r\nCoreReloadTime: {clock}\r\nCoreCurrentCalls: {len(self.switch.calls)}\r\n\r\n"
+            f"CoreReloadDate: {day}\r\nCoreReloadTime: {clock}\r\n"
+            f"CoreCurrentCalls: {len(self.switch.calls)}\r\n\r\n"
         )
 
     def _core_show_channels(self, action: Action, session: Session) -> str:
@@ -232,12 +240,12 @@ class Actions:
         dial, context, exten = action.get("channel"), action.get("context"), action.get("exten")
         channel_id, priority = action.get("channelid"), action.get("priority")
         timeout = action.get("timeout", "30000")
-        refusal = ""
+        refusal, seconds = "", None
         if not dial:
             refusal = "Channel not specified"
         elif priority and not priority.isdigit():
             refusal = "Invalid priority"
-        elif not re.fullmatch(r"[0-9]{1,9}", timeout):
+        elif not (seconds := re.match(r"\s*[+-]?[0-9]{1,9}", timeout)):
             refusal = "Invalid timeout"
         elif "/" not in dial:
             refusal = "Invalid channel"
@@ -245,7 +253,12 @@ class Actions:
             refusal = f"Uniqueid length exceeds maximum of {_MAX_UNIQUEID}"
         elif context and exten and priority and not self.switch.exists(context, exten):
             refusal = "Extension does not exist."
-        elif not (context and exten and priority) or action.get("async").lower() not in ("true", "yes", "1", "on"):
+        elif not (context and exten and priority) or action.get("async").lower() not in (
+            "true",
+            "yes",
+            "1",
+            "on",
+        ):
             refusal = "The simulated Asterisk originates with Context, Exten, Priority and Async: true only."
         if refusal:
             return refusal
@@ -255,7 +268,7 @@ class Actions:
             dial=dial,
             context=context,
             exten=exten,
-            timeout=int(timeout) / 1000,
+            timeout=int(seconds[0]) / 1000 if seconds and int(seconds[0]) > 0 else _NO_TIMEOUT,
             number=number,
             person=person,
             account=action.get("account"),
@@ -281,23 +294,26 @@ class Actions:
                 continue
             contexts += 1
             for pattern in context.extensions:
-                if exten and pattern != exten:
+                if exten and not matches(pattern, exten):
                     continue
                 extensions += 1
-                for priority, (application, data) in enumerate(_steps(context.does), 1):
+                for priority, step in enumerate(_steps(context.does, pattern), 1):
+                    label, application, data = step
                     items.append(
-                        f"Event: ListDialplan\r\n{action.id_line}Context: {context.name}\r\nExtension: {pattern}\r\n"
+                        f"Event: ListDialplan\r\n{action.id_line}Context: {context.name}\r\n"
+                        f"Extension: {pattern}\r\n{f'ExtensionLabel: {label}' + CRLF if label else ''}"
                         f"Priority: {priority}\r\nApplication: {application}\r\nAppData: {data}\r\n"
                         "Registrar: pbx_config\r\n\r\n"
                     )
         if wanted and not contexts:
             return error(action, f"Did not find context {wanted}")
         if exten and not extensions:
-            return error(action, f"Did not find extension {exten}@{wanted}" if wanted else f"Did not find extension {exten} in any context")
+            place = f"{exten}@{wanted}" if wanted else f"{exten} in any context"
+            return error(action, f"Did not find extension {place}")
         tail = f"ListExtensions: {extensions}\r\nListPriorities: {len(items)}\r\nListContexts: {contexts}\r\n"
         return _listing(action, "DialPlan list will follow", items, "ShowDialPlanComplete", tail)
 
-    # --- queues -------------------------------------------------------------------------------------------------
+    # --- queues -------------------------------------------------------------------------------------------
 
     def _queue_status(self, action: Action, session: Session) -> str:
         now, items = self.switch.clock.time(), []
@@ -306,7 +322,8 @@ class Actions:
                 continue
             items.append(
                 f"Event: QueueParams\r\nQueue: {queue.spec.name}\r\nMax: 0\r\nStrategy: rrmemory\r\n"
-                f"Calls: {len(queue.entries)}\r\nHoldtime: {queue.hold_time}\r\nTalkTime: {queue.talk_time}\r\n"
+                f"Calls: {len(queue.entries)}\r\n"
+                f"Holdtime: {queue.hold_time}\r\nTalkTime: {queue.talk_time}\r\n"
                 f"Completed: {queue.completed}\r\nAbandoned: {queue.abandoned}\r\nServiceLevel: 0\r\n"
                 f"ServicelevelPerf: 0.0\r\nServicelevelPerf2: 0.0\r\nWeight: 0\r\n{action.id_line}\r\n"
             )
@@ -316,9 +333,11 @@ class Actions:
                 channel = entry.call.channel
                 items.append(
                     f"Event: QueueEntry\r\nQueue: {queue.spec.name}\r\nPosition: {position}\r\n"
-                    f"Channel: {channel.name}\r\nUniqueid: {channel.uniqueid}\r\nCallerIDNum: {channel.number}\r\n"
+                    f"Channel: {channel.name}\r\nUniqueid: {channel.uniqueid}\r\n"
+                    f"CallerIDNum: {channel.number}\r\n"
                     f"CallerIDName: {channel.person}\r\nConnectedLineNum: {channel.number}\r\n"
-                    f"ConnectedLineName: {channel.person}\r\nWait: {int(now) - int(entry.joined)}\r\nPriority: 0\r\n"
+                    f"ConnectedLineName: {channel.person}\r\n"
+                    f"Wait: {int(now) - int(entry.joined)}\r\nPriority: 0\r\n"
                     f"{action.id_line}\r\n"
                 )
         return _listing(action, "Queue status will follow", items, "QueueStatusComplete")
@@ -328,12 +347,13 @@ class Actions:
         for queue in self.switch.queues.values():
             if action.get("queue") and queue.spec.name.lower() != action.get("queue").lower():
                 continue
-            present = [m for m in queue.members if m.device.state != 5]
+            present = [m for m in queue.members if m.device.state != UNAVAILABLE]
             longest = max((int(now) - int(entry.joined) for entry in queue.entries), default=0)
             items.append(
                 f"Event: QueueSummary\r\nQueue: {queue.spec.name}\r\nLoggedIn: {len(present)}\r\n"
-                f"Available: {queue.ready_count(now)}\r\nCallers: {len(queue.entries)}\r\n"
-                f"HoldTime: {queue.hold_time}\r\nTalkTime: {queue.talk_time}\r\nLongestHoldTime: {longest}\r\n"
+                f"Available: {len(queue.ready)}\r\nCallers: {len(queue.entries)}\r\n"
+                f"HoldTime: {queue.hold_time}\r\n"
+                f"TalkTime: {queue.talk_time}\r\nLongestHoldTime: {longest}\r\n"
                 f"{action.id_line}\r\n"
             )
         return _listing(action, "Queue summary will follow", items, "QueueSummaryComplete")
@@ -382,25 +402,33 @@ class Actions:
         return success(action, f"Interface {'' if paused else 'un'}paused successfully")
 
 
-def _steps(does: str) -> list[tuple[str, str]]:
-    """What ShowDialPlan lists for a context."""
+_NOTE = ("", "NoOp", "project ${DIALER_PROJECT} case ${DIALER_CASE} attempt ${DIALER_ATTEMPT}")
+
+
+def _steps(does: str, pattern: str) -> list[tuple[str, str, str]]:
+    """Label, application and data of each priority, as ShowDialPlan lists the shipped extensions.conf."""
+    if pattern != "s":
+        return [("", "Goto", "s,1")]
     return {
-        "queue": [("NoOp", ""), ("Queue", "${DIALER_QUEUE}"), ("Hangup", "")],
-        "message": [("NoOp", ""), ("Playback", "message"), ("UserEvent", "DialerPlayed"), ("Hangup", "")],
-        "hangup": [("Hangup", "")],
-        "hold": [("Wait", "86400")],
+        "queue": [_NOTE, ("", "Queue", "${DIALER_QUEUE},r,,,60"), ("", "Hangup", "")],
+        "message": [
+            _NOTE,
+            ("", "Playback", "hello-world"),
+            ("", "GotoIf", '$["${PLAYBACKSTATUS}" != "SUCCESS"]?over'),
+            ("", "UserEvent", "DialerPlayed,Attempt: ${DIALER_ATTEMPT}"),
+            ("over", "Hangup", ""),
+        ],
+        "hangup": [("", "Hangup", "")],
+        "hold": [("", "Wait", "86400")],
     }[does]
 
 
-def _mask(text: str) -> frozenset[str] | None:
-    """An event mask: on, off or class names; None: none of them is known."""
+def _mask(text: str) -> frozenset[str]:
+    """An event mask: on, off or class names; unknown names mean nothing."""
     low = text.lower()
     if low in ("on", "yes", "true", "all", "-1"):
         return _READ_ALL
-    if low in ("off", "no", "false", "none", "0"):
-        return frozenset()
-    names = frozenset(part.strip() for part in low.split(","))
-    return names & _READ_ALL if names & _READ_ALL else None
+    return frozenset(part.strip() for part in low.split(",")) & _READ_ALL
 
 
 def _caller(text: str) -> tuple[str, str]:
@@ -422,7 +450,9 @@ def _variables(headers: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _split(header: str) -> list[str]:
-    """At commas, but for those escaped, quoted or in parentheses or brackets (Asterisk's standard arguments)."""
+    """At commas, but for those escaped,
+    quoted or in parentheses or brackets (Asterisk's standard arguments).
+    """
     parts, part, depth, quoted, position = [], "", 0, False, 0
     while position < len(header):
         letter = header[position]
@@ -463,5 +493,3 @@ _HANDLERS: dict[str, tuple[Handler, frozenset[str]]] = {
     "queueremove": (Actions._queue_remove, _AGENT),
     "queuepause": (Actions._queue_pause, _AGENT),
 }
-
-__all__ = ["Action", "Actions", "BANNER", "Parser", "Session", "error", "message", "success"]

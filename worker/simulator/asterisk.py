@@ -1,6 +1,6 @@
 """The simulated Asterisk: the switch behind an AMI port, and the faults a test may ask for.
 
-Threads of time: calls live on the given clock; a link's own limit (a peer that does not read) is the machine's.
+Calls live on the given clock; a link's own limit (a peer that does not read) is the machine's time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.clock import Clock
 from worker.simulator.actions import BANNER, Actions, Parser
 from worker.simulator.engine import Engine
 from worker.simulator.events import message
-from worker.simulator.scenario import Scenario, User
+from worker.simulator.scenario import Scenario, Trunk, User
 from worker.simulator.switch import SimCall, Statistics, Switch
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class _Session:
         self.unsent = 0  # bytes handed to the kernel's side of the writer and not taken yet
         self.working = False
         self.closing = False
+        self.deaf = False  # a refused login: nothing more is listened to
         self._wake = Event()
         self._wake.set()
         self._peer_inode: int | None = None
@@ -52,7 +53,7 @@ class _Session:
         self._reader = gevent.spawn(self._read)
         self._writer = gevent.spawn(self._write)
 
-    # --- what actions call --------------------------------------------------------------------------------------
+    # --- what actions call --------------------------------------------------------------------------------
 
     def log_in(self, user: User) -> None:
         self.user = user
@@ -67,7 +68,7 @@ class _Session:
         self.classes = allowed if self.events is None else allowed & self.events
 
     def refuse(self, reply: str) -> None:
-        self.closing = True
+        self.deaf = True
         gevent.spawn(self._refuse_later, reply)
 
     def _refuse_later(self, reply: str) -> None:
@@ -80,7 +81,7 @@ class _Session:
         self.closing = True
         self._wake.set()
 
-    # --- the link -----------------------------------------------------------------------------------------------
+    # --- the link -----------------------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
         self.pending.append(data)
@@ -97,7 +98,7 @@ class _Session:
                 if not data:
                     break
                 for action in parser.feed(data):
-                    if self.closing:
+                    if self.closing or self.deaf:
                         break
                     reply = self.owner.actions.perform(action, self)
                     self.set_classes()
@@ -125,17 +126,13 @@ class _Session:
                         self.link.sendall(data)
                     self.unsent = 0
                     self.owner.bytes_sent += len(data)
-                if self.closing and not self.pending and self._wake_is_quiet():
+                if self.closing and not self.pending:
                     break
         except OSError:
             pass
         finally:
             self.unsent = 0
             self.drop()
-
-    def _wake_is_quiet(self) -> bool:
-        """A refused login closes only after its reply."""
-        return self.user is not None or not self._wake.is_set()
 
     def drop(self) -> None:
         """Cut the link now."""
@@ -202,7 +199,7 @@ class SimulatedAsterisk:
     """An Asterisk 16.28 as an AMI user with the shipped filter sees it.
 
     A call's fate depends on (seed, number, how often the number was called) alone; see `behaviour`.
-    On a VirtualClock, hand `busy` to `clock.add_probe`, so that time stands still while bytes are on their way.
+    On a VirtualClock, hand `busy` to `clock.add_probe`: time then stands still while bytes are on their way.
     """
 
     def __init__(self, scenario: Scenario, clock: Clock, seed: int = 1) -> None:
@@ -217,11 +214,11 @@ class SimulatedAsterisk:
         self.hole = Event()
         self.hole_over = Event()
         self._listener: socket.socket | None = None
-        self._acceptor: gevent.Greenlet | None = None
+        self._acceptor: gevent.Greenlet[..., None] | None = None
         self._address = ("127.0.0.1", 0)
-        self._last_stamp = 0.0
+        self._last_stamp = 0  # microseconds since 1970
 
-    # --- life ---------------------------------------------------------------------------------------------------
+    # --- life ---------------------------------------------------------------------------------------------
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen, and return the port (0 asks for a free one). Returns at once; greenlets do the rest."""
@@ -264,19 +261,17 @@ class SimulatedAsterisk:
             self._listener.close()
             self._listener = None
 
-    # --- what the world sees ---------------------------------------------------------------------------------------
+    # --- what the world sees ------------------------------------------------------------------------------
 
     def _broadcast(self, kind: str, name: str, body: str) -> None:
         """One event to every session that reads its class. Stamps rise by at least a microsecond."""
-        stamp = self.clock.time()
-        if stamp <= self._last_stamp:
-            stamp = self._last_stamp + 1e-6
-        self._last_stamp = stamp
+        stamp = self._last_stamp = max(int(self.clock.time() * 1e6), self._last_stamp + 1)
         data = None
         for session in self.sessions:
             if kind in session.classes and not session.closing:
                 if data is None:
-                    text = f"Event: {name}\r\nPrivilege: {kind},all\r\nTimestamp: {stamp:.6f}\r\n{body}\r\n"
+                    seconds, micros = divmod(stamp, 1_000_000)
+                    text = f"Event: {name}\r\nPrivilege: {kind},all\r\nTimestamp: {seconds}.{micros:06d}\r\n{body}\r\n"
                     data = text.encode("utf-8", "surrogateescape")
                 session.send(data)
 
@@ -288,6 +283,15 @@ class SimulatedAsterisk:
     def calls_log(self) -> list[SimCall]:
         """The carrier's own log: every call that got a channel, in the order of dialling."""
         return self.switch.calls_log
+
+    @property
+    def keep_log(self) -> bool:
+        """Whether `calls_log` grows with every call (else it stays as it is)."""
+        return self.switch.keep_log
+
+    @keep_log.setter
+    def keep_log(self, keep: bool) -> None:
+        self.switch.keep_log = keep
 
     @property
     def statistics(self) -> Statistics:
@@ -302,15 +306,23 @@ class SimulatedAsterisk:
     def busy(self) -> bool:
         """Somebody has work: a step is due, an action is not carried out, or bytes are not read yet.
 
-        Sound for a peer in this process (the only case where a virtual clock makes sense): the kernel is asked
-        how much lies unread in both sockets of each link. A link in a black hole does not hold the time, else
-        the hole would never end.
+        Sound for a peer in this process (the only case where a virtual clock makes sense): the kernel is
+        asked how much lies unread in both sockets of each link. A link in a black hole does not hold the
+        time, else the hole would never end.
         """
         if self.engine.busy():
             return True
         return not self.hole.is_set() and any(session.busy() for session in list(self.sessions))
 
-    # --- faults -------------------------------------------------------------------------------------------------
+    def set_trunk(self, trunk: Trunk) -> None:
+        """Replace the trunk of that name, or add it: its carrier refuses, recovers, has more lines."""
+        self.switch.trunks[trunk.name] = trunk
+
+    def set_present(self, interface: str, present: bool) -> None:
+        """An agent's telephone is registered, or no longer (status 5, after a call it is in)."""
+        self.switch.set_present(self.switch.devices[interface], present)
+
+    # --- faults -------------------------------------------------------------------------------------------
 
     def drop_links(self) -> None:
         """All AMI connections are lost; calls go on."""
@@ -318,7 +330,7 @@ class SimulatedAsterisk:
             session.drop()
 
     def black_hole(self, seconds: float) -> None:
-        """For so long nothing passes in either direction, while connections stay open; then all of it does."""
+        """For `seconds` nothing passes on any link, which stays open; then all of it does."""
         self.hole_over.clear()
         self.hole.set()
         self.engine.after(seconds, self._hole_ends)
@@ -336,7 +348,7 @@ class SimulatedAsterisk:
         if how == "graceful":
             self.shutting_down = True
             if self.switch.calls:
-                self.switch.on_empty = lambda: self._after_last_call()
+                self.switch.on_empty = self._after_last_call
             else:
                 self._go_down()
         elif how == "now":

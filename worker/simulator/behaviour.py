@@ -77,12 +77,12 @@ def _outcome(subscribers: Subscribers, mix: Mix, u: float) -> str:
     u -= mix.busy
     if u >= mix.failure:
         return "no_answer"
-    u *= sum(subscribers.failures.values()) / mix.failure
+    left = u / mix.failure * sum(subscribers.failures.values())
     for code, weight in subscribers.failures.items():
-        u -= weight
-        if u < 0:
-            break
-    return str(code)
+        left -= weight
+        if left < 0:
+            return str(code)
+    return "404"  # a float's last bit
 
 
 def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behaviour:
@@ -91,16 +91,18 @@ def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behavio
         "answer": _LAB_RING.at(u[1]),
         "answer_and_leave": _LAB_RING.at(u[1]),
         "answer_at_once": 0.0,
+        "answer_at_once_and_leave": 0.0,
         "late_media": 2.0,
     }.get(name)
-    progress = {"answer_at_once": "none", "silent": "none", "late_media": "early"}.get(name, "ring")
+    progress = "early" if name == "late_media" else "none" if name.startswith(("answer_at_once", "silent")) else "ring"
+    leaves_after = {"answer_and_leave": 3.0, "answer_at_once_and_leave": 0.3}.get(name)
     return Behaviour(
         name=name,
         first_response=subscribers.signalling.at(u[6]),
         progress="none" if name.isdigit() else progress,
         answer_after=answer_after,
         sip=int(name) if name.isdigit() else 0,
-        leaves_after=3.0 if name == "answer_and_leave" else None,
+        leaves_after=leaves_after,
         patience=None,
         talk=None,
         ends_talk=False,

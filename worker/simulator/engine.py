@@ -1,7 +1,7 @@
 """Timed events on a clock: one heap, one waiting greenlet.
 
-The model calls `after`; the engine runs what is due, in the order of its due times, and then waits on the clock
-(and on nothing else) for the next. So a virtual clock moves a simulated day as fast as the machine can.
+The model calls `after`; the engine runs what is due, in the order of its due times, and then waits on the
+clock (and on nothing else) for the next. So a virtual clock moves a simulated day as fast as the machine can.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Timer:
 
     __slots__ = ("arguments", "function")
 
-    def __init__(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        self.function: Callable[..., None] | None = function
+    def __init__(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self.function: Callable[..., object] | None = function
         self.arguments = arguments
 
     def cancel(self) -> None:
@@ -47,11 +47,11 @@ class Engine:
         self._heap: list[tuple[float, int, Timer]] = []
         self._sequence = itertools.count()
         self._wake = Event()
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlet: gevent.Greenlet[..., None] | None = None
         self._waiting_for = 0.0
         self.executed = 0
 
-    def after(self, seconds: float, function: Callable[..., None], *arguments: Any) -> Timer:
+    def after(self, seconds: float, function: Callable[..., object], *arguments: Any) -> Timer:
         """Run `function(*arguments)` in `seconds` from now; 0: as soon as the caller has let go."""
         due = self.clock.monotonic() + seconds
         timer = Timer(function, arguments)

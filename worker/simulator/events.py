@@ -49,7 +49,7 @@ class Channel:
         "priority", "state", "uniqueid",
     )  # fmt: skip
 
-    def __init__(self, name: str, uniqueid: str, linkedid: str, context: str, exten: str, born: float) -> None:
+    def __init__(self, name: str, uniqueid: str, linkedid: str, *, context: str, exten: str, born: float) -> None:
         self.name = name
         self.uniqueid = uniqueid
         self.linkedid = linkedid
@@ -103,16 +103,6 @@ class Channel:
 def hangup(cause: int) -> str:
     """The tail of a Hangup event."""
     return f"Cause: {cause}\r\nCause-txt: {CAUSE_TEXT.get(cause, 'Unknown')}\r\n"
-
-
-def originate_response(
-    action_id: str, success: bool, channel: str, context: str, exten: str, reason: int, uniqueid: str, caller: str
-) -> str:
-    """The body of OriginateResponse; `action_id` and `caller` are whole lines (the first may be empty)."""
-    return (
-        f"{action_id}Response: {'Success' if success else 'Failure'}\r\nChannel: {channel}\r\nContext: {context}\r\n"
-        f"Exten: {exten}\r\nReason: {reason}\r\nUniqueid: {uniqueid}\r\n{caller}"
-    )
 
 
 def message(lines: Iterable[tuple[str, object]]) -> str:

@@ -1,7 +1,7 @@
 """Queues and their members: the part of app_queue that an outbound dialer meets. No I/O, no timers.
 
-Strategy rrmemory, ringinuse no, joinempty yes, autofill yes. A *device* is an agent's telephone, whose state all
-queues share; a *member* is that device in one queue, with its own pause, wrap-up and statistics.
+Strategy rrmemory, ringinuse no, joinempty yes, autofill yes. A *device* is an agent's telephone, whose state
+all queues share; a *member* is that device in one queue, with its own pause, wrap-up and statistics.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ class Device:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self.members: list[Member] = []
+        self.present = agent.present
         self.state = NOT_IN_USE if agent.present else UNAVAILABLE
-        self.shown = self.state  # what was last told to the world: an offer is known a little before its ringing
+        # What was last told to the world: an offer is known a little before its ringing.
+        self.shown = self.state
 
-    def free(self) -> bool:
-        return self.state == NOT_IN_USE
+    def set_state(self, state: int) -> None:
+        """In use, ringing, free: the queues know at once, the world when `shown` follows."""
+        self.state = state
+        for member in self.members:
+            member.refresh()
 
 
 class Member:
@@ -48,21 +53,25 @@ class Member:
         self.last_pause = int(now) if self.paused else 0
         self.login_time = int(now)
         self.in_call = 0
+        self.wrapping = False  # within wrapuptime of its last call
         self.penalty = 0
 
-    def ready(self, now: float) -> bool:
-        """The queue may ring it."""
-        wrap = self.queue.spec.wrapuptime
-        # app_queue counts whole seconds: time(NULL) - lastcall < wrapuptime
-        wrapping = bool(wrap and self.last_call and int(now) - self.last_call < wrap)
-        return self.device.free() and not self.paused and not self.in_call and not wrapping
+    def refresh(self) -> None:
+        """Keep the queue's set of members that it may ring. To be called after every change of this one."""
+        free = self.device.state == NOT_IN_USE
+        if free and not (self.paused or self.in_call or self.wrapping):
+            self.queue.ready.add(self)
+        else:
+            self.queue.ready.discard(self)
 
     def event_body(self) -> str:
         """The fields of QueueMemberStatus, -Pause, -Added and -Removed."""
         return (
             f"Queue: {self.queue.spec.name}\r\nMemberName: {self.name}\r\nInterface: {self.interface}\r\n"
-            f"StateInterface: {self.interface}\r\nMembership: {self.membership}\r\nPenalty: {self.penalty}\r\n"
-            f"CallsTaken: {self.calls_taken}\r\nLastCall: {self.last_call}\r\nLastPause: {self.last_pause}\r\n"
+            f"StateInterface: {self.interface}\r\n"
+            f"Membership: {self.membership}\r\nPenalty: {self.penalty}\r\n"
+            f"CallsTaken: {self.calls_taken}\r\n"
+            f"LastCall: {self.last_call}\r\nLastPause: {self.last_pause}\r\n"
             f"LoginTime: {self.login_time}\r\nInCall: {self.in_call}\r\nStatus: {self.device.shown}\r\n"
             f"Paused: {int(self.paused)}\r\nPausedReason: {self.pause_reason}\r\nRinginuse: 0\r\n"
             f"Wrapuptime: {self.queue.spec.wrapuptime}\r\n"
@@ -72,10 +81,12 @@ class Member:
         """This member in the answer to QueueStatus."""
         return (
             f"Event: QueueMember\r\nQueue: {self.queue.spec.name}\r\nName: {self.name}\r\n"
-            f"Location: {self.interface}\r\nStateInterface: {self.interface}\r\nMembership: {self.membership}\r\n"
+            f"Location: {self.interface}\r\nStateInterface: {self.interface}\r\n"
+            f"Membership: {self.membership}\r\n"
             f"Penalty: {self.penalty}\r\nCallsTaken: {self.calls_taken}\r\nLastCall: {self.last_call}\r\n"
             f"LastPause: {self.last_pause}\r\nLoginTime: {self.login_time}\r\nInCall: {self.in_call}\r\n"
-            f"Status: {self.device.shown}\r\nPaused: {int(self.paused)}\r\nPausedReason: {self.pause_reason}\r\n"
+            f"Status: {self.device.shown}\r\nPaused: {int(self.paused)}\r\n"
+            f"PausedReason: {self.pause_reason}\r\n"
             f"Wrapuptime: {self.queue.spec.wrapuptime}\r\n{action_id}\r\n"
         )
 
@@ -101,6 +112,7 @@ class CallQueue:
     def __init__(self, spec: Queue) -> None:
         self.spec = spec
         self.members: list[Member] = []
+        self.ready: set[Member] = set()
         self.entries: list[Entry] = []
         self.next_member = 0  # where rrmemory goes on
         self.completed = 0
@@ -115,29 +127,26 @@ class CallQueue:
     def member(self, interface: str) -> Member | None:
         return next((member for member in self.members if member.interface == interface), None)
 
-    def ready_count(self, now: float) -> int:
-        return sum(member.ready(now) for member in self.members)
-
-    def in_turn(self, now: float) -> Iterator[Entry]:
-        """The callers who may be offered now: as many from the head as members are ready, rung ones not counted."""
-        if not self.entries:
-            return
-        places = self.ready_count(now)
-        for entry in list(self.entries):
+    def in_turn(self) -> Iterator[Entry]:
+        """The callers who may be offered now: as many from the head as members are ready."""
+        places = len(self.ready)
+        for entry in self.entries:
             if places <= 0:
                 return
             if not entry.being_offered:
                 places -= 1
                 yield entry
 
-    def choose(self, now: float, tried: Sequence[Member]) -> Member | None:
+    def choose(self, tried: Sequence[Member]) -> Member | None:
         """The next ready member not tried in this round, round robin from the one after the last rung."""
+        if not self.ready:
+            return None
         count = len(self.members)
         for step in range(count):
-            index = (self.next_member + step) % count
-            if self.members[index].ready(now) and self.members[index] not in tried:
-                self.next_member = (index + 1) % count
-                return self.members[index]
+            member = self.members[(self.next_member + step) % count]
+            if member in self.ready and member not in tried:
+                self.next_member = (self.next_member + step + 1) % count
+                return member
         return None
 
     def note_hold(self, seconds: int) -> None:

@@ -1,4 +1,4 @@
-"""What the simulated world is like: subscribers, agents, queues, trunks, dialplan. Pure data, checked when made.
+"""What the simulated world is like: subscribers, agents, queues, trunks, dialplan. Data, checked when made.
 
 Every spread of values is a quantile function: one uniform number in, one value out. So a call's fate is a
 function of a few uniform numbers, and those of (seed, number, attempt); see `behaviour`.
@@ -42,7 +42,9 @@ class Spread:
                 f"A spread of kind {self.kind!r} is unknown: use fixed, uniform, lognormal or exponential."
             )
         if not (0 <= self.first < math.inf and 0 <= self.second < math.inf):
-            raise ScenarioError(f"A {self.kind} spread of {self.first} and {self.second} must be finite and not negative.")
+            raise ScenarioError(
+                f"A {self.kind} spread of {self.first} and {self.second} must be finite and not negative."
+            )
         if self.kind == "uniform" and self.second < self.first:
             raise ScenarioError(f"A uniform spread from {self.first} to {self.second} ends before it begins.")
 
@@ -75,7 +77,10 @@ def lognormal(median: float, sigma: float) -> Spread:
 
 @dataclass(frozen=True)
 class Mix:
-    """From a second of the day (UTC) on: what shares of the calls are answered, busy, fail; the rest is not answered."""
+    """What shares of the calls are answered, busy, fail, from a second of the day (UTC) on.
+
+    What is left of 1 is not answered.
+    """
 
     answer: float = 0.45
     busy: float = 0.08
@@ -90,8 +95,8 @@ class Mix:
         total = self.answer + self.busy + self.failure
         if total > 1 + 1e-9:
             raise ScenarioError(
-                f"The shares answer {self.answer}, busy {self.busy} and failure {self.failure} add up to {total:g}; "
-                "at most 1 is possible (what is left is not answered)."
+                f"The shares answer {self.answer}, busy {self.busy} and failure {self.failure} add up to "
+                f"{total:g}; at most 1 is possible (what is left is not answered)."
             )
         if not 0 <= self.from_second < 86_400:
             raise ScenarioError(f"from_second = {self.from_second} must be a second of the day, 0 to 86399.")
@@ -108,15 +113,25 @@ CAUSE_OF_SIP: Mapping[int, int] = {
 LAB_PREFIXES: Mapping[str, str] = {
     "20": "answer", "21": "answer_and_leave", "22": "486", "23": "no_answer", "24": "603", "25": "404",
     "26": "503", "27": "late_media", "28": "480", "29": "silent", "30": "answer_at_once", "31": "500",
-    "32": "484", "33": "403", "34": "488", "35": "410",
+    "32": "484", "33": "403", "34": "488", "35": "410", "36": "answer_at_once_and_leave",
 }  # fmt: skip
 
-NAMED_BEHAVIOURS = frozenset({"answer", "answer_and_leave", "answer_at_once", "no_answer", "silent", "late_media"})
+NAMED_BEHAVIOURS = frozenset(
+    {
+        "answer",  # rings 0.3 to 1.5 s, stays
+        "answer_and_leave",  # the same, and hangs up 3 s later
+        "answer_at_once",  # no ringing
+        "answer_at_once_and_leave",  # hangs up 0.3 s later
+        "late_media",  # 183, answers after 2 s
+        "no_answer",  # rings for ever
+        "silent",  # nothing but 100 Trying
+    }
+)
 
 
 @dataclass(frozen=True)
 class Subscribers:
-    """The people who are called. Numbers with a known prefix do what it says, all others what the draw says."""
+    """The people who are called: a number with a known prefix does what that says, others as drawn."""
 
     prefixes: Mapping[str, str] = field(default_factory=dict)
     mixes: tuple[Mix, ...] = (Mix(),)
@@ -169,8 +184,10 @@ class Agent:
     present: bool = True  # False: the telephone is not registered (status 5)
     paused: bool = False
     pick_up: Spread = field(default_factory=lambda: lognormal(3.0, 0.5))
-    wrap_up: Spread = field(default_factory=lambda: fixed(0.0))  # paused that long after a call (QueueMemberPause)
-    talk: Spread = field(default_factory=lambda: fixed(4.0))  # with subscribers who never end a call themselves
+    # Paused that long after a call (QueueMemberPause), beside the queue's own wrapuptime.
+    wrap_up: Spread = field(default_factory=lambda: fixed(0.0))
+    # With subscribers who never end a call themselves.
+    talk: Spread = field(default_factory=lambda: fixed(4.0))
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z]+/[A-Za-z0-9_.@/\-]+", self.interface):
@@ -186,14 +203,14 @@ class Agent:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as in queues.conf: strategy rrmemory, ringinuse no, joinempty yes."""
+    """A queue as in the shipped queues.conf: rrmemory, ringinuse no, joinempty yes, shared_lastcall yes."""
 
     name: str
     members: tuple[str, ...] = ()
     timeout: float = 15.0  # an agent's telephone rings that long
-    retry: float = 5.0  # pause before the caller is offered again
+    retry: float = 1.0  # pause before the caller is offered again
     wrapuptime: int = 0
-    max_wait: float = 0.0  # last argument of Queue() in the dialplan; 0: no end
+    max_wait: float = 60.0  # last argument of Queue() in the dialplan; 0: no end
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -222,23 +239,20 @@ class Trunk:
 
 @dataclass(frozen=True)
 class Context:
-    """A dialplan context that takes answered calls.
+    """A dialplan context that takes answered calls, as in the shipped extensions.conf.
 
-    `does`: queue (Queue(${DIALER_QUEUE})), message (Playback, UserEvent(DialerPlayed), Hangup), hangup, or hold
-    (until somebody hangs up). `step` is the priority that the call shows while it is there.
+    `does`: queue (Queue(${DIALER_QUEUE})), message (Playback, UserEvent(DialerPlayed), Hangup), hangup, or
+    hold (until somebody hangs up). Every other extension goes on to `s`.
     """
 
     name: str
     does: str
-    extensions: tuple[str, ...] = ("_X.", "s")
-    step: int = 2
+    extensions: tuple[str, ...] = ("s", "_X.")
     message: Spread = field(default_factory=lambda: fixed(10.0))
 
     def __post_init__(self) -> None:
         if self.does not in ("queue", "message", "hangup", "hold"):
-            raise ScenarioError(
-                f"Context {self.name} does {self.does!r}: it should be queue, message, hangup or hold."
-            )
+            raise ScenarioError(f"Context {self.name} does {self.does!r}: it should be queue, message, hangup or hold.")
 
 
 @dataclass(frozen=True)
@@ -259,7 +273,10 @@ class Scenario:
     agents: tuple[Agent, ...] = ()
     queues: tuple[Queue, ...] = ()
     trunks: tuple[Trunk, ...] = (Trunk("carrier"),)
-    contexts: tuple[Context, ...] = (Context("progressive", "queue"), Context("autoinforming", "message", step=4))
+    contexts: tuple[Context, ...] = (
+        Context("progressive", "queue"),
+        Context("autoinforming", "message"),
+    )
     users: tuple[User, ...] = (User(),)
     local_contexts: tuple[str, ...] = ("outbound",)  # where Local/<number>@<context> reaches subscribers
     down_seconds: float = 2.0  # how long a restart takes
@@ -279,7 +296,9 @@ class Scenario:
         for queue in self.queues:
             for member in queue.members:
                 if member not in interfaces:
-                    raise ScenarioError(f"Queue {queue.name} has the member {member!r}, but no agent has that interface.")
+                    raise ScenarioError(
+                        f"Queue {queue.name} has the member {member!r}, but no agent has that interface."
+                    )
 
 
 def call_centre(
@@ -287,7 +306,7 @@ def call_centre(
     agents: int = 10,
     queues: tuple[str, ...] = ("sales",),
     answer_rate: float = 0.45,
-    secret: str = "dialersecret",
+    secret: str = User.secret,
     wrapuptime: int = 5,
     max_channels: int = 0,
     speed: float = 1.0,
@@ -301,7 +320,12 @@ def call_centre(
     if not speed > 0:
         raise ScenarioError(f"speed = {speed} must be above 0.")
     people = tuple(
-        Agent(f"PJSIP/agent{n}", f"Agent {n}", pick_up=lognormal(3.0 / speed, 0.5), talk=lognormal(60.0 / speed, 0.8))
+        Agent(
+            f"PJSIP/agent{n}",
+            f"Agent {n}",
+            pick_up=lognormal(3.0 / speed, 0.5),
+            talk=lognormal(60.0 / speed, 0.8),
+        )
         for n in range(1, agents + 1)
     )
     members = tuple(agent.interface for agent in people)
@@ -318,7 +342,7 @@ def call_centre(
         trunks=(Trunk("carrier", max_channels=max_channels),),
         contexts=(
             Context("progressive", "queue"),
-            Context("autoinforming", "message", step=4, message=fixed(20.0 / speed)),
+            Context("autoinforming", "message", message=fixed(20.0 / speed)),
         ),
         users=(User(secret=secret),),
     )
@@ -338,14 +362,14 @@ def lab() -> Scenario:
         subscribers=Subscribers(prefixes=LAB_PREFIXES, ring=quick),
         agents=agents,
         queues=(
-            Queue("sales", tuple(agent.interface for agent in agents), timeout=5.0, retry=1.0, max_wait=60.0),
-            Queue("empty", (), max_wait=60.0),
+            Queue("sales", tuple(agent.interface for agent in agents), timeout=5.0),
+            Queue("empty"),
         ),
         contexts=(
             Context("progressive", "queue"),
-            Context("autoinforming", "message", step=4, message=fixed(0.4)),
-            Context("drop", "hangup", step=1),
-            Context("hold", "hold", step=1),
+            Context("autoinforming", "message", message=fixed(0.4)),
+            Context("drop", "hangup"),
+            Context("hold", "hold"),
         ),
     )
 
@@ -404,7 +428,7 @@ def _build(cls: type, table: Any, where: str) -> Any:
         raise ScenarioError(f"{where} is not complete: {error}.") from error
 
 
-def _convert(kind: str, value: Any, where: str) -> Any:  # noqa: PLR0911 - one line a kind of field
+def _convert(kind: str, value: Any, where: str) -> Any:
     """A TOML value as the field's annotation `kind` wants it."""
     if kind == "Spread":
         return _spread(value, where)

@@ -1,9 +1,9 @@
 """The simulated switch: calls, agent legs and queues as state machines over timed events.
 
-Pure but for two functions given to it: `emit` takes each event's text, `engine` calls back at instants. Event
+Pure but for two things given to it: `emit` takes each event's text, `engine` calls back at instants. Event
 for event it does what Asterisk 16.28 shows to a filtered AMI user; where Asterisk's threads race (chiefly
-OriginateResponse, sent by a thread of its own) the order is drawn with the frequencies counted in a capture of
-200 real calls. Letters as there: N Newchannel, R Newstate Ringing, S DialState, U Newstate Up, D DialEnd,
+OriginateResponse, sent by a thread of its own) the order is drawn with the frequencies counted in a capture
+of 200 real calls. Letters as there: N Newchannel, R Newstate Ringing, S DialState, U Newstate Up, D DialEnd,
 O OriginateResponse, Q QueueCallerJoin, A AgentConnect, H Hangup, L QueueCallerLeave, M QueueMemberStatus.
 """
 
@@ -16,10 +16,10 @@ from hashlib import blake2b
 
 from worker.simulator.behaviour import AgentBehaviour, Behaviour, cause_of, draw, offered
 from worker.simulator.engine import Engine, Timer
-from worker.simulator.events import DIAL_STATUS, RING, RINGING, UNKNOWN, UP, Channel, hangup, originate_response
-from worker.simulator.queues import IN_USE, NOT_IN_USE, CallQueue, Device, Entry, Member
+from worker.simulator.events import DIAL_STATUS, RING, RINGING, UP, Channel, hangup
+from worker.simulator.queues import IN_USE, NOT_IN_USE, UNAVAILABLE, CallQueue, Device, Entry, Member
 from worker.simulator.queues import RINGING as DEVICE_RINGING
-from worker.simulator.scenario import Agent, Context, Queue, Scenario, Trunk
+from worker.simulator.scenario import Agent, Queue, Scenario, Trunk
 
 Emit = Callable[[str, str, str], None]  # class, event name, body
 
@@ -45,7 +45,11 @@ _ORDER_REFUSED = _shares({"ODH": 27, "DOH": 17, "DHO": 14})
 _ORDER_TIMED_OUT = _shares({"OH": 22, "HO": 7})
 _ORDER_AGENT_RINGS = _shares({"RSM": 29, "RMS": 15, "SRM": 7})
 _ORDER_CONNECT = _shares({"LAM": 29, "MLA": 8, "LMA": 3})
-_ORDER_COMPLETE = _shares({"hHM": 21, "hMH": 13, "HhM": 6})
+_ORDER_COMPLETE = _shares({"hHM": 21, "hMH": 13, "HhM": 6})  # the agent hung up
+_ORDER_CALLER_LEFT = _shares({"HhM": 2, "hHM": 1})
+
+#: The priority that a call shows on arriving in a context (extensions.conf as shipped).
+_STEP = {"queue": 2, "message": 2, "hangup": 1, "hold": 1}
 
 
 def _pick(orders: _Weighted, u: float) -> str:
@@ -118,19 +122,19 @@ class Call:
     """One originated call."""
 
     __slots__ = (
-        "application", "behaviour", "channel", "data", "entry", "log", "number", "offer", "ordinal", "other", "over",
-        "request", "stage", "timers", "trunk", "up",
+        "application", "behaviour", "channel", "data", "entry", "log", "number", "offer", "ordinal", "other",
+        "over", "request", "stage", "timers", "trunk", "up",
     )  # fmt: skip
 
     def __init__(
-        self, request: OriginateRequest, number: str, ordinal: int, behaviour: Behaviour, channel: Channel, trunk: str
+        self, request: OriginateRequest, number: str, ordinal: int, *, behaviour: Behaviour, channel: Channel
     ) -> None:
         self.request = request
         self.number = number
         self.ordinal = ordinal
         self.behaviour = behaviour
         self.channel = channel
-        self.trunk = trunk
+        self.trunk = ""
         self.other: Channel | None = None  # ;2 of a Local channel
         self.application = self.data = ""
         self.up = False
@@ -214,12 +218,15 @@ class Switch:
         member = Member(queue, device, membership, now)
         queue.members.append(member)
         device.members.append(member)
+        member.refresh()
         return member
 
-    # --- channels ------------------------------------------------------------------------------------------
+    # --- channels -----------------------------------------------------------------------------------------
 
-    def _channel(self, prefix: str, uniqueid: str, linkedid: str, context: str, exten: str, suffix: str = "") -> Channel:
-        """A new channel; its number in the name counts per technology, its uniqueid per channel, as in Asterisk."""
+    def _channel(
+        self, prefix: str, uniqueid: str, linkedid: str, *, context: str, exten: str, suffix: str = ""
+    ) -> Channel:
+        """A new channel. The number in its name counts per technology, the uniqueid per channel."""
         now = self.clock.time()
         tech = prefix.partition("/")[0]
         count = self._names.get(tech, 0)
@@ -232,7 +239,8 @@ class Switch:
         statistics = self.statistics
         statistics.channels += 1
         statistics.channels_peak = max(statistics.channels_peak, statistics.channels)
-        return Channel(f"{prefix}-{count:08x}{suffix}", uniqueid, linkedid or uniqueid, context, exten, now)
+        name = f"{prefix}-{count:08x}{suffix}"
+        return Channel(name, uniqueid, linkedid or uniqueid, context=context, exten=exten, born=now)
 
     def emit(self, kind: str, name: str, body: str) -> None:
         self.statistics.events += 1
@@ -266,7 +274,7 @@ class Switch:
         digits = blake2b(call.channel.uniqueid.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
-    # --- dialling ------------------------------------------------------------------------------------------
+    # --- dialling -----------------------------------------------------------------------------------------
 
     def exists(self, context: str, exten: str) -> bool:
         """The dialplan has that extension."""
@@ -293,20 +301,36 @@ class Switch:
         local = prefix.startswith("Local/")
         context, exten = (prefix.partition("@")[2], number) if local else (trunk.context if trunk else "", "s")
         suffix = ";1" if local else ""
-        channel = self._channel(prefix, request.channel_id, "", context, exten, suffix)
-        call = Call(request, number, ordinal, behaviour, channel, trunk.name if trunk else "Local")
+        channel = self._channel(prefix, request.channel_id, "", context=context, exten=exten, suffix=suffix)
+        call = Call(request, number, ordinal, behaviour=behaviour, channel=channel)
+        call.trunk = trunk.name if trunk else "Local"
         call.log = SimCall(number, channel.uniqueid, now, behaviour.name, call.trunk)
         if self.keep_log:
             self.calls_log.append(call.log)
         self.calls[channel.uniqueid] = self._by_name[channel.name.lower()] = call
         self.emit("call", "Newchannel", channel.block())
         if local:
-            other = self._channel(prefix, f"{channel.uniqueid};2", channel.uniqueid, context, exten, ";2")
+            other = self._channel(
+                prefix, f"{channel.uniqueid};2", channel.uniqueid, context=context, exten=exten, suffix=";2"
+            )
             other.update(state=RING)
             call.other = other
             self._by_name[other.name.lower()] = call
             self.emit("call", "Newchannel", other.block())
+            other.update(account=request.account)
         channel.update(number=request.number, person=request.person, account=request.account)
+        if call.other is not None and context not in self.scenario.local_contexts:
+            call.over = True
+            self._hangup(call.other, 0)
+            self._hangup(channel, 0)
+            self._response(request, False, request.dial, 0, channel.uniqueid)
+            self._gone(call, 0, "switch")
+            return
+        self._start(call, trunk)
+
+    def _start(self, call: Call, trunk: Trunk | None) -> None:
+        """The INVITE is on its way; what comes back first, and when?"""
+        behaviour = call.behaviour
         sip = behaviour.sip
         if trunk is not None:
             load = self._trunk_load.get(trunk.name, 0)
@@ -314,7 +338,9 @@ class Switch:
             if trunk.max_channels and load >= trunk.max_channels:
                 sip = 503
             sip = trunk.refuses or sip
-        timeout = request.timeout
+        if sip and call.log is not None:
+            call.log.behaviour = str(sip)
+        timeout = call.request.timeout
         if sip:
             self._stage(call, behaviour.first_response, timeout, self._refused, cause_of(sip))
         elif behaviour.progress == "none":
@@ -325,19 +351,20 @@ class Switch:
 
     def _destination(self, dial: str) -> tuple[str, str, Trunk | None]:
         """(number, prefix of the channel's name, trunk) of PJSIP/<number>@<trunk>, SIP/<trunk>/<number> and
-        Local/<number>@<context>[/n]; an empty prefix: nobody can be called that way."""
+        Local/<number>@<context>[/n]; an empty prefix: that gives no channel."""
         tech, _, rest = dial.partition("/")
         if tech == "Local":
             number, _, context = rest.removesuffix("/n").partition("@")
-            known = number and context in self.scenario.local_contexts
-            return number, f"Local/{number}@{context}" if known else "", None
+            return number, f"Local/{number}@{context}" if number and context else "", None
         if tech not in ("PJSIP", "SIP"):
             return "", "", None
         number, _, name = rest.rpartition("@") if "@" in rest else tuple(reversed(rest.partition("/")))
         trunk = self.trunks.get(name)
         return number, f"{tech}/{name}" if trunk and number else "", trunk
 
-    def _stage(self, call: Call, after: float | None, timeout: float, step: Callable[..., None], *arguments: int) -> None:
+    def _stage(
+        self, call: Call, after: float | None, timeout: float, step: Callable[..., None], *arguments: int
+    ) -> None:
         """The next step of dialling, unless the timeout of Originate (counted from its start) comes first."""
         elapsed = self.clock.time() - call.channel.born
         if after is None or elapsed + after >= timeout:
@@ -363,8 +390,10 @@ class Switch:
         self._stage(call, call.behaviour.answer_after, call.request.timeout, self._answered)
 
     def _response(self, request: OriginateRequest, success: bool, channel: str, reason: int, uniqueid: str) -> None:
-        body = originate_response(
-            request.action_id, success, channel, request.context, request.exten, reason, uniqueid, request.caller
+        body = (
+            f"{request.action_id}Response: {'Success' if success else 'Failure'}\r\nChannel: {channel}\r\n"
+            f"Context: {request.context}\r\nExten: {request.exten}\r\nReason: {reason}\r\n"
+            f"Uniqueid: {uniqueid}\r\n{request.caller}"
         )
         self.emit("call", "OriginateResponse", body)
 
@@ -423,7 +452,8 @@ class Switch:
     def _enter_dialplan(self, call: Call) -> None:
         request, behaviour = call.request, call.behaviour
         context = self.contexts[request.context]
-        call.channel.update(context=context.name, exten=request.exten, priority=context.step)
+        # Whatever extension was asked for, it goes on to `s`.
+        call.channel.update(context=context.name, exten="s", priority=_STEP[context.does])
         if context.does == "queue":
             self._enter_queue(call, request.variables.get("DIALER_QUEUE", ""))
         elif context.does == "message":
@@ -443,10 +473,14 @@ class Switch:
         self.statistics.played += 1
         if call.log is not None:
             call.log.played = True
-        # UserEvent() is the step before the Hangup() that the context's `step` names.
-        call.channel.update(priority=call.channel.priority - 1)
-        self.emit("user", "UserEvent", f"{call.channel.block()}UserEvent: DialerPlayed\r\n")
-        call.channel.update(priority=call.channel.priority + 1)
+        call.channel.update(priority=4)
+        attempt = call.request.variables.get("DIALER_ATTEMPT", "")
+        self.emit(
+            "user",
+            "UserEvent",
+            f"{call.channel.block()}UserEvent: DialerPlayed\r\nAttempt: {attempt}\r\n",
+        )
+        call.channel.update(priority=5)
         self._dialplan_ends(call)
 
     def _dialplan_ends(self, call: Call) -> None:
@@ -477,15 +511,19 @@ class Switch:
         if not self.calls and self.on_empty is not None:
             self.on_empty()
 
-    # --- the queue ------------------------------------------------------------------------------------------
+    # --- the queue ----------------------------------------------------------------------------------------
 
     def _enter_queue(self, call: Call, name: str) -> None:
         queue = self.queues.get(name)
         if queue is None:  # Queue() of an unknown name logs a warning; the dialplan goes on to its Hangup()
-            call.stage = self.engine.after(0.0005, self._dialplan_ends, call)
+            call.channel.update(priority=3)
+            call.stage = self.engine.after(0.001, self._dialplan_ends, call)
             return
         now = self.clock.time()
-        call.application, call.data = "Queue", f"{name},,,,{queue.spec.max_wait:g}" if queue.spec.max_wait else name
+        call.application, call.data = (
+            "Queue",
+            f"{name},r,,,{queue.spec.max_wait:g}" if queue.spec.max_wait else name,
+        )
         self.statistics.queued += 1
         entry = Entry(call, queue, now, len(queue.entries) + 1, wake_at=self.clock.monotonic())
         queue.entries.append(entry)
@@ -510,7 +548,7 @@ class Switch:
         if entry.call.entry is not entry or entry.being_offered:
             return
         entry.wake_at = self.clock.monotonic()
-        if any(other is entry for other in entry.queue.in_turn(self.clock.time())):
+        if any(other is entry for other in entry.queue.in_turn()):
             entry.being_offered = True
             entry.tried.clear()
             self._offer(entry)
@@ -520,7 +558,7 @@ class Switch:
         if not queue.entries:
             return
         now = self.clock.monotonic()
-        for entry in queue.in_turn(self.clock.time()):
+        for entry in queue.in_turn():
             if not entry.tick_set:
                 entry.tick_set = True
                 self.engine.after((entry.wake_at - now) % _RECHECK, self._tick, entry)
@@ -528,15 +566,15 @@ class Switch:
     def _offer(self, entry: Entry) -> None:
         """Ring the next free member for this caller, or pause."""
         queue, call = entry.queue, entry.call
-        member = queue.choose(self.clock.time(), entry.tried)
+        member = queue.choose(entry.tried)
         if member is None:
             entry.being_offered = False
             entry.tick_set = True
             self.engine.after(queue.spec.retry, self._tick, entry)
             return
         device = member.device
-        device.state = DEVICE_RINGING
-        channel = self._channel(member.interface, "", call.channel.uniqueid, "from-agent", "s")
+        device.set_state(DEVICE_RINGING)
+        channel = self._channel(member.interface, "", call.channel.uniqueid, context="from-agent", exten="s")
         behaviour = offered(device.agent, self.seed, call.number, call.ordinal, entry.offers)
         entry.offers += 1
         entry.tried.append(member)
@@ -550,12 +588,13 @@ class Switch:
         else:
             offer.timer = self.engine.after(0.002, self._agent_rings, offer)
 
-    def _agent_event(self, name: str, offer: Offer, tail: str = "") -> None:
+    def _agent_event(self, name: str, offer: Offer, tail: str = "", *, leg: bool = True) -> None:
         member = offer.member
+        dest = offer.channel.dest() if leg else ""
         self.emit(
             "agent",
             name,
-            f"{offer.call.channel.block()}{offer.channel.dest()}Queue: {member.queue.spec.name}\r\n"
+            f"{offer.call.channel.block()}{dest}Queue: {member.queue.spec.name}\r\n"
             f"Interface: {member.interface}\r\nMemberName: {member.name}\r\n{tail}",
         )
 
@@ -564,7 +603,7 @@ class Switch:
 
     def _device(self, device: Device, state: int) -> None:
         """A telephone's state changed: every queue it is in tells it."""
-        device.state = state
+        device.set_state(state)
         if device.shown != state:
             device.shown = state
             for member in device.members:
@@ -586,11 +625,12 @@ class Switch:
         else:
             offer.timer = self.engine.after(timeout, self._agent_rings_out, offer)
 
-    def _agent_refuses(self, offer: Offer) -> None:
-        """486 from the agent's telephone: the queue rings the next one in the same breath."""
+    def _agent_refuses(self, offer: Offer, cause: int = 17) -> None:
+        """486 from the agent's telephone, or the leg was cut: the next one is rung in the same breath."""
+        rung = (int(self.clock.time()) - int(offer.began)) * 1000
         self._agent_dial("DialEnd", offer, "NOANSWER")
-        self._agent_event("AgentRingNoAnswer", offer, "RingTime: 0\r\n")
-        self._drop_leg(offer, 17)
+        self._agent_event("AgentRingNoAnswer", offer, f"RingTime: {rung}\r\n")
+        self._drop_leg(offer, cause)
         self._offer(offer.entry)
 
     def _agent_rings_out(self, offer: Offer) -> None:
@@ -615,14 +655,15 @@ class Switch:
         self._device_free(offer.member.device)
 
     def _device_free(self, device: Device) -> None:
-        self._device(device, NOT_IN_USE)
+        self._device(device, NOT_IN_USE if device.present else UNAVAILABLE)
         for member in device.members:
             self.poll(member.queue)
 
     def _agent_answers(self, offer: Offer) -> None:
         call, entry, member = offer.call, offer.entry, offer.member
         queue, now = member.queue, self.clock.time()
-        for timer in call.timers:  # patience and the queue's longest wait are over; leaves_after is set again below
+        # Patience and the queue's longest wait are over; leaves_after is set again below.
+        for timer in call.timers:
             timer.cancel()
         call.timers.clear()
         offer.channel.update(state=UP)
@@ -642,6 +683,7 @@ class Switch:
                 self._leave_event(call, queue, position)
             elif letter == "A":
                 member.in_call = 1
+                member.refresh()
                 tail = f"HoldTime: {offer.hold}\r\nRingTime: {int(now - offer.began)}\r\n"
                 self._agent_event("AgentConnect", offer, tail)
             else:
@@ -661,10 +703,14 @@ class Switch:
         self.emit("agent", "QueueCallerLeave", call.channel.block() + body)
 
     def _agent_leaves(self, offer: Offer) -> None:
-        self._complete(offer, "agent", 16, 16, "agent")
+        self._complete(offer, "agent", 16, "agent")
 
-    def _complete(self, offer: Offer, reason: str, cause: int, agent_cause: int, ended_by: str) -> None:
-        """A conversation ends: AgentComplete, both channels, the telephone free."""
+    def _complete(self, offer: Offer, reason: str, cause: int, ended_by: str, *, leg_first: bool = False) -> None:
+        """A conversation ends: AgentComplete, both channels, the telephone free.
+
+        `leg_first`: AMI hung up the agent's leg. Then Asterisk 16 says AgentComplete without that leg's
+        fields and with Reason: caller.
+        """
         call, member, now = offer.call, offer.member, self.clock.time()
         call.over = True
         call.cancel()
@@ -676,38 +722,56 @@ class Switch:
         queue.completed += 1
         queue.note_talk(talk)
         member.in_call = 0
-        member.calls_taken += 1
-        member.last_call = int(now)
+        for other in member.device.members:  # shared_lastcall = yes
+            other.calls_taken += 1
+            other.last_call = int(now)
+            wrap = other.queue.spec.wrapuptime
+            if wrap:
+                # app_queue counts whole seconds: time(NULL) - lastcall < wrapuptime
+                other.wrapping = True
+                self.engine.after(other.last_call + wrap - now + 0.001, self._wrapped_up, other)
+            other.refresh()
         tail = f"HoldTime: {offer.hold}\r\nTalkTime: {talk}\r\nReason: {reason}\r\n"
-        self._agent_event("AgentComplete", offer, tail)
+        order = _pick(_ORDER_COMPLETE if reason == "agent" else _ORDER_CALLER_LEFT, call.chance(2))
+        if leg_first:
+            self._hangup(offer.channel, cause)
+            self._agent_event("AgentComplete", offer, tail, leg=False)
+            order = "HM"
+        else:
+            self._agent_event("AgentComplete", offer, tail)
         self.offers.pop(offer.channel.uniqueid, None)
-        for letter in _pick(_ORDER_COMPLETE, call.chance(2)):
+        for letter in order:
             if letter == "h":
-                self._hangup(offer.channel, agent_cause)
+                self._hangup(offer.channel, cause)
             elif letter == "M":
-                self._device(member.device, NOT_IN_USE)
+                self._device(member.device, NOT_IN_USE if member.device.present else UNAVAILABLE)
             else:
                 self._end(call, cause, ended_by)
         call.offer = None
         self._after_call(offer)
 
     def _after_call(self, offer: Offer) -> None:
-        """Wrap-up: the queue's own (no event), or the agent pausing."""
-        member, device = offer.member, offer.member.device
-        wrap = member.queue.spec.wrapuptime
-        if wrap:
-            self.engine.after(max(0.0, member.last_call + wrap - self.clock.time()) + 0.001, self.poll, member.queue)
+        """The agent may pause to write a note; who is free again is offered to those who wait."""
+        device = offer.member.device
         if offer.agent.wrap_up > 0:
             self.pause(device, True, "wrap-up")
             self.engine.after(offer.agent.wrap_up, self.pause, device, False, "")
-        for other in device.members:
-            self.poll(other.queue)
+        for member in device.members:
+            self.poll(member.queue)
+
+    def _wrapped_up(self, member: Member) -> None:
+        """The queue's wrapuptime is over (no event), unless there was another call since."""
+        if int(self.clock.time()) - member.last_call >= member.queue.spec.wrapuptime:
+            member.wrapping = False
+            member.refresh()
+            self.poll(member.queue)
 
     def pause(self, device: Device, paused: bool, reason: str, queue: str = "") -> bool:
         """Pause a member in one queue or in all; False: it is in none of them."""
         members = [member for member in device.members if not queue or member.queue.spec.name == queue]
         for member in members:
             member.paused = paused
+            member.refresh()
             member.pause_reason = reason if paused else ""
             if paused:
                 member.last_pause = int(self.clock.time())
@@ -715,6 +779,12 @@ class Switch:
             self.emit("agent", "QueueMemberPause", member.event_body() + tail)
             self.poll(member.queue)
         return bool(members)
+
+    def set_present(self, device: Device, present: bool) -> None:
+        """Register a telephone, or take it away; one in use is left until its call is over."""
+        device.present = present
+        if device.state in (NOT_IN_USE, UNAVAILABLE):
+            self._device_free(device)
 
     def add_member(self, queue: CallQueue, interface: str, name: str, paused: bool, penalty: int) -> bool:
         """QueueAdd; False: it is in that queue already."""
@@ -726,6 +796,7 @@ class Switch:
         member = self._join_queue(queue, device, "dynamic", self.clock.time())
         member.name = name or interface
         member.paused = paused
+        member.refresh()
         member.penalty = penalty
         self.emit("agent", "QueueMemberAdded", member.event_body())
         self.poll(queue)
@@ -734,11 +805,12 @@ class Switch:
     def remove_member(self, member: Member) -> None:
         """QueueRemove of a dynamic member."""
         member.queue.members.remove(member)
+        member.queue.ready.discard(member)
         member.queue.next_member = 0
         member.device.members.remove(member)
         self.emit("agent", "QueueMemberRemoved", member.event_body())
 
-    # --- ends that others cause ---------------------------------------------------------------------------------
+    # --- ends that others cause ---------------------------------------------------------------------------
 
     def subscriber_leaves(self, call: Call) -> None:
         """The subscriber hangs up an answered call, wherever it is."""
@@ -749,7 +821,7 @@ class Switch:
             return
         offer = call.offer
         if offer is not None and offer.connected is not None:
-            self._complete(offer, "caller", cause, 16, ended_by)
+            self._complete(offer, "caller", cause or 16, ended_by)
             return
         call.over = True
         call.cancel()
@@ -758,7 +830,7 @@ class Switch:
         self._end(call, cause, ended_by)
 
     def _abandon(self, call: Call, entry: Entry) -> None:
-        """The caller leaves the queue by himself. While an agent's telephone rings, that leg is cancelled first."""
+        """The caller leaves the queue. A leg to an agent that rings for him is cancelled first."""
         queue, offer = entry.queue, call.offer
         if offer is not None:
             self._agent_dial("DialEnd", offer, "CANCEL")
@@ -792,6 +864,7 @@ class Switch:
         queue.entries.remove(entry)
         call.entry = None
         self._leave_event(call, queue, position)
+        call.channel.update(priority=3)
         self._dialplan_ends(call)
         self.poll(queue)
 
@@ -809,9 +882,9 @@ class Switch:
             if found.call.over or found.call.offer is not found:
                 return
             if found.connected is not None:
-                self._complete(found, "agent", 16, cause, "dialer")
+                self._complete(found, "caller", cause or 16, "dialer", leg_first=True)
             else:
-                self._agent_refuses(found)
+                self._agent_refuses(found, cause)
         elif not found.over:
             if found.up:
                 self._leave(found, cause, "dialer")
@@ -848,7 +921,7 @@ class Switch:
                 continue
             offer, entry = call.offer, call.entry
             if offer is not None and offer.connected is not None:
-                self._complete(offer, "caller", 0, 0, "switch")
+                self._complete(offer, "agent", 16, "switch")
                 continue
             if entry is not None:
                 self._abandon(call, entry)
@@ -882,6 +955,3 @@ def matches(pattern: str, exten: str) -> bool:
         else:
             regex += {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}.get(letter, re.escape(letter))
     return re.fullmatch(regex, exten) is not None
-
-
-__all__ = ["Call", "Context", "Offer", "OriginateRequest", "SimCall", "Statistics", "Switch", "UNKNOWN", "matches"]

@@ -18,13 +18,13 @@ BEGIN
     NEW.recall_period := NULL;
     IF NEW.deferred_time IS DISTINCT FROM OLD.deferred_time THEN
         NEW.deferred_done := false;
-        NEW.not_before_at := NULL;
-        NEW.redials_done := 0;
         IF NEW.deferred_time IS NULL THEN
             NEW.deferred_kind := NULL;
         ELSE
             NEW.deferred_kind := 'scheduled';
             NEW.used := false;
+            NEW.not_before_at := NULL;
+            NEW.redials_done := 0;
         END IF;
     ELSIF NEW.used AND NOT OLD.used THEN
         NEW.deferred_time := NULL;

@@ -1,6 +1,7 @@
 -- dialer_owns(p_worker, p_asterisk, p_epoch) -> bool
 -- Is p_worker the owner of p_asterisk, by the database's clock after the lock is held? Locks the ownership
--- until the transaction ends: no other worker can take the Asterisk over in between.
+-- until the transaction ends: no other worker can take the Asterisk over in between (dialer_asterisk_own
+-- locks FOR UPDATE). A beat is not kept waiting: it changes no key.
 CREATE OR REPLACE FUNCTION dialer_owns(p_worker bigint, p_asterisk varchar, p_epoch bigint)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -12,7 +13,7 @@ BEGIN
     SELECT a.lease_until INTO v_lease
     FROM dialer_asterisks a
     WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch
-    FOR SHARE;
+    FOR KEY SHARE;
     RETURN coalesce(v_lease > clock_timestamp(), false);
 END
 $$

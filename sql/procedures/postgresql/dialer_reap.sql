@@ -1,7 +1,8 @@
 -- dialer_reap() -> how many cases were given back
--- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Heals
--- `checked` where no claim stands behind it. Attempts that a dead worker has begun are for the new owner of
--- their Asterisk, which can ask it (dialer_open_attempts).
+-- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
+-- calls whose case was held by somebody's transaction when they ended. Heals `checked` where no claim stands
+-- behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
+-- owner of their Asterisk, which can ask it (dialer_open_attempts).
 CREATE OR REPLACE FUNCTION dialer_reap()
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -9,6 +10,7 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_freed bigint;
+    v_late record;
 BEGIN
     v_freed := dialer_claims_free(ARRAY(
         SELECT l.case_id FROM dialer_claims l
@@ -19,9 +21,26 @@ BEGIN
               AND a.worker_id = l.worker_id
               AND a.epoch = l.epoch
               AND a.lease_until > clock_timestamp())));
+    FOR v_late IN
+        SELECT l.case_id, a.id, a.ended_at,
+            o.reached OR coalesce(a.ringing_at, a.answered_at) IS NOT NULL AS reached
+        FROM dialer_claims l
+        JOIN dialer_attempts a ON a.id = l.attempt_id
+        JOIN dialer_outcomes o ON o.outcome = a.outcome
+        WHERE a.effect IS NULL
+        ORDER BY l.case_id
+        FOR UPDATE OF l SKIP LOCKED
+    LOOP
+        IF dialer_case_settle(v_late.id, v_late.reached, v_late.ended_at) THEN
+            DELETE FROM dialer_claims l WHERE l.case_id = v_late.case_id;
+        END IF;
+    END LOOP;
     UPDATE dialer_clients c
     SET checked = false
-    WHERE c.checked AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = c.id);
+    WHERE c.id IN (
+        SELECT h.id FROM dialer_clients h
+        WHERE h.checked AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = h.id)
+        FOR UPDATE SKIP LOCKED);
     RETURN v_freed;
 END
 $$

@@ -1,6 +1,6 @@
 -- dialer_window_next(p_zone, p_start, p_stop, p_at) -> instant
--- When the call window is next open, p_at itself when it is open now. On a day whose clock skips the start,
--- the window opens where the clock lands.
+-- When the call window is next open, p_at itself when it is open now. Where the clock is put forward over the
+-- start, the window opens where it lands; where it is put back, the window opens at each of the two starts.
 CREATE OR REPLACE FUNCTION dialer_window_next(
     p_zone varchar,
     p_start varchar,
@@ -12,23 +12,42 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
+    v_start time := CASE p_start::time WHEN '24:00' THEN '00:00' ELSE p_start::time END;
+    v_at timestamptz := p_at;
     v_local timestamp;
-    v_minutes int := dialer_offset(p_zone);
-    v_opens timestamptz;
+    v_wait interval;
+    v_low bigint;
+    v_high bigint;
+    v_middle bigint;
 BEGIN
-    IF dialer_window_open(p_zone, p_start, p_stop, p_at) THEN
+    -- Somebody's "never"; beyond it dates cannot be added to.
+    IF p_at >= '9999-01-01' OR dialer_window_open(p_zone, p_start, p_stop, p_at) THEN
         RETURN p_at;
     END IF;
-    v_local := dialer_local(p_zone, p_at);
-    FOR v_day IN 0..2 LOOP
-        IF v_minutes IS NOT NULL THEN
-            v_opens := ((v_local::date + v_day + p_start::time) - v_minutes * interval '1 minute')
-                AT TIME ZONE 'UTC';
-        ELSE
-            v_opens := (v_local::date + v_day + p_start::time) AT TIME ZONE p_zone;
+    -- Each round goes to the next start by the wall clock, or only to the change of the clock before it.
+    FOR v_round IN 1..10 LOOP
+        v_local := dialer_local(p_zone, v_at);
+        v_wait := (v_local::date + v_start) - v_local;
+        IF v_wait <= interval '0' THEN
+            v_wait := v_wait + interval '24 hours';
         END IF;
-        EXIT WHEN v_opens > p_at;
+        IF dialer_local(p_zone, v_at + v_wait) = v_local + v_wait THEN
+            RETURN v_at + v_wait;
+        END IF;
+        v_low := floor(extract(epoch FROM v_at));
+        v_high := ceil(extract(epoch FROM v_at + v_wait));
+        WHILE v_high - v_low > 1 LOOP
+            v_middle := (v_low + v_high) / 2;
+            IF dialer_local(p_zone, to_timestamp(v_middle)) - v_local
+                = to_timestamp(v_middle) - v_at THEN
+                v_low := v_middle;
+            ELSE
+                v_high := v_middle;
+            END IF;
+        END LOOP;
+        v_at := to_timestamp(v_high);
+        EXIT WHEN dialer_window_open(p_zone, p_start, p_stop, v_at);
     END LOOP;
-    RETURN v_opens;
+    RETURN v_at;
 END
 $$

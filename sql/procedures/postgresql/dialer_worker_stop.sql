@@ -9,6 +9,8 @@ BEGIN
     UPDATE dialer_workers
     SET stopped_at = clock_timestamp()
     WHERE id = p_worker AND stopped_at IS NULL;
+    -- Waits for what this worker still has under way (dialer_owns).
+    PERFORM FROM dialer_asterisks WHERE worker_id = p_worker ORDER BY asterisk FOR UPDATE;
     UPDATE dialer_asterisks
     SET worker_id = NULL, lease_until = NULL, state = 'down', reason = 'its worker has signed off',
         since_at = clock_timestamp()

@@ -147,7 +147,7 @@ def test_bad_dial_templates_are_refused(template: str) -> None:
 
 
 def unescape(value: str) -> list[str]:
-    """What Asterisk makes of a Variable header (app.c, __ast_app_separate_args): its parts, quotes taken off."""
+    """What Asterisk makes of a Variable header (app.c, __ast_app_separate_args): its parts, unquoted."""
     parts, part, depth, quoted = [], "", 0, False
     characters = iter(value)
     for character in characters:

@@ -229,6 +229,23 @@ def test_end_before_the_banner_means_not_up_yet(start: Start, greeting: bytes) -
         assert len(peer.connections) == 3
 
 
+@pytest.mark.parametrize("last", ["Challenge", "Login"])
+def test_connection_closed_during_login_is_noticed_at_once(start: Start, last: str) -> None:
+    def script(connection: Connection) -> None:
+        if connection.number > 1:
+            serving()(connection)
+        connection.send(BANNER)
+        action = connection.read("Challenge")
+        if last == "Login":
+            connection.reply(action, Challenge="1")
+            connection.read("Login")
+
+    with Peer(script) as peer:
+        client = start(peer, timeout=3600.0)
+        up(client)
+        assert len(peer.connections) == 2
+
+
 @pytest.mark.parametrize(
     ("greeting", "reason"),
     [(b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"), (b"", "did not greet"), (b"x" * 70000, "more than 65536")],

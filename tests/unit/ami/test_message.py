@@ -165,7 +165,7 @@ def test_events_with_a_forged_second_uniqueid_are_dropped_and_counted() -> None:
 
 
 def test_forged_event_with_a_single_uniqueid_is_a_mere_event_of_an_unknown_call() -> None:
-    # The first half of a cut event is honest as far as it goes; so is a forged one. Random ids make both harmless.
+    # Nothing in it is wrong in itself; random ids of calls are what makes it harmless.
     _, messages = frame(b"Event: Hangup\r\nUniqueid: cap-forged\r\nCause: 17\r\n\r\n")
     assert [(message.name, message.get("Uniqueid")) for message in messages] == [("Hangup", "cap-forged")]
 
@@ -254,6 +254,15 @@ def test_expected_bytes_let_unwanted_list_items_pass() -> None:
     assert framer.skipped == 2
 
 
+def test_event_of_one_line_is_not_mistaken_for_its_neighbour() -> None:
+    framer = Framer(wanted=frozenset({"Hangups"}))
+    messages = framer.feed(
+        BANNER + b"Event: Hangup\r\nA: 1\r\n\r\nEvent: Hangups\r\n\r\nEvent: Hangups\r\nA: 1\r\n\r\n"
+    )
+    assert [message.raw for message in messages] == [b"Event: Hangups", b"Event: Hangups\r\nA: 1"]
+    assert framer.skipped == 1
+
+
 # Hostile peers
 
 
@@ -293,7 +302,7 @@ def test_invented_layouts_do_not_accumulate() -> None:
     framer.feed(BANNER)
     for number in range(2000):
         framer.feed(f"Event: E{number % 500}\r\nX{number}: 1\r\nUniqueid: {number}\r\n\r\n".encode())
-    assert sum(map(len, framer._layouts.values())) <= 256
+    assert sum(map(len, framer._kinds.values())) <= 256
     assert [
         message.get("Uniqueid") for message in framer.feed(b"Event: E1\r\nNew: 1\r\nUniqueid: u\r\n\r\n")
     ] == ["u"]

@@ -1,0 +1,81 @@
+# Every command that a newcomer needs. `make help` prints the lines that begin with a target and end with a ## comment.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# Which tests: make test TESTS=tests/unit, or TESTS="-k window"
+TESTS ?=
+
+# One stamp for each set of requirements installed into .venv; a changed lock or a changed list of packages renews it.
+VENV_DEMO := .venv/.installed-demo
+VENV_TEST := .venv/.installed-test
+VENV_BENCH := .venv/.installed-bench
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV_DEMO) ## dial a sample project against the simulated Asterisk (DEMO_SECONDS=30: ends by itself)
+	$(BIN)/dialer demo
+
+.PHONY: test
+test: venv prepare lint ## all that a change must pass, in less than 25 minutes
+	$(BIN)/pytest -m "not full" $(TESTS)
+
+.PHONY: test-full
+test-full: venv prepare lint ## everything, also what takes longer
+	$(BIN)/pytest $(TESTS)
+
+.PHONY: unit
+unit: venv ## only the tests that need no server: seconds
+	$(BIN)/pytest -m "not docker and not full" $(TESTS)
+
+.PHONY: lint
+lint: $(VENV_TEST) ## ruff, mypy --strict, and that imports point one way
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(VENV_TEST) $(VENV_BENCH) prepare ## measures: AMI parsing against others, latencies, claims, CPU per call
+	$(BIN)/python -m benchmarks
+
+.PHONY: rework
+rework: $(VENV_TEST) ## start the change of an SQL routine: make rework name=dialer_claim
+	@test -n "$(name)" || { echo "name which routine: make rework name=dialer_claim" >&2; exit 2; }
+	$(BIN)/python -m scripts.rework $(name)
+
+.PHONY: venv
+venv: $(VENV_TEST) ## the virtual environment .venv, out of requirements/test.txt
+
+.PHONY: prepare
+prepare: ## Docker, SIPp, and the images for the tests; installs what is missing where it is root
+	scripts/prepare-tests.sh
+
+.PHONY: images
+images: ## all Docker images, those of docker/compose.yaml too
+	scripts/start-docker.sh
+	scripts/build-images.sh
+
+.PHONY: up
+up: images ## PostgreSQL, Asterisk, dialer, and SIPp as the carrier, in containers, dialling sample cases
+	scripts/compose.sh up
+
+.PHONY: down
+down: ## end what `make up` started, data included
+	scripts/compose.sh down --volumes
+
+.PHONY: lock
+lock: $(VENV_TEST) ## renew requirements/*.txt out of pyproject.toml (needs uv)
+	scripts/lock.sh
+
+.PHONY: clean
+clean: ## remove what was built, but not .venv and no image
+	rm -rf .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/.installed-%: requirements/%.txt pyproject.toml
+	scripts/make-venv.sh requirements/$*.txt
+	@touch $@

@@ -1,0 +1,170 @@
+"""Asterisk's part of `dialer check`: login, rights, clock, queues, contexts, extensions. Nothing is dialled.
+
+Rights are tried with actions that can do no harm: hanging up a channel that is not there, originating over a
+channel technology that is not there. Such an Originate is refused before anything else if the user may not
+originate ("Permission denied") or the extension does not exist, and otherwise fails without a channel.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+
+import gevent
+
+from dialer.check_database import Project
+from dialer.finding import Finding, clock, fault, fine, look
+from worker.ami.client import AmiClient, AmiRefused
+from worker.config import AsteriskSettings
+from worker.errors import DialerError
+
+_NOWHERE = "DialerCheck/nowhere"
+_SLACK_SECONDS = 3.0  # a refused login is answered a second late
+_DENIED = "Permission denied"
+DEFAULT_EXTENSION = "s"
+
+
+def check(settings: AsteriskSettings, projects: Iterable[Project]) -> Iterator[Finding]:
+    """All that can be said of one Asterisk and of what the projects want from it."""
+    subject = f"Asterisk {settings.name}"
+    context = ssl.create_default_context(cafile=settings.tls_ca) if settings.tls else None
+    client = AmiClient(
+        settings.host,
+        settings.port,
+        settings.username,
+        settings.password.reveal(),
+        timeout=settings.timeout_seconds,
+        wanted=frozenset(),
+        tls=context,
+        instance="check",
+    )
+    client.start()
+    try:
+        if not _connected(client, settings.timeout_seconds + _SLACK_SECONDS):
+            why = client.login_error or client.down_reason or "no answer in time"
+            yield fault(subject, f"there is no session: {why}", "Correct [ami] or manager.conf as it says.")
+            return
+        yield fine(subject, f"{settings.username} is logged in at {settings.host}:{settings.port}")
+        yield from _session(client, subject, list(projects))
+    except DialerError as error:
+        yield fault(subject, f"the session broke: {error}", "Look at Asterisk's log and try again.")
+    finally:
+        client.stop()
+
+
+def _connected(client: AmiClient, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not client.connected and client.login_error is None and time.monotonic() < until:
+        gevent.sleep(0.02)
+    return client.connected
+
+
+def _session(client: AmiClient, subject: str, projects: list[Project]) -> Iterator[Finding]:
+    yield _clock(client, subject)
+    rights = [
+        _right(client, subject, "reporting", [("Action", "CoreShowChannels")], listed=True),
+        _right(client, subject, "call", [("Action", "Hangup"), ("Channel", _NOWHERE)]),
+        _right(client, subject, "originate", _originate("dialer-check", "dialer-check")),
+    ]
+    yield from rights
+    queues = _queues(client)
+    for project in projects:
+        if project.serves_agents:
+            yield _queue(project, queues)
+        yield _extension(client, project)
+
+
+def _clock(client: AmiClient, subject: str) -> Finding:
+    began = time.time()
+    stamp = client.ask([("Action", "Ping")]).get("Timestamp")
+    ended = time.time()
+    try:
+        return clock(subject, float(stamp) - (began + ended) / 2, (ended - began) / 2)
+    except ValueError:
+        return look(
+            subject, f"its clock cannot be read from {stamp[:40]!r}", "Compare `date` on both machines."
+        )
+
+
+def _right(
+    client: AmiClient, subject: str, right: str, fields: list[tuple[str, str]], *, listed: bool = False
+) -> Finding:
+    try:
+        if listed:
+            client.ask_list(fields)
+        else:
+            client.ask(fields)
+    except AmiRefused as refusal:
+        if refusal.text == _DENIED:
+            remedy = "In manager.conf give the user: write = originate,call,reporting; then `manager reload`."
+            return fault(subject, f"the user may not use {fields[0][1]} (right {right!r})", remedy)
+    return fine(subject, f"the right {right!r} is there")
+
+
+def _queues(client: AmiClient) -> dict[str, int]:
+    """Each queue's name in small letters -> its members."""
+    members: dict[str, int] = {}
+    for item in client.ask_list([("Action", "QueueStatus")]):
+        name = item.get("Queue").lower()
+        members[name] = members.get(name, 0) + (item.get("Event") == "QueueMember")
+    return members
+
+
+def _queue(project: Project, queues: dict[str, int]) -> Finding:
+    subject = f"project {project.project_id}"
+    members = queues.get(project.queue.lower())
+    if members is None:
+        remedy = f"Add [{project.queue}] to queues.conf and reload, or correct dialer_params.queue."
+        return _graded(project, f"Asterisk {project.asterisk} has no queue {project.queue!r}", remedy)
+    if not members:
+        return look(
+            subject,
+            f"queue {project.queue!r} has no member, so nothing will be dialled",
+            "Let agents log in to it (AddQueueMember or `member =>` in queues.conf).",
+        )
+    return fine(subject, f"queue {project.queue!r} has {members} member{'s' if members > 1 else ''}")
+
+
+def _extension(client: AmiClient, project: Project) -> Finding:
+    extension = project.exten or DEFAULT_EXTENSION
+    try:
+        client.ask(_originate(project.context, extension))
+    except AmiRefused as refusal:
+        if refusal.text == _DENIED:
+            text = f"cannot tell whether {extension}@{project.context} exists"
+            return look(f"project {project.project_id}", text, "Give the user the right originate first.")
+        there = _has_context(client, project.context)
+        missing = "no extension" if there else "no context for"
+        text = f"Asterisk {project.asterisk} has {missing} {extension}@{project.context}"
+        remedy = (
+            "Add it to extensions.conf and `dialplan reload`, or correct exten and context in dialer_params."
+        )
+        return _graded(project, text, remedy)
+    return fine(f"project {project.project_id}", f"answered calls go to {extension}@{project.context}")
+
+
+def _has_context(client: AmiClient, context: str) -> bool:
+    try:
+        client.ask_list([("Action", "ShowDialPlan"), ("Context", context)])
+    except DialerError:
+        return False
+    return True
+
+
+def _originate(context: str, extension: str) -> list[tuple[str, str]]:
+    """An Originate that can reach nobody: there is no such channel technology."""
+    return [
+        ("Action", "Originate"),
+        ("Channel", _NOWHERE),
+        ("Context", context),
+        ("Exten", extension),
+        ("Priority", "1"),
+        ("Timeout", "1000"),
+        ("Async", "true"),
+    ]
+
+
+def _graded(project: Project, text: str, remedy: str) -> Finding:
+    """What stands in the way of a project that nobody started is worth a look, no more."""
+    return (fault if project.wanted else look)(f"project {project.project_id}", text, remedy)

@@ -1,0 +1,135 @@
+"""The database's part of `dialer check`: reachable, at head, zone and clock, projects and warnings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dialer.finding import Finding, clock, fault, fine, look
+from worker.db import Database
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable
+
+MANY_WINDOWS = 1000
+"""More call windows in a project than that cost every claim a noticeable time: it probes each."""
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a project needs from its Asterisk."""
+
+    project_id: str
+    type: str
+    asterisk: str
+    queue: str
+    context: str
+    exten: str | None
+    wanted: bool
+    """Somebody asked for it to run: then a fault of its is a fault of ours."""
+
+    @property
+    def serves_agents(self) -> bool:
+        return self.type != "autoinforming"
+
+
+def reach(database: Database) -> tuple[bool, list[Finding]]:
+    """Is there a database that we can work with? And what can be said of it."""
+    subject = f"database {database.where}"
+    began = time.monotonic()
+    try:
+        version = str(database.query("SELECT version() AS version")[0]["version"]).split(" on ")[0]
+        took = time.monotonic() - began
+        found = [fine(subject, f"{version} answers, connection included, in {took * 1000:.0f} ms")]
+        database.require_head()
+    except DatabaseUnavailable as error:
+        remedy = "Look whether the server runs and listens there; then at [database] and the user's rights."
+        return False, [fault(subject, f"cannot be reached: {error.reason}", remedy)]
+    except DatabaseNotAtHead as error:
+        return False, [*found, fault("schema", str(error), "Run `dialer migrate`.")]
+    return True, [*found, fine("schema", f"{database.schema!r} is at head ({database.revision()})")]
+
+
+def look_around(database: Database) -> Iterator[Finding]:
+    """Zone, clock, windows, and what the database itself knows to be wrong."""
+    zones = database.query("SELECT value FROM dialer_settings WHERE name = 'server_zone'")
+    zone = zones[0]["value"] if zones else None
+    if zone:
+        yield fine("server zone", f"{zone}: the zone of cases without utc in projects without zone")
+    else:
+        remedy = "Insert it into dialer_settings: name 'server_zone', value like 'Europe/Moscow'."
+        yield fault("server zone", "is not set, so a case without utc has no local time", remedy)
+    yield _clock(database)
+    counts = database.query(
+        "SELECT project_id, COUNT(DISTINCT window_key) AS windows FROM dialer_clients"
+        " WHERE NOT used GROUP BY project_id ORDER BY project_id"
+    )
+    for row in counts:
+        if row["windows"] > MANY_WINDOWS:
+            remedy = (
+                "Let cases share allowed_start, allowed_stop and utc; each window costs every claim a probe."
+            )
+            yield look(
+                f"project {row['project_id']}", f"its cases have {row['windows']} call windows", remedy
+            )
+    yield from _listed(database)
+
+
+def _clock(database: Database) -> Finding:
+    began = time.time()
+    now: datetime = database.query("SELECT dialer_now() AS now")[0]["now"]
+    ended = time.time()
+    if now.tzinfo is None:  # MariaDB's, in our session's zone
+        now = now.replace(tzinfo=UTC)
+    return clock("database", now.timestamp() - (began + ended) / 2, (ended - began) / 2)
+
+
+def _listed(database: Database) -> Iterator[Finding]:
+    broken = database.query("SELECT kind, id, detail FROM dialer_invariants")
+    for row in broken[:_SHOWN]:
+        remedy = "This must never be; keep the logs and report it. Dialling goes on."
+        yield fault(f"invariant {row['kind']}", f"{row['id']}: {row['detail']}", remedy)
+    if not broken:
+        yield fine("invariants", "dialer_invariants is empty, as it must be")
+    warnings = database.query("SELECT kind, id, detail, remedy FROM dialer_warnings")
+    for row in warnings[:_SHOWN]:
+        yield look(f"warning {row['kind']}", str(row["detail"]), _sentence(str(row["remedy"])))
+    if len(warnings) > _SHOWN or len(broken) > _SHOWN:
+        remedy = "SELECT * FROM dialer_warnings; SELECT * FROM dialer_invariants;"
+        yield look("more", f"{len(warnings)} warnings and {len(broken)} broken invariants in all", remedy)
+    if not warnings:
+        yield fine("warnings", "dialer_warnings is empty")
+
+
+def projects(database: Database) -> list[Project]:
+    """All projects, with what they need from their Asterisk."""
+    rows = database.query(
+        "SELECT r.project_id, r.type, r.asterisk, r.queue, r.context, r.exten, p.wanted FROM dialer_rules r"
+        " LEFT JOIN dialer_projects p ON p.project_id = r.project_id ORDER BY r.project_id"
+    )
+    return [Project(**{**row, "wanted": row["wanted"] == "start"}) for row in rows]
+
+
+def trunks(database: Database) -> Iterator[Finding]:
+    """Every project's trunk has a row."""
+    rows = database.query(
+        "SELECT r.project_id, r.trunk, r.asterisk, t.dial_template, t.state, t.reason FROM dialer_rules r"
+        " LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = r.asterisk"
+        " ORDER BY r.trunk, r.asterisk, r.project_id"
+    )
+    told = set()
+    for row in rows:
+        subject = f"trunk {row['trunk']} on {row['asterisk']}"
+        if row["dial_template"] is None:
+            remedy = "Insert it, or change dialer_params.trunk; 'default' is made when a worker first starts."
+            yield fault(
+                subject, f"has no row in dialer_trunks, and project {row['project_id']} needs it", remedy
+            )
+        elif subject not in told and row["state"] == "ok":
+            yield fine(subject, f"dials {row['dial_template']}")
+        told.add(subject)  # a failing one stands among the warnings
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -1,0 +1,147 @@
+"""An installed dialer as an operator has it: a migrated database, settings in the environment, real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg.rows import dict_row
+from sqlalchemy import make_url
+
+from tests.containers import AsteriskContainer, free_ports
+from tests.waiting import wait_for
+
+SCHEMA = "nc"
+
+
+class Installation:
+    """One dialer: its database, its settings, and the processes that are running."""
+
+    def __init__(self, url: str, asterisk: AsteriskContainer, directory: Path) -> None:
+        self.port = free_ports(1)
+        self._directory = directory
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts = 0
+        self.environ = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("DIALER_")},
+            "DIALER_DATABASE_URL": url,
+            "DIALER_DATABASE_SCHEME": SCHEMA,
+            "DIALER_AMI_IP": asterisk.host,
+            "DIALER_AMI_PORT": str(asterisk.ami_port),
+            "DIALER_AMI_USERNAME": asterisk.username,
+            "DIALER_AMI_PASSWORD": asterisk.secret,
+            "DIALER_HTTP_IP": "127.0.0.1",
+            "DIALER_HTTP_PORT": str(self.port),
+            "DIALER_LOGLEVEL": "3",
+        }
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._database = psycopg.connect(
+            plain, autocommit=True, row_factory=dict_row, options=f"-c search_path={SCHEMA},pg_temp"
+        )
+
+    # --- what an operator types --------------------------------------------------------------------------
+
+    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one `dialer` command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "dialer", *words], env=self.environ, capture_output=True, text=True, timeout=60
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"dialer {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done
+
+    def start(self, command: str, **environ: str) -> None:
+        """Start `dialer run`, `worker` or `api` as a process of its own."""
+        self._starts += 1
+        with (self._directory / f"{command}-{self._starts}.log").open("wb") as log:
+            self._processes[command] = subprocess.Popen(
+                [sys.executable, "-m", "dialer", command],
+                env={**self.environ, **environ},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def signal(self, command: str, number: signal.Signals) -> None:
+        """Send a running command a signal."""
+        self._processes[command].send_signal(number)
+
+    def wait_for_exit(self, command: str, seconds: float = 10) -> int:
+        """The exit code of a command that is about to end."""
+        return self._processes.pop(command).wait(seconds)
+
+    def log(self) -> str:
+        """All that the processes have said."""
+        return "\n".join(path.read_text() for path in sorted(self._directory.glob("*.log")) if "sipp" not in path.name)
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """GET a path of the API: status and JSON."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def wait_until_ready(self) -> None:
+        """Return when the API answers and a worker has its Asterisk in hand."""
+
+        def ready() -> bool:
+            try:
+                return self.get("/readyz")[0] == 200
+            except OSError:
+                return False
+
+        wait_for(ready, 15, lambda: f"the dialer to be ready; log:\n{self.log()[-4000:]}", every=0.2)
+
+    # --- what a DBA types --------------------------------------------------------------------------------
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Run SQL as a DBA would; the rows."""
+        cursor = self._database.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def value(self, statement: str, *values: Any) -> Any:
+        """The first column of the first row."""
+        return next(iter(self.sql(statement, *values)[0].values()))
+
+    def project(self, project_id: str, **params: Any) -> None:
+        """Insert a project; what is not said is as shipped."""
+        row = {"project_id": project_id, "exten": "s", "context": "progressive", **params}
+        self.sql(f"INSERT INTO dialer_params ({', '.join(row)}) VALUES ({', '.join('%s' for _ in row)})", *row.values())
+
+    def cases(self, project_id: str, *numbers: str, **columns: Any) -> None:
+        """Insert cases in one statement, in this order."""
+        row = {"case_name": "Case", "project_id": project_id, **columns}
+        names = [*row, "phone_number"]
+        line = f"({', '.join('%s' for _ in names)})"
+        values = [value for number in numbers for value in (*row.values(), number)]
+        self.sql(f"INSERT INTO dialer_clients ({', '.join(names)}) VALUES {', '.join(line for _ in numbers)}", *values)
+
+    def wait_for_state(self, project_id: str, state: str, seconds: float = 30) -> None:
+        """Return when the project is in this state."""
+        wait_for(
+            lambda: self.value("SELECT state FROM dialer_project_states WHERE project_id = %s", project_id) == state,
+            seconds,
+            lambda: (
+                f"project {project_id} to be {state}:"
+                f" {self.sql('SELECT * FROM dialer_stat_project WHERE project_id = %s', project_id)}"
+                f" {self.sql('SELECT reason, detail, count(*) FROM dialer_why GROUP BY 1, 2')}\n{self.log()[-4000:]}"
+            ),
+        )
+
+    def __enter__(self) -> Self:
+        self.command("migrate")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait(10)
+        self._database.close()

@@ -1,0 +1,199 @@
+"""The two switches that the contract is held against, behind one face, and a way to read what they say.
+
+Both have the same queues, agents and subscribers; what is timed differs a little (SIPp rings a fixed time, the
+simulation draws one), so tests wait for events and compare orders, never instants.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gevent
+
+from tests.waiting import wait_for
+from worker.ami.actions import originate
+from worker.ami.client import AmiClient, LinkDown, LinkUp
+from worker.ami.message import Message
+from worker.simulator import Agent, Context, Queue, Scenario, SimulatedAsterisk, Subscribers, User
+from worker.simulator.scenario import LAB_PREFIXES, fixed, uniform
+
+#: What the shipped manager.conf lets through, and what the simulation emits.
+WANTED = frozenset(
+    "FullyBooted Shutdown Reload Newchannel Newstate DialState DialEnd Hangup OriginateResponse QueueCallerJoin "
+    "QueueCallerLeave QueueCallerAbandon AgentCalled AgentRingNoAnswer AgentConnect AgentComplete QueueMemberStatus "
+    "QueueMemberPause QueueMemberAdded QueueMemberRemoved UserEvent".split()
+)
+
+#: Queue -> its agents' numbers, first and last. Agent 4 stays on the line, 5 never answers, 6 is busy.
+QUEUES = {"sales": (1, 3), "solo": (4, 4), "lazy": (5, 5), "mixed": (5, 7), "shared": (3, 4), "empty": None}
+RING_SECONDS = 2
+
+
+def scenario(secret: str, lab_secret: str) -> Scenario:
+    """The simulation's side of the table."""
+    quick = uniform(0.2, 0.5)
+    unlike = {4: {"talk": fixed(3600.0)}, 5: {"answers": 0.0}, 6: {"busy": True}}
+    agents = tuple(
+        Agent(f"PJSIP/agent{n}", f"Agent {n}", **{"pick_up": quick, "talk": fixed(1.5), **unlike.get(n, {})})
+        for n in range(1, 9)
+    )
+    return Scenario(
+        subscribers=Subscribers(prefixes=LAB_PREFIXES, mixes=(), failures={404: 1.0})
+        if False
+        else Subscribers(prefixes={**LAB_PREFIXES, **{str(n): "404" for n in range(10)}}),
+        agents=agents,
+        queues=tuple(
+            Queue(
+                name,
+                tuple(f"PJSIP/agent{n}" for n in range(span[0], span[1] + 1)) if span else (),
+                timeout=float(RING_SECONDS),
+            )
+            for name, span in QUEUES.items()
+        ),
+        contexts=(
+            Context("progressive", "queue"),
+            Context("autoinforming", "message", message=fixed(1.4)),
+        ),
+        users=(
+            User("dialer", secret),
+            User("lab", lab_secret, read=frozenset({"all"}), write=frozenset({"all"})),
+        ),
+        down_seconds=0.5,
+    )
+
+
+@dataclass
+class Switch:
+    """A switch under contract: where its AMI is, and how to have it restarted."""
+
+    kind: str
+    port: int
+    secret: str
+    lab_secret: str
+    restart: Callable[[str], None] = field(default=lambda how: None)  # 'now' or 'gracefully'
+    simulated: SimulatedAsterisk | None = None
+
+    def connect(self, *, lab: bool = False) -> Phone:
+        """A session of the user `dialer` (or `lab`, who may do everything), logged in."""
+        return Phone(self.port, "lab" if lab else "dialer", self.lab_secret if lab else self.secret)
+
+
+class Phone:
+    """An AMI session that keeps every event it hears."""
+
+    def __init__(self, port: int, username: str, secret: str) -> None:
+        self.client = AmiClient(
+            "127.0.0.1", port, username, secret, timeout=10.0, wanted=WANTED, reconnect_seconds=(0.1, 0.5)
+        )
+        self.heard: list[Message] = []
+        self.links: list[LinkUp | LinkDown] = []
+        self._listener = gevent.spawn(self._listen)
+        self.client.start()
+        wait_for(lambda: self.client.connected, 10, lambda: f"a login ({self.client.down_reason})")
+
+    def close(self) -> None:
+        self.client.stop()
+        self._listener.kill()
+
+    def _listen(self) -> None:
+        while True:
+            item = self.client.inbox.get()
+            (self.heard if isinstance(item, Message) else self.links).append(item)  # type: ignore[arg-type]
+
+    def call(
+        self,
+        number: str,
+        *,
+        context: str = "progressive",
+        queue: str = "empty",
+        exten: str = "s",
+        timeout_ms: int = 2_500,
+        dial: str = "PJSIP/{}@carrier",
+        channel_id: str = "",
+    ) -> str:
+        """Originate; returns the ChannelId. The ActionID is the same with `o-` before it."""
+        channel_id = channel_id or f"{number}-{secrets.token_hex(16)}"
+        fields = originate(
+            channel=dial.format(number),
+            context=context,
+            exten=exten,
+            timeout_ms=timeout_ms,
+            channel_id=channel_id,
+            action_id=f"o-{channel_id}-{secrets.token_hex(4)}",
+            caller_id="Dialer <74950000>",
+            account="dialer",
+            variables={"__DIALER_QUEUE": queue, "__DIALER_ATTEMPT": "77"},
+        )
+        reply = self.client.ask(fields)
+        assert reply.get("Message") == "Originate successfully queued"
+        return channel_id
+
+    def of(self, channel_id: str) -> list[Message]:
+        """The events of one call, agents' legs included, in order."""
+        return [
+            event
+            for event in list(self.heard)
+            if channel_id in (event.get("Linkedid"), event.get("DestLinkedid"), event.get("Uniqueid"))
+        ]
+
+    def story(self, channel_id: str) -> list[str]:
+        """The same in words: see `word`."""
+        return [word(event, channel_id) for event in self.of(channel_id)]
+
+    def wait_for(self, channel_id: str, *words: str, seconds: float = 20) -> list[str]:
+        """The story, once it holds all of `words`."""
+
+        def told() -> bool:
+            story = self.story(channel_id)
+            return all(item in story for item in words)
+
+        wait_for(told, seconds, lambda: f"{words} in {self.story(channel_id)}")
+        return self.story(channel_id)
+
+    def wait_until_over(self, channel_id: str, seconds: float = 20) -> list[str]:
+        """The story, once the call's channels have ended and OriginateResponse has come."""
+
+        def over() -> bool:
+            events = self.of(channel_id)
+            begun = {e.get("Uniqueid") for e in events if e.name == "Newchannel"}
+            ended = {e.get("Uniqueid") for e in events if e.name == "Hangup"}
+            return begun == ended and any(e.name == "OriginateResponse" for e in events)
+
+        wait_for(over, seconds, lambda: f"the end of {self.story(channel_id)}")
+        return self.story(channel_id)
+
+    def member_events(self, interface: str) -> list[Message]:
+        """QueueMemberStatus and its like for one agent."""
+        return [
+            e for e in list(self.heard) if e.name.startswith("QueueMember") and e.get("Interface") == interface
+        ]
+
+
+def word(event: Message, channel_id: str) -> str:  # noqa: PLR0911 - one form an event
+    """An event in a word or two; those of an agent's leg begin with 'agent '."""
+    name = event.name
+    subject = event.get("DestUniqueid") if name.startswith("Dial") else event.get("Uniqueid")
+    whose = "" if subject == channel_id else "other " if subject.startswith(channel_id) else "agent "
+    if name.startswith("Dial"):
+        return f"{whose}{name} {event.get('DialStatus')}"
+    if name == "Newstate":
+        return f"{whose}{name} {event.get('ChannelStateDesc')}"
+    if name == "Hangup":
+        return f"{whose}{name} {event.get('Cause')}"
+    if name == "OriginateResponse":
+        return f"{name} {event.get('Response')} {event.get('Reason')}"
+    if name == "AgentComplete":
+        return f"{name} {event.get('Reason')}"
+    if name == "UserEvent":
+        return event.get("UserEvent")
+    return f"{whose}{name}" if name == "Newchannel" else name
+
+
+def in_order(story: list[str], *chain: str) -> None:
+    """Assert that the words of `chain` come in that order (each looked for after the one before)."""
+    position = 0
+    for item in chain:
+        assert item in story[position:], f"{item!r} does not come in its place: {chain} in {story}"
+        position = story.index(item, position) + 1

@@ -1,0 +1,254 @@
+"""The SQL routines, one typed function each: the only place where their names and columns stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from worker.clock import Clock, SystemClock
+from worker.db.database import Database
+from worker.errors import UnknownProject
+from worker.model import Begun, Claim, OpenAttempt, Ownership, ProjectStatus, Refusal, Step, Work
+
+Report = dict[str, Any]
+"""What is told of an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
+
+
+def instant(clock: Clock) -> datetime | None:
+    """The p_now of a routine: the database's own time (None), but on a virtual clock that clock's."""
+    return None if isinstance(clock, SystemClock) else datetime.fromtimestamp(clock.time(), UTC)
+
+
+# --- workers and Asterisks -------------------------------------------------------------------------------
+
+
+def worker_start(database: Database, name: str, lease_seconds: float) -> int:
+    """Register a worker; its id."""
+    return int(database.value("dialer_worker_start", name, lease_seconds))
+
+
+def worker_beat(database: Database, worker_id: int, lease_seconds: float) -> bool:
+    """Renew the leases; False: the worker was declared dead and has to start anew."""
+    return bool(database.value("dialer_worker_beat", worker_id, lease_seconds))
+
+
+def worker_stop(database: Database, worker_id: int) -> None:
+    """Sign off: everything owned and claimed is given back."""
+    database.call("dialer_worker_stop", worker_id)
+
+
+def asterisk_own(database: Database, worker_id: int, asterisk: str, lease_seconds: float) -> Ownership | None:
+    """Take an Asterisk, or confirm that it is ours; None while another worker owns it."""
+    epoch = database.value("dialer_asterisk_own", worker_id, asterisk, lease_seconds)
+    return None if epoch is None else Ownership(worker_id, asterisk, int(epoch))
+
+
+def asterisk_report(database: Database, owner: Ownership, state: str, reason: str | None) -> None:
+    """Tell readers that an Asterisk is up or down, and why."""
+    database.call("dialer_asterisk_report", owner.worker_id, owner.asterisk, owner.epoch, state, reason)
+
+
+def agents_write(database: Database, owner: Ownership, members: Sequence[Report], now: datetime | None) -> None:
+    """Tell readers what all queue members of an Asterisk do."""
+    database.call("dialer_agents_write", owner.worker_id, owner.asterisk, owner.epoch, json.dumps(list(members)), now)
+
+
+def reap(database: Database) -> int:
+    """Free what dead owners have claimed and not dialled; how many cases."""
+    return int(database.value("dialer_reap") or 0)
+
+
+# --- cases and attempts ----------------------------------------------------------------------------------
+
+
+def work(database: Database, asterisk: str) -> list[Work]:
+    """The projects that may be dialled on an Asterisk."""
+    return [Work(**row) for row in database.call("dialer_work", asterisk)]
+
+
+def claim(database: Database, owner: Ownership, project_id: str, count: int, now: datetime | None) -> list[Claim]:
+    """Take up to `count` more cases in hand, in dial order."""
+    rows = database.call("dialer_claim", owner.worker_id, owner.asterisk, owner.epoch, project_id, count, now)
+    return [Claim(row["case_id"], row["kind"]) for row in rows]
+
+
+def release(database: Database, owner: Ownership, project_id: str | None = None) -> int:
+    """Give back what was claimed on an Asterisk and not dialled; of one project or of all."""
+    return int(database.value("dialer_release", owner.worker_id, owner.asterisk, project_id) or 0)
+
+
+def attempt_begin(
+    database: Database,
+    owner: Ownership,
+    item: Work,
+    requests: Sequence[tuple[int, str, str]],
+    now: datetime | None,
+) -> tuple[list[Begun], list[Refusal]]:
+    """Ask to dial: `requests` are (case_id, channel_id, action_id) in dial order, of one project."""
+    text = json.dumps(
+        [{"case_id": case, "channel_id": channel, "action_id": action} for case, channel, action in requests]
+    )
+    begun: list[Begun] = []
+    refused: list[Refusal] = []
+    for row in database.call(
+        "dialer_attempt_begin", owner.worker_id, owner.asterisk, owner.epoch, item.project_id, text, now
+    ):
+        if row["attempt_id"] is None:
+            refused.append(Refusal(row["case_id"], row["refusal"], row["retry_at"]))
+            continue
+        values = {name: value for name, value in row.items() if name not in ("refusal", "retry_at")}
+        values["dial_seconds"] = float(values["dial_seconds"])
+        values["abandon_seconds"] = float(values["abandon_seconds"])
+        begun.append(Begun(project_id=item.project_id, type=item.type, **values))
+    return begun, refused
+
+
+def attempt_advance(database: Database, owner: Ownership, reports: Sequence[Report], now: datetime | None) -> bool:
+    """Write where calls have got to; False: not ours any more."""
+    return bool(
+        database.value(
+            "dialer_attempt_advance",
+            owner.worker_id,
+            owner.asterisk,
+            owner.epoch,
+            json.dumps(list(reports)),
+            now,
+        )
+    )
+
+
+def attempt_finish(database: Database, owner: Ownership, reports: Sequence[Report], now: datetime | None) -> bool:
+    """Write how calls have ended, once; False: not ours any more."""
+    return bool(
+        database.value(
+            "dialer_attempt_finish",
+            owner.worker_id,
+            owner.asterisk,
+            owner.epoch,
+            json.dumps(list(reports)),
+            now,
+        )
+    )
+
+
+def open_attempts(database: Database, asterisk: str, now: datetime | None) -> list[OpenAttempt]:
+    """The attempts without an end on an Asterisk."""
+    return [
+        OpenAttempt(
+            attempt_id=row["attempt_id"],
+            case_id=row["case_id"],
+            project_id=row["project_id"],
+            phone_number=row["phone_number"],
+            type=row["type"],
+            queue=row["queue"],
+            channel_id=row["channel_id"],
+            action_id=row["action_id"],
+            epoch=row["epoch"],
+            dial_seconds=float(row["dial_seconds"]),
+            abandon_seconds=float(row["abandon_seconds"]),
+            agent=row["agent"],
+            begun_ago=float(row["begun_ago"]),
+            steps_ago={step: float(row[f"{step}_ago"]) for step in Step if row[f"{step}_ago"] is not None},
+        )
+        for row in database.call("dialer_open_attempts", asterisk, now)
+    ]
+
+
+def project_report(
+    database: Database, owner: Ownership, project_id: str, reason: str | None, now: datetime | None
+) -> None:
+    """Say why a project cannot be dialled on an Asterisk (a sentence), or that it can (None)."""
+    database.call("dialer_project_report", owner.worker_id, owner.asterisk, owner.epoch, project_id, reason, now)
+
+
+def project_count(database: Database, project_id: str, now: datetime | None) -> None:
+    """Count the waiting cases for readers."""
+    database.call("dialer_project_count", project_id, now)
+
+
+# --- control and statistics ------------------------------------------------------------------------------
+
+
+def project_start(database: Database, project_id: str) -> ProjectStatus:
+    """Ask for a project to be dialled. Raises UnknownProject."""
+    return _status(database, "dialer_project_start", project_id)
+
+
+def project_stop(database: Database, project_id: str) -> ProjectStatus:
+    """Ask for a project to be left alone; once this returns no attempt begins. Raises UnknownProject."""
+    return _status(database, "dialer_project_stop", project_id)
+
+
+def _status(database: Database, routine: str, project_id: str) -> ProjectStatus:
+    rows = database.call(routine, project_id)
+    if not rows:
+        raise UnknownProject(project_id)
+    return ProjectStatus(**rows[0])
+
+
+def project_list(database: Database) -> list[dict[str, Any]]:
+    """All projects as dialer_stat_project shows them."""
+    return [dict(row) for row in database.query("SELECT * FROM dialer_stat_project ORDER BY project_id")]
+
+
+def project_row(database: Database, project_id: str) -> dict[str, Any] | None:
+    """One project as dialer_stat_project shows it."""
+    rows = database.query("SELECT * FROM dialer_stat_project WHERE project_id = :project", project=project_id)
+    return dict(rows[0]) if rows else None
+
+
+def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
+    """A project's figures: now and of the last day, by outcome, by hour, by agent. Raises UnknownProject."""
+    project = project_row(database, project_id)
+    if project is None:
+        raise UnknownProject(project_id)
+    return {
+        "project": project,
+        "outcomes": [
+            dict(row)
+            for row in database.query(
+                "SELECT outcome, attempts, last_at FROM dialer_stat_outcome"
+                " WHERE project_id = :project ORDER BY attempts DESC, outcome",
+                project=project_id,
+            )
+        ],
+        "hours": [
+            dict(row)
+            for row in database.query(
+                "SELECT * FROM dialer_stat_hour WHERE project_id = :project ORDER BY hour_at DESC LIMIT 24",
+                project=project_id,
+            )
+        ],
+        "agents": [
+            dict(row)
+            for row in database.query(
+                "SELECT a.agent, a.name, a.state, a.since_at, a.calls, a.talk_seconds FROM dialer_stat_agent a"
+                " JOIN dialer_rules r ON r.queue = a.queue AND r.asterisk = a.asterisk"
+                " WHERE r.project_id = :project ORDER BY a.name",
+                project=project_id,
+            )
+        ],
+    }
+
+
+def readiness(database: Database) -> list[str]:
+    """What keeps the dialer from dialling; empty when it is ready."""
+    database.require_head()
+    reasons = [
+        f"Asterisk {row['asterisk']} is down: {row['reason']}"
+        for row in database.query("SELECT asterisk, reason FROM dialer_asterisks WHERE state = 'down'")
+    ]
+    if not database.query("SELECT 1 AS one FROM dialer_asterisks WHERE lease_until > CURRENT_TIMESTAMP LIMIT 1"):
+        reasons.append("no live worker owns an Asterisk: start one with `dialer run` or `dialer worker`")
+    reasons += [
+        f"dialer_invariants: {row['kind']} {row['id']}: {row['detail']}"
+        for row in database.query("SELECT kind, id, detail FROM dialer_invariants LIMIT 5")
+    ]
+    return reasons
+
+
+def trunk_ensure(database: Database, asterisk: str, template: str) -> None:
+    """Make the trunk 'default' of an Asterisk unless there is one."""
+    database.call("dialer_trunk_ensure", asterisk, template)

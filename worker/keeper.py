@@ -1,0 +1,67 @@
+"""A worker's lease: renewed in time, or this worker stops dialling by itself.
+
+Leases are about machines, so this module goes by the machine's own time, also when calls live on a virtual
+clock. The fence stands a margin before the lease ends, counted from just before the renewal was sent: whatever
+the network does, the database's lease ends later than what is believed here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from worker.config import WorkerSettings
+from worker.db import Database, procedures
+from worker.model import Ownership
+
+log = logging.getLogger(__name__)
+
+BEATS_PER_LEASE = 4
+MARGIN = 0.2
+"""Of the lease: how long before its end dialling stops."""
+
+
+class Keeper:
+    """Registers the worker, renews its lease, takes Asterisks that nobody owns."""
+
+    def __init__(self, database: Database, settings: WorkerSettings) -> None:
+        self._database = database
+        self._settings = settings
+        self._worker_id: int | None = None
+        self._fence = 0.0
+        self.beat_seconds = settings.lease_seconds / BEATS_PER_LEASE
+
+    def may_dial(self) -> bool:
+        """Does the lease hold for certain?"""
+        return time.monotonic() < self._fence
+
+    def beat(self) -> bool:
+        """Renew the lease, or register; True: this is a new registration, nothing is owned yet.
+
+        Raises DatabaseUnavailable.
+        """
+        asked = time.monotonic()
+        lease = self._settings.lease_seconds
+        fresh = False
+        if self._worker_id is None or not procedures.worker_beat(self._database, self._worker_id, lease):
+            self._fence = 0.0
+            asked = time.monotonic()
+            self._worker_id = procedures.worker_start(self._database, self._settings.name, lease)
+            log.info("registered", extra={"action": "worker_start", "worker_id": self._worker_id})
+            fresh = True
+        self._fence = asked + lease * (1 - MARGIN)
+        return fresh
+
+    def own(self, asterisk: str) -> Ownership | None:
+        """Take an Asterisk, or confirm it; None: another worker owns it. Raises DatabaseUnavailable."""
+        if self._worker_id is None:
+            return None
+        return procedures.asterisk_own(self._database, self._worker_id, asterisk, self._settings.lease_seconds)
+
+    def sign_off(self) -> None:
+        """Give everything back. Raises DatabaseUnavailable; then the lease runs out by itself."""
+        self._fence = 0.0
+        if self._worker_id is not None:
+            procedures.worker_stop(self._database, self._worker_id)
+            log.info("signed off", extra={"action": "worker_stop", "worker_id": self._worker_id})
+            self._worker_id = None

@@ -1,0 +1,118 @@
+"""Writes what the tracker has found into the database: in batches, in order, until it is written.
+
+A call ends in memory first; what is not written yet is kept here and told again after a database outage.
+Ages are told, not instants, so a wait makes nothing wrong. The routines take a report once, however often it
+is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
+
+from worker.clock import Clock
+from worker.db import Database, procedures
+from worker.errors import DatabaseUnavailable
+from worker.log import masked
+from worker.model import Ownership
+from worker.tracker import Call, Tracker
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Reports in one transaction: long enough to be cheap, short enough not to hold trunk rows for long."""
+
+
+class Ledger:
+    """The reports of one Asterisk's calls, on their way to the database."""
+
+    def __init__(self, database: Database, clock: Clock, tracker: Tracker, owner: Ownership) -> None:
+        self._database = database
+        self._clock = clock
+        self._tracker = tracker
+        self._owner = owner
+        self._ended: list[Call] = []
+        self.disowned = False
+        """The database refused a report: another worker owns this Asterisk now."""
+
+    def pending(self) -> int:
+        """How many ends are not written yet."""
+        return len(self._ended) + len(self._tracker.over)
+
+    def holds(self, attempt_id: int) -> bool:
+        """Has this attempt ended here, with its end not written yet?"""
+        return any(call.attempt_id == attempt_id for call in (*self._ended, *self._tracker.over))
+
+    def flush(self) -> None:
+        """Write what there is. Raises DatabaseUnavailable; then everything is kept for the next time."""
+        now = procedures.instant(self._clock)
+        self._ended += self._tracker.over
+        self._tracker.over.clear()
+        while self._ended and not self.disowned:
+            batch = self._ended[:BATCH]
+            self._finish(batch, now)
+            del self._ended[: len(batch)]
+        changed = list(self._tracker.changed)
+        self._tracker.changed.clear()
+        try:
+            for start in range(0, len(changed), BATCH):
+                calls = [call for call in changed[start : start + BATCH] if call.outcome is None]
+                reports = [self._report(call) for call in calls]
+                if reports and not procedures.attempt_advance(self._database, self._owner, reports, now):
+                    self.disowned = True
+        except BaseException:
+            self._tracker.changed.update(call for call in changed if call.outcome is None)
+            raise
+
+    def _finish(self, calls: list[Call], now: datetime | None) -> None:
+        try:
+            ours = procedures.attempt_finish(self._database, self._owner, [self._report(call) for call in calls], now)
+        except DatabaseUnavailable:
+            raise
+        except DBAPIError as error:
+            if len(calls) == 1:
+                # One report that the database cannot take must not hold up all others; reap finds the attempt.
+                log.exception(
+                    "the end of an attempt cannot be written",
+                    extra={
+                        "action": "attempt_refused",
+                        "attempt_id": calls[0].attempt_id,
+                        "error": str(error),
+                    },
+                )
+                return
+            for call in calls:
+                self._finish([call], now)
+            return
+        if not ours:
+            self.disowned = True
+            return
+        for call in calls:
+            log.info(
+                "attempt ended",
+                extra={
+                    "action": "attempt_ended",
+                    "attempt_id": call.attempt_id,
+                    "project_id": call.project_id,
+                    "number": masked(call.phone_number),
+                    "outcome": call.outcome,
+                    "cause": call.cause,
+                },
+            )
+
+    def _report(self, call: Call) -> procedures.Report:
+        now = self._clock.monotonic()
+        report: procedures.Report = {
+            "attempt_id": call.attempt_id,
+            "steps": {step: round(max(0.0, now - at), 4) for step, at in call.steps.items()},
+        }
+        if call.agent:
+            report["agent"] = call.agent
+        if call.outcome is not None and call.ended is not None:
+            report["outcome"] = call.outcome
+            report["ended"] = round(max(0.0, now - call.ended), 4)
+            report["cause"] = call.cause if call.channel_seen else None
+            report["detail"] = call.detail
+        return report

@@ -1,0 +1,366 @@
+"""One Asterisk in this worker's hands: its link, its calls, its agents.
+
+The order of things after each login: take the attempts that the ledger has open, list channels and queue
+members, settle what is gone; only then may anything be originated. Events that come in the meantime wait in
+the client's inbox. Nothing is believed because an event says it, where an event could have been forged: what
+concerns agents, or Asterisk as a whole, only makes this module ask.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from dataclasses import dataclass
+from typing import Any, cast
+
+import gevent
+from gevent.event import Event
+from gevent.queue import Empty, Queue
+
+from worker.agents import Agents
+from worker.ami import actions
+from worker.ami.client import AmiClient, AmiLinkLost, AmiRefused, LinkDown, LinkUp
+from worker.ami.message import Message
+from worker.clock import Clock
+from worker.config import AsteriskSettings
+from worker.db import Database, procedures
+from worker.errors import DatabaseUnavailable, DialerError
+from worker.ledger import Ledger
+from worker.model import Begun, Outcome, Ownership
+from worker.tracker import Call, Tracker
+
+log = logging.getLogger(__name__)
+
+WANTED = frozenset(
+    {
+        "FullyBooted",
+        "Shutdown",
+        "Reload",
+        "Newchannel",
+        "Newstate",
+        "DialState",
+        "DialEnd",
+        "Hangup",
+        "OriginateResponse",
+        "QueueCallerJoin",
+        "QueueCallerAbandon",
+        "AgentCalled",
+        "AgentRingNoAnswer",
+        "AgentConnect",
+        "QueueMemberStatus",
+        "QueueMemberPause",
+        "QueueMemberAdded",
+        "QueueMemberRemoved",
+        "UserEvent",
+    }
+)
+ACCOUNT = "dialer"
+"""AccountCode of our calls: an eventfilter can keep other people's calls out by it."""
+DEFAULT_EXTEN = "s"
+CHECK_SECONDS = 30.0
+"""How often queue members and channels are listed against drift."""
+STOPPING_SECONDS = 2.0
+"""How often an Asterisk that is shutting down is asked whether it has changed its mind."""
+NAME_BYTES = 400
+"""A case's name is passed to the dialplan up to this length; AMI takes lines of at most 1022 bytes."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """In the inbox: time for a look at channels and members."""
+
+
+class Session:
+    """The link to one owned Asterisk and what happens there."""
+
+    def __init__(
+        self, settings: AsteriskSettings, database: Database, clock: Clock, owner: Ownership, instance: str
+    ) -> None:
+        self.name = settings.name
+        self.owner = owner
+        self.tracker = Tracker(clock.monotonic)
+        self.agents = Agents(clock.monotonic)
+        self.ledger = Ledger(database, clock, self.tracker, owner)
+        self.wake = Event()
+        """Set when there is something to look at for the dialer."""
+        self.refusals: dict[str, str] = {}
+        """Projects whose Originate was refused, with Asterisk's words."""
+        self.ready = False
+        self.client = AmiClient(
+            settings.host,
+            settings.port,
+            settings.username,
+            settings.password.reveal(),
+            timeout=settings.timeout_seconds,
+            wanted=WANTED,
+            tls=_tls(settings),
+            instance=instance,
+        )
+        self._database = database
+        self._clock = clock
+        self._stopping = False
+        self._told: tuple[str, str | None] | None = None
+        self._written = Event()
+        self._stopped = Event()
+        self._greenlets: list[gevent.Greenlet[[], None]] = []
+
+    def start(self) -> None:
+        """Connect and stay connected."""
+        self.client.start()
+        self._greenlets = [gevent.spawn(run) for run in (self._consume, self._write, self._remind)]
+
+    def stop(self) -> None:
+        """Leave the link; calls that are up stay up. Harmless when stopped."""
+        self.ready = False
+        self._stopped.set()
+        self._written.set()
+        self.client.stop()
+        gevent.killall(self._greenlets)
+        self._greenlets = []
+
+    # --- originating -------------------------------------------------------------------------------------
+
+    def originate(self, begun: Begun) -> None:
+        """Send the Originate of an attempt that was begun; whatever happens now, it will get one outcome."""
+        call = self.tracker.begin(begun)
+        try:
+            fields = actions.originate(
+                channel=begun.channel,
+                context=begun.context,
+                exten=begun.exten or DEFAULT_EXTEN,
+                timeout_ms=round(begun.dial_seconds * 1000),
+                channel_id=begun.channel_id,
+                action_id=begun.action_id,
+                caller_id=begun.caller_id or "",
+                account=ACCOUNT,
+                variables={
+                    "__DIALER_PROJECT": begun.project_id,
+                    "__DIALER_CASE": str(begun.case_id),
+                    "__DIALER_ATTEMPT": str(begun.attempt_id),
+                    "__DIALER_QUEUE": begun.queue,
+                    "__DIALER_NAME": _cut(begun.case_name, NAME_BYTES),
+                },
+            )
+            self.client.send(fields, lambda reply: self._replied(call, reply))
+        except AmiLinkLost as error:
+            self.tracker.unsent(call, str(error))
+        except actions.UnsafeAction as error:
+            self.tracker.unsent(call, str(error), Outcome.FAILED)
+        else:
+            self.tracker.sent(call)
+        self._written.set()
+
+    def give_up(self, begun: Begun, why: str) -> None:
+        """End an attempt that was begun and must not be sent any more."""
+        self.tracker.unsent(self.tracker.begin(begun), why)
+        self._written.set()
+
+    def _replied(self, call: Call, reply: Message | None) -> None:
+        if reply is None or reply.get("Response") != "Error":
+            return
+        text = reply.get("Message") or "no reason given"
+        self.tracker.replied(call, text)
+        if "shutting down" in text:
+            self.ready = False
+            self._look()
+        else:
+            self.refusals[call.project_id] = f"Asterisk refused its call: {text}"
+        self._stir()
+
+    # --- events ------------------------------------------------------------------------------------------
+
+    def _consume(self) -> None:
+        inbox = cast("Queue[Any]", self.client.inbox)
+        while True:
+            self._take(inbox.get())
+            while not inbox.empty():
+                self._take(inbox.get_nowait())
+            if self.agents.unsure and self.client.connected:
+                self._confirm_members()
+            self._stir()
+
+    def _take(self, item: object) -> None:
+        if isinstance(item, Message):
+            self._event(item)
+            return
+        try:
+            if isinstance(item, LinkUp):
+                self._resync(item)
+            elif isinstance(item, LinkDown):
+                self._down(item.reason)
+            else:
+                self._look_around()
+        except DialerError as error:
+            log.warning("resync failed, tried again", extra={"action": "resync_failed", "why": str(error)})
+            self.ready = False
+            gevent.spawn_later(1.0, self._look)
+
+    def _event(self, event: Message) -> None:
+        if event.name.startswith("QueueMember"):
+            self.agents.event(event)
+        elif event.name == "Shutdown":
+            # It may be forged; whether it is true shows at once.
+            self._ask_whether_stopping()
+        elif event.name == "Reload":
+            self._look()
+        else:
+            self.tracker.event(event)
+
+    def _stir(self) -> None:
+        """Something was taken in: what there is to write is written, and the dialer looks at new agents."""
+        if self.tracker.changed or self.tracker.over or self.agents.changed:
+            self._written.set()
+        if self.agents.changed or self.refusals or self.tracker.wrong_queue:
+            self.wake.set()
+
+    def _confirm_members(self) -> None:
+        for queue, interface in list(self.agents.unsure):
+            try:
+                items = self.client.ask_list([("Action", "QueueStatus"), ("Queue", queue), ("Member", interface)])
+            except DialerError as error:
+                log.debug("queue member not confirmed", extra={"action": "member_unsure", "why": str(error)})
+                return
+            self.agents.replace_one(queue, interface, items)
+
+    # --- up, down, and what was missed -------------------------------------------------------------------
+
+    def _resync(self, up: LinkUp) -> None:
+        self._stopping = False
+        self.ledger.flush()
+        now = procedures.instant(self._clock)
+        for attempt in procedures.open_attempts(self._database, self.name, now):
+            if not self.tracker.knows(attempt.channel_id) and not self.ledger.holds(attempt.attempt_id):
+                self.tracker.adopt(attempt)
+        watched = up.generation > 1
+        suspects = self.tracker.suspects()
+        if up.uptime is not None:
+            # Begun before this Asterisk was started: nothing of them can be left.
+            booted = self._clock.monotonic() - up.uptime - 1
+            suspects |= {call for call in self.tracker.calls() if call.begun < booted}
+        if up.restarted:
+            suspects |= set(self.tracker.calls())
+        self._list(suspects, Outcome.TECHNICAL if up.restarted and watched else Outcome.LOST)
+        self._up()
+
+    def _look_around(self) -> None:
+        if not self.client.connected:
+            return
+        if self._ask_whether_stopping():
+            return
+        self.ledger.flush()
+        self._list(self.tracker.suspects(), Outcome.LOST)
+        self._up()
+
+    def _list(self, suspects: set[Call], gone: Outcome) -> None:
+        """List channels and members; settle the suspects that are gone once the events up to here are in."""
+        channels = self.client.ask_list([("Action", "CoreShowChannels")])
+        members = self.client.ask_list([("Action", "QueueStatus")])
+        inbox = self.client.inbox
+        for _ in range(inbox.qsize()):
+            try:
+                item = inbox.get_nowait()
+            except Empty:
+                break
+            if isinstance(item, Message):
+                self._event(item)
+            else:
+                # The link changed under our hands: what was listed says nothing any more.
+                self._take(item)
+                return
+        self.tracker.reconcile(suspects, {channel.get("Uniqueid"): channel for channel in channels}, gone=gone)
+        self.agents.replace_all(members)
+
+    def _up(self) -> None:
+        if not self.client.connected:
+            return
+        self._tell("up", None)
+        self.wake.set()
+        if not self.ready:
+            log.info("Asterisk is up", extra={"action": "asterisk_up", "asterisk": self.name})
+            self.ready = True
+
+    def _down(self, reason: str) -> None:
+        self.ready = False
+        self.tracker.shutdown(confirmed=False)
+        log.warning("Asterisk is down", extra={"action": "asterisk_down", "asterisk": self.name, "why": reason})
+        self._tell("down", reason)
+
+    def _ask_whether_stopping(self) -> bool:
+        try:
+            self.client.ask([("Action", "Ping")])
+        except AmiRefused as error:
+            if "shutting down" not in error.text:
+                raise
+            if not self._stopping:
+                log.warning("Asterisk is shutting down", extra={"action": "asterisk_stopping", "asterisk": self.name})
+            self._stopping = True
+            self.ready = False
+            self.tracker.shutdown(confirmed=True)
+            self._tell("down", "it is shutting down")
+            return True
+        except DialerError:
+            return True  # LinkDown follows
+        self._stopping = False
+        return False
+
+    def _tell(self, state: str, reason: str | None) -> None:
+        """Write the state for readers; what cannot be written now is written by the next look."""
+        if self._told == (state, reason):
+            return
+        try:
+            procedures.asterisk_report(self._database, self.owner, state, reason)
+            self._told = (state, reason)
+        except DatabaseUnavailable:
+            self._told = None
+
+    def _look(self) -> None:
+        cast("Queue[Any]", self.client.inbox).put(_Look())
+
+    def _remind(self) -> None:
+        """Ask for a look now and then: often while a call is overdue or Asterisk is about to stop."""
+        while not self._stopped.is_set():
+            hurry = self._stopping or not self.ready or self.tracker.overdue_calls()
+            self._clock.wait(self._stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS)
+            if not self.client.connected and self._told != (state := ("down", self._why_down())):
+                self._tell(*state)
+            self._look()
+
+    def _why_down(self) -> str:
+        return self.client.login_error or self.client.down_reason or "its worker is connecting"
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        """Keep the ledger up to date: at each event, and when a missing event does not come."""
+        while True:
+            wait = self.tracker.tick()
+            ended = self.ledger.pending()
+            try:
+                self.ledger.flush()
+                if self.agents.changed:
+                    self.agents.changed = False
+                    procedures.agents_write(
+                        self._database, self.owner, self.agents.table(), procedures.instant(self._clock)
+                    )
+            except DatabaseUnavailable as error:
+                self.agents.changed = True
+                log.warning("the ledger waits for the database", extra={"action": "ledger_waits", "why": str(error)})
+                self._clock.sleep(1.0)
+                continue
+            if self._stopped.is_set():
+                return
+            if ended:
+                self.wake.set()  # their lines and numbers are free again
+            self._clock.wait(self._written, 5.0 if wait is None else wait)
+            self._written.clear()
+
+
+def _cut(text: str, size: int) -> str:
+    """`text` within `size` bytes of UTF-8."""
+    return text.encode()[:size].decode("utf-8", "ignore")
+
+
+def _tls(settings: AsteriskSettings) -> ssl.SSLContext | None:
+    if not settings.tls:
+        return None
+    return ssl.create_default_context(cafile=settings.tls_ca)

@@ -1,0 +1,484 @@
+"""What Asterisk says of our calls, turned into the steps and the outcome of each attempt.
+
+The promise: after Originate exactly one outcome is recorded, whatever dies. AMI events come late, twice or in
+another order (OriginateResponse is sent by a thread of its own), so nothing here depends on their order: each
+event sets a fact, and after each one the call is asked whether it is over. An event belongs to a call only if
+it names the 128-bit Uniqueid or ActionID that was drawn for it; a caller who forges events cannot know them.
+
+No I/O: events, replies and the time come in, reports for the ledger go out (`changed`, `over`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from worker.model import Begun, OpenAttempt, Outcome, Step
+
+log = logging.getLogger(__name__)
+
+# Hangup causes of ITU-T Q.850 as Asterisk 16 reports them for PJSIP (res_pjsip makes a cause of SIP's response:
+# 404 is 1, 486 is 17, 480 is 19, 603 and 403 are 21, 503 is 34, …).
+_OUTCOME_OF_CAUSE = {
+    1: Outcome.INVALID,
+    17: Outcome.BUSY,
+    18: Outcome.NOANSWER,
+    19: Outcome.NOANSWER,
+    20: Outcome.UNAVAILABLE,
+    21: Outcome.REJECTED,
+    22: Outcome.INVALID,
+    27: Outcome.UNAVAILABLE,
+    28: Outcome.INVALID,
+    34: Outcome.CONGESTION,
+    38: Outcome.CONGESTION,
+    41: Outcome.CONGESTION,
+    42: Outcome.CONGESTION,
+}
+# Reason of OriginateResponse: 3 is the time-out; 5 and 8 are true of Local channels only, whose cause is 0.
+_TIMED_OUT = 3
+_OUTCOME_OF_REASON = {_TIMED_OUT: Outcome.NOANSWER, 5: Outcome.BUSY, 8: Outcome.CONGESTION}
+
+LATE_SECONDS = 2.0
+"""How long the second of Hangup and OriginateResponse may take after the first."""
+OVERDUE_SECONDS = 5.0
+"""How long after its ring time-out a call may be silent before Asterisk is asked whether it exists."""
+SHUTDOWN_SECONDS = 4.0
+"""How long an ending that looks like a shutdown waits for the shutdown to show."""
+_UP = "6"
+_RINGING = "5"
+
+
+class Event(Protocol):
+    """What is read of an AMI message."""
+
+    @property
+    def name(self) -> str:
+        """The event's name."""
+        ...
+
+    def get(self, key: str, default: str = "") -> str:
+        """A field."""
+        ...
+
+
+@dataclass(eq=False)
+class Call:
+    """One attempt on its way. Instants are those of the clock's monotonic()."""
+
+    attempt_id: int
+    case_id: int
+    project_id: str
+    phone_number: str
+    type: str
+    queue: str
+    channel: str
+    channel_id: str
+    action_id: str
+    dial_seconds: float
+    abandon_seconds: float
+    begun: float
+    steps: dict[Step, float] = field(default_factory=dict)
+    agent: str | None = None
+    offered: str | None = None
+    """The interface of the agent that is being rung for this call."""
+    channel_seen: bool = False
+    joined: str | None = None
+    """The first queue that the call joined."""
+    cause: int | None = None
+    hung_up: float | None = None
+    refused: float | None = None
+    """When Originate was answered with Failure or Error."""
+    reason: int | None = None
+    detail: str | None = None
+    left_queue: bool = False
+    """The caller gave up waiting (QueueCallerAbandon)."""
+    shutdown: bool = False
+    legs: set[str] = field(default_factory=set)
+    outcome: Outcome | None = None
+    ended: float | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Has a person (or a machine) taken the call?"""
+        return Step.ANSWERED in self.steps
+
+    @property
+    def serves_agents(self) -> bool:
+        """Is the answered call meant for an agent?"""
+        return self.type != "autoinforming"
+
+    @property
+    def wants_agent(self) -> bool:
+        """Will this call need an agent who is still free? Not once one talks or is being rung for it."""
+        return self.serves_agents and self.outcome is None and self.agent is None and self.offered is None
+
+
+class Tracker:
+    """All calls of one Asterisk that have no outcome yet."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._by_channel: dict[str, Call] = {}
+        self._by_action: dict[str, Call] = {}
+        self._by_leg: dict[str, Call] = {}
+        self._waiting: set[Call] = set()
+        self.changed: set[Call] = set()
+        """Calls with steps that the ledger has not been told."""
+        self.over: list[Call] = []
+        """Calls with an outcome that the ledger has not been told."""
+        self.wrong_queue: dict[str, str] = {}
+        """Projects whose call joined another queue first, with the sentence that says so."""
+        self._handlers: dict[str, Callable[[Event], None]] = {
+            "Newchannel": self._newchannel,
+            "Newstate": self._newstate,
+            "DialState": self._dial_state,
+            "DialEnd": self._dial_end,
+            "Hangup": self._hangup,
+            "OriginateResponse": self._originate_response,
+            "QueueCallerJoin": self._queue_join,
+            "QueueCallerAbandon": self._queue_abandon,
+            "AgentCalled": self._agent_called,
+            "AgentRingNoAnswer": self._agent_ring_no_answer,
+            "AgentConnect": self._agent_connect,
+            "UserEvent": self._user_event,
+        }
+
+    # --- what the dialer does ----------------------------------------------------------------------------
+
+    def calls(self) -> Iterable[Call]:
+        """The calls under way."""
+        return self._by_channel.values()
+
+    def __len__(self) -> int:
+        return len(self._by_channel)
+
+    def knows(self, channel_id: str) -> bool:
+        """Is this attempt under way here?"""
+        return channel_id in self._by_channel
+
+    def begin(self, begun: Begun) -> Call:
+        """Track an attempt from just before its Originate is sent."""
+        now = self._monotonic()
+        call = Call(
+            attempt_id=begun.attempt_id,
+            case_id=begun.case_id,
+            project_id=begun.project_id,
+            phone_number=begun.phone_number,
+            type=begun.type,
+            queue=begun.queue,
+            channel=begun.channel,
+            channel_id=begun.channel_id,
+            action_id=begun.action_id,
+            dial_seconds=begun.dial_seconds,
+            abandon_seconds=begun.abandon_seconds,
+            begun=now,
+        )
+        self._add(call)
+        return call
+
+    def adopt(self, attempt: OpenAttempt) -> Call:
+        """Track an attempt that another worker, or this one before it lost its memory, has begun."""
+        now = self._monotonic()
+        call = Call(
+            attempt_id=attempt.attempt_id,
+            case_id=attempt.case_id,
+            project_id=attempt.project_id,
+            phone_number=attempt.phone_number,
+            type=attempt.type,
+            queue=attempt.queue,
+            channel="",
+            channel_id=attempt.channel_id,
+            action_id=attempt.action_id,
+            dial_seconds=attempt.dial_seconds,
+            abandon_seconds=attempt.abandon_seconds,
+            begun=now - attempt.begun_ago,
+            steps={step: now - ago for step, ago in attempt.steps_ago.items()},
+            agent=attempt.agent,
+            channel_seen=any(step is not Step.DIALING for step in attempt.steps_ago),
+        )
+        self._add(call)
+        return call
+
+    def _add(self, call: Call) -> None:
+        self._by_channel[call.channel_id] = call
+        self._by_action[call.action_id] = call
+
+    def sent(self, call: Call) -> None:
+        """Originate is on its way."""
+        self._reach(call, Step.DIALING)
+
+    def unsent(self, call: Call, why: str, outcome: Outcome = Outcome.CANCELLED) -> None:
+        """Originate was not sent and never will be."""
+        call.detail = why
+        self._end(call, outcome)
+
+    def replied(self, call: Call, error: str | None) -> None:
+        """Asterisk's answer to Originate: None for "queued", else its message."""
+        if call.outcome is not None or error is None:
+            return
+        call.detail = error
+        # Shutting down is not the project's fault, and no channel was made.
+        self._end(call, Outcome.TECHNICAL if "shutting down" in error else Outcome.FAILED)
+
+    # --- what Asterisk says ------------------------------------------------------------------------------
+
+    def event(self, event: Event) -> None:
+        """Take an event in; those of other people's calls change nothing."""
+        handler = self._handlers.get(event.name)
+        if handler is not None:
+            handler(event)
+
+    def _ours(self, event: Event, key: str = "Uniqueid") -> Call | None:
+        return self._by_channel.get(event.get(key))
+
+    def _newchannel(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is not None:
+            call.channel_seen = True
+            return
+        call = self._ours(event, "Linkedid")
+        if call is not None and call.channel.startswith("Local/"):
+            call.legs.add(event.get("Uniqueid"))
+            self._by_leg[event.get("Uniqueid")] = call
+
+    def _newstate(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is None:
+            return
+        call.channel_seen = True
+        state = event.get("ChannelState")
+        if state == _UP:
+            self._reach(call, Step.ANSWERED)
+        elif state == _RINGING:
+            self._reach(call, Step.RINGING)
+
+    def _dial_state(self, event: Event) -> None:
+        call = self._ours(event, "DestUniqueid")
+        # PROGRESS is a 183: the network plays its ringing itself, as many carriers do.
+        if call is not None and event.get("DialStatus") in ("RINGING", "PROGRESS"):
+            self._reach(call, Step.RINGING)
+
+    def _dial_end(self, event: Event) -> None:
+        call = self._ours(event, "DestUniqueid")
+        if call is not None and event.get("DialStatus") == "ANSWER":
+            self._reach(call, Step.ANSWERED)
+
+    def _queue_join(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is None:
+            return
+        self._reach(call, Step.ANSWERED)
+        self._reach(call, Step.WAITING)
+        queue = event.get("Queue")
+        if call.joined is None:
+            call.joined = queue
+            if queue != call.queue:
+                self.wrong_queue[call.project_id] = (
+                    f"its call joined queue {queue!r}, not {call.queue!r}: let the context use"
+                    " Queue(${DIALER_QUEUE}), or write the queue into dialer_params.queue"
+                )
+
+    def _queue_abandon(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is not None:
+            call.left_queue = True
+
+    def _agent_called(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is not None:
+            call.offered = event.get("Interface")
+
+    def _agent_ring_no_answer(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is not None and call.offered == event.get("Interface"):
+            call.offered = None
+
+    def _agent_connect(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is not None and call.agent is None:
+            call.agent = event.get("Interface")
+            call.offered = None
+            self._reach(call, Step.ANSWERED)
+            self._reach(call, Step.AGENT)
+
+    def _user_event(self, event: Event) -> None:
+        call = self._ours(event)
+        if call is not None and event.get("UserEvent") == "DialerPlayed":
+            self._reach(call, Step.PLAYED)
+
+    def _originate_response(self, event: Event) -> None:
+        # By ActionID: a second Originate with a ChannelId in use would carry the living call's Uniqueid.
+        call = self._by_action.get(event.get("ActionID"))
+        if call is None:
+            return
+        if event.get("Response") == "Success":
+            self._reach(call, Step.ANSWERED)
+            self._look(call)
+            return
+        if call.refused is None:
+            call.refused = self._monotonic()
+            call.reason = _number(event.get("Reason"))
+        self._look(call)
+
+    def _hangup(self, event: Event) -> None:
+        uniqueid = event.get("Uniqueid")
+        call = self._by_channel.get(uniqueid)
+        if call is not None:
+            call.channel_seen = True
+            if call.hung_up is None:
+                call.hung_up = self._monotonic()
+                call.cause = _number(event.get("Cause"))
+            self._look(call)
+            return
+        call = self._by_leg.pop(uniqueid, None)
+        if call is not None:
+            call.legs.discard(uniqueid)
+            self._look(call)
+
+    # --- when a call is over -----------------------------------------------------------------------------
+
+    def tick(self) -> float | None:
+        """Settle calls whose missing event did not come; seconds until the next of them, None without any."""
+        waits = [wait for call in list(self._waiting) if (wait := self._look(call)) is not None]
+        return min(waits, default=None)
+
+    def _look(self, call: Call) -> float | None:
+        """End the call if its end is known; else seconds until the next look, None when an event decides."""
+        if call.outcome is not None:
+            return None
+        now = self._monotonic()
+        if call.hung_up is None:
+            if call.refused is None:
+                return None
+            if not call.channel_seen:
+                # Channels are announced before OriginateResponse: there was none.
+                self._end(call, Outcome.FAILED)
+                return None
+            return self._after(call, call.refused + LATE_SECONDS, now, self._unanswered)
+        if call.legs and call.channel.startswith("Local/"):
+            return None  # a Local channel was optimised away, the call goes on without it
+        if call.answered:
+            self._end(call, self._answered(call))
+            return None
+        if call.refused is None:
+            return self._after(call, call.hung_up + LATE_SECONDS, now, self._unanswered)
+        if self._looks_like_shutdown(call) and not call.shutdown:
+            return self._after(call, call.hung_up + SHUTDOWN_SECONDS, now, self._unanswered)
+        self._end(call, self._unanswered(call))
+        return None
+
+    def _after(self, call: Call, due: float, now: float, outcome: Callable[[Call], Outcome]) -> float | None:
+        if now >= due:
+            self._end(call, outcome(call))
+            return None
+        self._waiting.add(call)
+        return due - now
+
+    @staticmethod
+    def _looks_like_shutdown(call: Call) -> bool:
+        """Asterisk going down ends its calls with cause 0 and Reason 0, then says Shutdown."""
+        return not call.cause and not call.reason
+
+    @staticmethod
+    def _answered(call: Call) -> Outcome:
+        if not call.serves_agents or call.agent is not None:
+            return Outcome.ANSWERED
+        assert call.hung_up is not None
+        waited = call.hung_up - call.steps[Step.ANSWERED]
+        return Outcome.EARLY_HANGUP if call.left_queue and waited < call.abandon_seconds else Outcome.ABANDONED
+
+    @staticmethod
+    def _unanswered(call: Call) -> Outcome:
+        if call.shutdown and Tracker._looks_like_shutdown(call):
+            return Outcome.TECHNICAL
+        return classify(call.cause, call.reason)
+
+    def _end(self, call: Call, outcome: Outcome) -> None:
+        call.outcome = outcome
+        call.ended = call.hung_up or call.refused or self._monotonic()
+        self._waiting.discard(call)
+        self.changed.discard(call)
+        del self._by_channel[call.channel_id]
+        del self._by_action[call.action_id]
+        for leg in call.legs:
+            self._by_leg.pop(leg, None)
+        self.over.append(call)
+
+    def _reach(self, call: Call, step: Step) -> None:
+        if step not in call.steps:
+            call.steps[step] = self._monotonic()
+            self.changed.add(call)
+
+    # --- when events were missed -------------------------------------------------------------------------
+
+    def shutdown(self, *, confirmed: bool) -> None:
+        """Asterisk goes down. confirmed: it said so itself, calls that end from now on end for that; else
+        the link broke, which explains only what has ended just before."""
+        for call in list(self._by_channel.values()):
+            if confirmed or call.hung_up is not None:
+                call.shutdown = True
+                self._look(call)
+
+    def suspects(self) -> set[Call]:
+        """Calls that Asterisk must list if they are still up; to be taken before the list is asked for."""
+        return {call for call in self._by_channel.values() if call.channel_seen or self.overdue(call)}
+
+    def reconcile(self, suspects: set[Call], channels: Mapping[str, Event], *, gone: Outcome) -> None:
+        """Compare with the channels that Asterisk lists, by Uniqueid, once all events up to the list are in.
+
+        gone: what became of an unanswered suspect that is not listed: LOST, or TECHNICAL if its end is known
+        for certain. Calls that are no suspects may still be on their way to Asterisk and are left alone.
+        """
+        living = {channel.get("Linkedid") for channel in channels.values()}
+        for call in list(self._by_channel.values()):
+            listed = channels.get(call.channel_id)
+            if listed is not None:
+                call.channel_seen = True
+                self._catch_up(call, listed)
+            elif call in suspects and not (call.answered and call.channel_id in living):
+                self._vanished(call, gone)
+
+    def _catch_up(self, call: Call, channel: Event) -> None:
+        state = channel.get("ChannelStateDesc")
+        if state == "Up":
+            self._reach(call, Step.ANSWERED)
+            if channel.get("BridgeId") and call.serves_agents and call.agent is None:
+                # Talking, and the AgentConnect was missed; with whom nobody says.
+                call.agent = ""
+                self._reach(call, Step.AGENT)
+        elif state == "Ringing":
+            self._reach(call, Step.RINGING)
+
+    def _vanished(self, call: Call, gone: Outcome) -> None:
+        call.detail = call.detail or "its end was missed; Asterisk lists it no more"
+        if call.agent is not None or (call.answered and not call.serves_agents):
+            self._end(call, Outcome.ANSWERED)
+        elif call.answered:
+            self._end(call, Outcome.ABANDONED)
+        else:
+            self._end(call, gone)
+
+    def overdue(self, call: Call) -> bool:
+        """Has an unanswered call been silent for longer than it may ring?"""
+        return not call.answered and self._monotonic() > call.begun + call.dial_seconds + OVERDUE_SECONDS
+
+    def overdue_calls(self) -> bool:
+        """Is there a call that only a look at Asterisk's channels can settle?"""
+        return any(self.overdue(call) for call in self._by_channel.values())
+
+
+def classify(cause: int | None, reason: int | None) -> Outcome:
+    """The outcome of a call that nobody answered, from its Hangup cause and the Reason of OriginateResponse.
+
+    For PJSIP only the cause can be trusted, plus Reason 3 for the time-out; the table "Reason 5 is busy, 8 is
+    congestion" holds for Local channels only, whose own cause is 0.
+    """
+    if not cause and reason in _OUTCOME_OF_REASON:
+        return _OUTCOME_OF_REASON[reason]
+    return _OUTCOME_OF_CAUSE.get(cause or 0, Outcome.UNAVAILABLE)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
