@@ -73,12 +73,8 @@ def _not_meant() -> bottle.HTTPResponse | None:
     header = bottle.request.get_header
     purpose = f"{header('Sec-Purpose', '')} {header('Purpose', '')} {header('X-Moz', '')}".lower()
     if "prefetch" in purpose or "preview" in purpose:
-        return refusal(
-            403, "A browser fetched this address in advance; nothing was done.", "Open it yourself."
-        )
+        return refusal(403, "A browser fetched this address in advance; nothing was done.", "Open it yourself.")
     # A page of another site may link to us; it may not hide us in an image, a script or a frame.
     if header("Sec-Fetch-Site") == "cross-site" and header("Sec-Fetch-Dest") != "document":
-        return refusal(
-            403, "A page of another site asked for this; nothing was done.", "Ask from your own pages."
-        )
+        return refusal(403, "A page of another site asked for this; nothing was done.", "Ask from your own pages.")
     return None

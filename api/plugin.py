@@ -20,9 +20,8 @@ import bottle
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError, UnknownProject
 
 if TYPE_CHECKING:
-    from worker.model import ProjectStatus
-
     from worker.db import Database
+    from worker.model import ProjectStatus
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +117,7 @@ class JsonPlugin:
                 return refusal_of(error)
             except Exception:
                 log.exception("A request failed", extra={"action": "http_error", "rule": route.rule})
-                return answer(
-                    {"error": "The request failed inside the dialer.", "remedy": "See its log."}, 500
-                )
+                return answer({"error": "The request failed inside the dialer.", "remedy": "See its log."}, 500)
             return body if isinstance(body, bottle.HTTPResponse) else answer(body)
 
         return answered
@@ -147,9 +144,7 @@ def refusal_of(error: DialerError) -> bottle.HTTPResponse:
         (found for kind, found in _STATUS.items() if isinstance(error, kind)), (500, "See the dialer's log.")
     )
     if status >= 500:
-        log.warning(
-            "A request was refused", extra={"action": "http_refused", "status": status, "error": str(error)}
-        )
+        log.warning("A request was refused", extra={"action": "http_refused", "status": status, "error": str(error)})
     headers = {"Retry_After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
     return refusal(status, str(error), remedy, **headers)
 

@@ -26,9 +26,7 @@ class _Handler(WSGIHandler):
     """Without gevent's own line per request on stdout; at loglevel 3 there is one in the log."""
 
     def log_request(self) -> None:
-        log.debug(
-            "request", extra={"action": "http_request", "line": self.requestline, "status": self.code}
-        )
+        log.debug("request", extra={"action": "http_request", "line": self.requestline, "status": self.code})
 
 
 class Server:

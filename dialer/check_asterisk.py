@@ -82,9 +82,7 @@ def _clock(client: AmiClient, subject: str) -> Finding:
     try:
         return clock(subject, float(stamp) - (began + ended) / 2, (ended - began) / 2)
     except ValueError:
-        return look(
-            subject, f"its clock cannot be read from {stamp[:40]!r}", "Compare `date` on both machines."
-        )
+        return look(subject, f"its clock cannot be read from {stamp[:40]!r}", "Compare `date` on both machines.")
 
 
 def _right(
@@ -137,9 +135,7 @@ def _extension(client: AmiClient, project: Project) -> Finding:
         there = _has_context(client, project.context)
         missing = "no extension" if there else "no context for"
         text = f"Asterisk {project.asterisk} has {missing} {extension}@{project.context}"
-        remedy = (
-            "Add it to extensions.conf and `dialplan reload`, or correct exten and context in dialer_params."
-        )
+        remedy = "Add it to extensions.conf and `dialplan reload`, or correct exten and context in dialer_params."
         return _graded(project, text, remedy)
     return fine(f"project {project.project_id}", f"answered calls go to {extension}@{project.context}")
 

@@ -67,12 +67,8 @@ def look_around(database: Database) -> Iterator[Finding]:
     )
     for row in counts:
         if row["windows"] > MANY_WINDOWS:
-            remedy = (
-                "Let cases share allowed_start, allowed_stop and utc; each window costs every claim a probe."
-            )
-            yield look(
-                f"project {row['project_id']}", f"its cases have {row['windows']} call windows", remedy
-            )
+            remedy = "Let cases share allowed_start, allowed_stop and utc; each window costs every claim a probe."
+            yield look(f"project {row['project_id']}", f"its cases have {row['windows']} call windows", remedy)
     yield from _listed(database)
 
 
@@ -123,9 +119,7 @@ def trunks(database: Database) -> Iterator[Finding]:
         subject = f"trunk {row['trunk']} on {row['asterisk']}"
         if row["dial_template"] is None:
             remedy = "Insert it, or change dialer_params.trunk; 'default' is made when a worker first starts."
-            yield fault(
-                subject, f"has no row in dialer_trunks, and project {row['project_id']} needs it", remedy
-            )
+            yield fault(subject, f"has no row in dialer_trunks, and project {row['project_id']} needs it", remedy)
         elif subject not in told and row["state"] == "ok":
             yield fine(subject, f"dials {row['dial_template']}")
         told.add(subject)  # a failing one stands among the warnings

@@ -26,7 +26,12 @@ INTERRUPTED = 130  # what shells expect of a process that Ctrl-C ended
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if arguments.call is _simulate:
+        arguments.arguments = rest  # it has a parser of its own
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         code: int = arguments.call(arguments)
     except SettingsError as error:
@@ -72,14 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
-    demo.add_argument(
-        "--seconds", type=float, help="end by itself after so long (else DEMO_SECONDS, else Ctrl-C)"
-    )
-    simulate = _add(
-        commands, "simulate", "play an Asterisk with subscribers, trunk and agents", add_help=False
-    )
+    demo.add_argument("--seconds", type=float, help="end by itself after so long (else DEMO_SECONDS, else Ctrl-C)")
+    simulate = _add(commands, "simulate", "play an Asterisk with subscribers, trunk and agents", add_help=False)
     simulate.set_defaults(call=_simulate)
-    simulate.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
 
 
@@ -90,18 +90,14 @@ def _add(
     *,
     add_help: bool = True,
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", add_help=add_help
-    )
+    command = commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", add_help=add_help)
     if add_help:
         _add_config(command, default=argparse.SUPPRESS)  # else its absence here would undo the one before
     return command
 
 
 def _add_config(parser: argparse.ArgumentParser, default: str | None) -> None:
-    told = (
-        "TOML file, or folder with asterisk.json, dbconfig.json, dialer.json, http.json (else DIALER_CONFIG)"
-    )
+    told = "TOML file, or folder with asterisk.json, dbconfig.json, dialer.json, http.json (else DIALER_CONFIG)"
     parser.add_argument("--config", metavar="PATH", default=default, help=told)
 
 
@@ -139,9 +135,8 @@ def _api(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     """The worker owns the process: the API lives as long as it does and ends with it."""
     settings = _with_asterisk(_settings(arguments))
-    from worker.service import run_worker  # noqa: PLC0415
-
     from api.server import Server  # noqa: PLC0415
+    from worker.service import run_worker  # noqa: PLC0415
 
     api = Server(settings)
     api.start()  # first: an address that is taken shows before any call is placed

@@ -73,9 +73,7 @@ def _limit(given: str) -> float | None:
     except ValueError:
         limit = 0.0
     if limit is not None and not 0 < limit < 1_000_000:
-        raise SettingsError(
-            [Mistake("DEMO_SECONDS", f"{given!r} is not a time", "Give seconds, such as 30.")]
-        )
+        raise SettingsError([Mistake("DEMO_SECONDS", f"{given!r} is not a time", "Give seconds, such as 30.")])
     return limit
 
 
@@ -176,27 +174,31 @@ class _Demo:
         self._asterisk = SimulatedAsterisk(scenario, SystemClock(), seed=1)
         self._secret = secret
         self._began = time.monotonic()
+        self._last_line = ""
 
     def run(self) -> int:
         ami_port = self._asterisk.serve()
         try:
             with tempfile.TemporaryFile("w+", prefix="dialer-demo-") as output:
                 process = self._start(ami_port, output.fileno())
+                good = False
                 try:
                     self._until(lambda: self._reachable(process), _START_SECONDS)
                     for project in PROJECTS:
                         self._get(f"/?{urlencode({'action': 'start', 'projectid': project})}")
                     self._watch(process)
                     self._end(process)
-                except DialerError:
-                    output.seek(0)
-                    self._console.print("".join(output.readlines()[-20:]), markup=False)
-                    raise
+                    good = self._sum_up()
                 finally:
                     _end_process(process)
-            return self._sum_up()
+                    if not good:
+                        output.seek(0)
+                        self._console.print("The end of what `dialer run` said:", style="bold")
+                        self._console.print("".join(output.readlines()[-30:]), markup=False)
         finally:
             self._asterisk.stop()
+        self._console.print(self._last_line)
+        return 0 if good else 1
 
     def _start(self, ami_port: int, output: int) -> subprocess.Popen[bytes]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DIALER_")}
@@ -227,9 +229,7 @@ class _Demo:
 
     def _alive(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
-            raise DialerError(
-                f"`dialer run` ended by itself with code {process.returncode}; above is what it said."
-            )
+            raise DialerError(f"`dialer run` ended by itself with code {process.returncode}; see what it said.")
 
     def _get(self, path: str) -> object:
         try:
@@ -314,8 +314,8 @@ class _Demo:
             table.add_row(row["project_id"], row["state"], *(str(_shown(row[name])) for name in numbers))
         return table
 
-    def _sum_up(self) -> int:
-        """The table, the comparison with the carrier, the last line."""
+    def _sum_up(self) -> bool:
+        """The table and the comparison with the carrier; is every call accounted for?"""
         rows = self._database.query(
             "SELECT project_id, outcome, COUNT(*) AS attempts,"
             " AVG(ring_seconds) AS ring, AVG(wait_seconds) AS wait, AVG(talk_seconds) AS talk"
@@ -336,11 +336,10 @@ class _Demo:
         lost = totals.lost + totals.up + unknown
         seen = len(self._asterisk.calls_log)
         self._console.print(
-            f"The carrier saw {seen} calls, {unknown} of them unknown to the ledger;"
-            f" {broken} invariants are broken."
+            f"The carrier saw {seen} calls, {unknown} of them unknown to the ledger; {broken} invariants are broken."
         )
-        self._console.print(f"demo: {totals.dialled} cases dialled, {totals.answered} answered, {lost} lost")
-        return 0 if totals.dialled and not lost and not broken else 1
+        self._last_line = f"demo: {totals.dialled} cases dialled, {totals.answered} answered, {lost} lost"
+        return bool(totals.dialled) and not lost and not broken
 
 
 def _shown(value: object) -> object:

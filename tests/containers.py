@@ -39,7 +39,7 @@ POSTGRES_IMAGE = "dialer-postgres12"
 ASTERISK_IMAGE = "dialer-asterisk16"
 REMEDY = "Run `make prepare` (as root it installs Docker and builds the images)."
 
-_OWNER_LABEL = "dialer.tests.owner"
+OWNER_LABEL = "dialer.tests.owner"
 _LOCALHOST = "127.0.0.1"
 
 
@@ -90,8 +90,8 @@ def remove_leftovers() -> int:
     """Removes the containers whose test process is gone, and says how many."""
     count = 0
     with closing(_docker()) as client:
-        for container in client.containers.list(all=True, filters={"label": _OWNER_LABEL}):
-            owner = container.labels[_OWNER_LABEL]
+        for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
+            owner = container.labels[OWNER_LABEL]
             if _process(owner.partition("-")[0]) != owner:
                 try:
                     container.remove(force=True, v=True)
@@ -126,7 +126,7 @@ class Server(DockerContainer):
             self.with_command(command)
         owner = _process(os.getpid())
         assert owner is not None
-        self.with_kwargs(network_mode="host", labels={_OWNER_LABEL: owner})
+        self.with_kwargs(network_mode="host", labels={OWNER_LABEL: owner})
 
     def start(self) -> Self:
         super().start()
@@ -314,15 +314,21 @@ class AsteriskContainer(Server):
         agents: int = 10,
         ring_seconds: int = 5,
         calls_at_once: int = 100,
+        tls_file: Path | None = None,
     ) -> None:
-        """`queues`: names and their agents, as the image's QUEUES; `ring_seconds`: patience with one agent."""
+        """`queues`: names and their agents, as the image's QUEUES; `ring_seconds`: patience with one agent.
+
+        `tls_file`: certificate and key in one PEM file, readable by everyone; AMI then speaks TLS on `ami_tls_port`.
+        """
         super().__init__()
         self.secret = secrets.token_hex(12)
         self.lab_secret = secrets.token_hex(12)
         rtp_ports = 4 * calls_at_once  # two legs a call, two ports a leg
-        self.ami_port = free_ports(4 + rtp_ports)
-        self.sip_port, self.carrier_port, self.agents_port = (self.ami_port + step for step in (1, 2, 3))
-        rtp_start = self.ami_port + 4 + self.ami_port % 2  # RTP takes even ports
+        self.ami_port = free_ports(6 + rtp_ports)
+        self.sip_port, self.carrier_port, self.agents_port, self.ami_tls_port = range(
+            self.ami_port + 1, self.ami_port + 5
+        )
+        rtp_start = self.ami_port + 5 + (self.ami_port + 5) % 2  # RTP takes even ports
         self.with_envs(
             AMI_SECRET=self.secret,
             LAB_SECRET=self.lab_secret,
@@ -337,6 +343,11 @@ class AsteriskContainer(Server):
             QUEUES=queues,
             QUEUE_RING_SECONDS=str(ring_seconds),
         )
+        if tls_file is not None:
+            inside = "/run/ami.pem"
+            self.with_volume_mapping(tls_file, inside).with_envs(
+                AMI_TLS_FILE=inside, AMI_TLS_PORT=str(self.ami_tls_port)
+            )
 
     def wait_until_ready(self) -> None:
         # The port is open before the modules are loaded; "fully booted" is what the dialer waits for as well.

@@ -1,8 +1,9 @@
 """Who is free: the queue members of one Asterisk, as its lists and events show them.
 
 An event may have been forged by a caller, so it is believed at once only where that makes a member *less*
-available; what would make one free is put into `unsure`, and a list action decides. An agent is the interface:
-a member of several queues is one person.
+available, and what would make one free, now or when a wrap-up ends, is put into `unsure`: a list action
+decides. So does it for what takes somebody out for long (paused, unavailable), which is rare. An agent is the
+interface: a member of several queues is one person.
 
 No I/O: events, list items and the time come in.
 """
@@ -11,12 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
+
+from worker.model import storable
 
 # AST_DEVICE_* of Asterisk's devicestate.h, in the Status of QueueMember and QueueMemberStatus.
 _NOT_IN_USE = 1
 _RINGING = {6, 7}
 _BUSY = {2, 3, 8}
+
+UNSURE_MOST = 1000
+"""Events that name more members than this are not asked about one by one: somebody invents them."""
+_NAME_CHARACTERS = 200
 
 
 class Event(Protocol):
@@ -58,13 +66,24 @@ class Member:
             return "paused"
         return "wrapup" if now < self.wrapup_until else "free"
 
+    def engaged(self) -> bool:
+        """Is the telephone in use, or not to be reached at all? That holds for all queues of its owner."""
+        return self.in_call or self.status != _NOT_IN_USE
+
+    def free_at(self, now: float) -> float:
+        """From when on it takes calls if no further event comes: an instant, infinity for never."""
+        return max(now, self.wrapup_until) if self.state(now) in ("free", "wrapup") else inf
+
 
 class Agents:
-    """The members of all queues."""
+    """The members of all queues. `wall`: seconds since 1970, to judge the LastCall of who is seen first."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float] | None = None) -> None:
         self._monotonic = monotonic
+        self._wall = wall
         self._members: dict[tuple[str, str], Member] = {}
+        self._by_queue: dict[str, dict[str, Member]] = {}
+        self._by_interface: dict[str, dict[str, Member]] = {}
         self.queues: set[str] = set()
         """The queues that Asterisk has."""
         self.unsure: set[tuple[str, str]] = set()
@@ -76,42 +95,56 @@ class Agents:
         """Take the items of a QueueStatus of all queues."""
         before = self._members
         self.queues = set()
-        self._members = {}
+        self._members, self._by_queue, self._by_interface = {}, {}, {}
         for item in items:
             if item.name == "QueueParams":
                 self.queues.add(item.get("Queue"))
             elif item.name == "QueueMember":
-                member = self._read(item, item.get("Name"), item.get("Location"), before)
-                self._members[member.queue, member.interface] = member
+                self._put(self._read(item, item.get("Name"), item.get("Location"), before))
         self.unsure.clear()
         self.changed = True
 
     def replace_one(self, queue: str, interface: str, items: Iterable[Event]) -> None:
         """Take the items of a QueueStatus of one member; it has left the queue if it is not among them."""
-        self.unsure.discard((queue, interface))
-        before = dict(self._members)
-        self._members.pop((queue, interface), None)
+        key = (queue, interface)
+        self.unsure.discard(key)
+        known = self._members.pop(key, None)
+        if known is not None:
+            del self._by_queue[queue][interface]
+            del self._by_interface[interface][queue]
+        before = {} if known is None else {key: known}
         for item in items:
-            if item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) == (queue, interface):
-                self._members[queue, interface] = self._read(item, item.get("Name"), interface, before)
+            if item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) == key:
+                self._put(self._read(item, item.get("Name"), interface, before))
         self.changed = True
+
+    def _put(self, member: Member) -> None:
+        self._members[member.queue, member.interface] = member
+        self._by_queue.setdefault(member.queue, {})[member.interface] = member
+        self._by_interface.setdefault(member.interface, {})[member.queue] = member
 
     def event(self, event: Event) -> None:
         """Take a QueueMember… event in."""
-        queue, interface = event.get("Queue"), event.get("Interface")
-        if not queue or not interface:
-            return
-        key = (queue, interface)
+        key = queue, interface = event.get("Queue"), event.get("Interface")
         known = self._members.get(key)
-        if known is None or event.name in ("QueueMemberAdded", "QueueMemberRemoved"):
+        if known is None:
+            # Of a member and a queue that nobody has heard of it takes a list to learn more; what cannot even be
+            # asked for, or invents members by the thousand, is a caller's work.
+            if queue in self.queues and _plausible(interface) and len(self.unsure) < UNSURE_MOST:
+                self.unsure.add(key)
+            return
+        if event.name in ("QueueMemberAdded", "QueueMemberRemoved"):
             self.unsure.add(key)
             return
-        told = self._read(event, known.name, interface, self._members)
         now = self._monotonic()
-        if told.state(now) == "free" and known.state(now) != "free":
-            self.unsure.add(key)
+        told = self._read(event, known.name, interface, self._members)
+        state, was = told.state(now), known.state(now)
+        if told.free_at(now) < known.free_at(now) or (state == "wrapup" and was == "free"):
+            self.unsure.add(key)  # not believed: also a wrap-up ends in being free
             return
-        self._members[key] = told
+        if state in ("paused", "unavailable") and state != was:
+            self.unsure.add(key)
+        self._put(told)
         self.changed = True
 
     def _read(self, item: Event, name: str, interface: str, before: dict[tuple[str, str], Member]) -> Member:
@@ -120,8 +153,7 @@ class Agents:
         last_call = _integer(item.get("LastCall"))
         known = before.get((queue, interface))
         if known is None:
-            # How long ago the last call ended depends on Asterisk's clock; assume that its wrap-up is over.
-            wrapup_until = now
+            wrapup_until = now + self._wrapup_left(last_call, _integer(item.get("Wrapuptime")))
         elif last_call != known.last_call:
             wrapup_until = now + _integer(item.get("Wrapuptime"))
         else:
@@ -141,20 +173,28 @@ class Agents:
             member = replace(member, since=known.since)
         return member
 
+    def _wrapup_left(self, last_call: int, wrapup: int) -> float:
+        """Seconds of wrap-up left to somebody whose call ended before this began to look.
+
+        Asterisk's clock may be another's: the answer is never more than a wrap-up, and 0 if it cannot be judged.
+        """
+        if self._wall is None or not last_call:
+            return 0.0
+        return min(max(0.0, last_call + wrapup - self._wall()), float(wrapup))
+
     def free(self, queue: str) -> set[str]:
         """Interfaces of the members of a queue that would take a call now."""
         now = self._monotonic()
-        # A person is busy if any of their queues says so: the events come one queue after the other.
-        busy = {member.interface for member in self._members.values() if member.in_call or member.status != _NOT_IN_USE}
         return {
-            member.interface
-            for member in self._members.values()
-            if member.queue == queue and member.state(now) == "free" and member.interface not in busy
+            interface
+            for interface, member in self._by_queue.get(queue, {}).items()
+            # A person is busy if any of their queues says so: the events come one queue after the other.
+            if member.state(now) == "free" and not any(map(Member.engaged, self._by_interface[interface].values()))
         }
 
     def members(self, queue: str) -> int:
         """How many members a queue has, whatever they do."""
-        return sum(1 for key in self._members if key[0] == queue)
+        return len(self._by_queue.get(queue, ()))
 
     def next_free_in(self) -> float | None:
         """Seconds until the next wrap-up ends; None when nobody is in one."""
@@ -167,9 +207,9 @@ class Agents:
         now = self._monotonic()
         return [
             {
-                "queue": member.queue,
-                "interface": member.interface,
-                "name": member.name,
+                "queue": storable(member.queue),
+                "interface": storable(member.interface),
+                "name": storable(member.name),
                 "state": member.state(now),
                 "since": max(0.0, now - member.since),
             }
@@ -177,5 +217,11 @@ class Agents:
         ]
 
 
+def _plausible(interface: str) -> bool:
+    """Can an interface have this name?"""
+    return 0 < len(interface) <= _NAME_CHARACTERS and interface.isprintable()
+
+
 def _integer(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    """Asterisk writes decimal numbers; anything else is 0. (int() would raise for '²' and for 5,000 digits.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0

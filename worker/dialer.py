@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 TRUST_SECONDS = 30.0
 """How long a queue, a context or an extension that was found is taken to be there."""
 SOON_SECONDS = 0.02
-"""Between two turns at least: what comes in bursts is answered once."""
+"""From one turn to the next at least: what comes in bursts is answered once."""
 MOST_AT_ONCE = 100
 """Attempts begun in one transaction at the most."""
 
@@ -61,6 +61,8 @@ class Dialer:
         self._poll_seconds = poll_seconds
         self._hands: dict[str, _Hand] = {}
         self._found: dict[tuple[str, ...], float] = {}
+        self._served: dict[str, float] = {}
+        """When a project was last dialled, by the clock's monotonic()."""
         self._doubtful = True
         """Something may be in hand that this object does not know of."""
 
@@ -104,10 +106,16 @@ class Dialer:
     def _dial(self) -> float:
         items = [item for item in procedures.work(self._database, self._session.name) if self._fit(item)]
         self._forget_others({item.project_id for item in items})
-        quotas = self._quotas(items)
         wait = self._poll_seconds
-        for item in items:
-            wait = min(wait, self._dial_project(item, quotas[item.project_id]))
+        # Who has waited longest comes first. What a project was granted and has no cases for goes to the others,
+        # so those that went away empty-handed are looked at again.
+        left = sorted(items, key=lambda item: self._served.get(item.project_id, 0.0))
+        while left:
+            quotas = self._quotas(left)
+            asked = [item for item in left if quotas[item.project_id] > 0]
+            for item in asked or left:
+                wait = min(wait, self._dial_project(item, quotas[item.project_id]))
+            left = [item for item in left if quotas[item.project_id] <= 0] if asked else []
         freed = self._session.agents.next_free_in()
         return max(SOON_SECONDS, wait if freed is None else min(wait, freed))
 
@@ -177,6 +185,8 @@ class Dialer:
         begun, refused = procedures.attempt_begin(
             self._database, self._session.owner, item, requests, procedures.instant(self._clock)
         )
+        if begun:
+            self._served[item.project_id] = self._clock.monotonic()
         for one in begun:
             self._send(one)
         done = {one.case_id for one in begun}

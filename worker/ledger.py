@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from gevent.lock import RLock
 from sqlalchemy.exc import DBAPIError
 
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable
 from worker.log import masked
-from worker.model import Ownership
+from worker.model import Ownership, storable
 from worker.tracker import Call, Tracker
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Ledger:
         self._tracker = tracker
         self._owner = owner
         self._ended: list[Call] = []
+        self._lock = RLock()
         self.disowned = False
         """The database refused a report: another worker owns this Asterisk now."""
 
@@ -46,7 +48,14 @@ class Ledger:
         return any(call.attempt_id == attempt_id for call in (*self._ended, *self._tracker.over))
 
     def flush(self) -> None:
-        """Write what there is. Raises DatabaseUnavailable; then everything is kept for the next time."""
+        """Write what there is. Raises DatabaseUnavailable; then everything is kept for the next time.
+
+        When it returns, all that had ended before is written, whoever wrote it.
+        """
+        with self._lock:  # two at once would both write the first batch, and drop the second one unwritten
+            self._flush()
+
+    def _flush(self) -> None:
         now = procedures.instant(self._clock)
         self._ended += self._tracker.over
         self._tracker.over.clear()
@@ -109,10 +118,10 @@ class Ledger:
             "steps": {step: round(max(0.0, now - at), 4) for step, at in call.steps.items()},
         }
         if call.agent:
-            report["agent"] = call.agent
+            report["agent"] = storable(call.agent)
         if call.outcome is not None and call.ended is not None:
             report["outcome"] = call.outcome
             report["ended"] = round(max(0.0, now - call.ended), 4)
             report["cause"] = call.cause if call.channel_seen else None
-            report["detail"] = call.detail
+            report["detail"] = storable(call.detail) if call.detail else None
         return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +36,80 @@ class Outcome(StrEnum):
     CANCELLED = "CANCELLED"
     TECHNICAL = "TECHNICAL"
     LOST = "LOST"
+
+
+class State(StrEnum):
+    """Where an attempt is (dialer_attempts.state), in order: it may skip states and never goes back."""
+
+    BEGUN = "begun"
+    DIALING = "dialing"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    WAITING = "waiting"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One way on: from a state to another, and what moves the attempt."""
+
+    source: State
+    target: State
+    mover: str
+
+
+TRANSITIONS = (
+    Transition(State.BEGUN, State.DIALING, "Originate is sent"),
+    Transition(State.DIALING, State.RINGING, "DialState RINGING or PROGRESS, Newstate Ringing"),
+    Transition(State.DIALING, State.ANSWERED, "Newstate Up, DialEnd ANSWER or OriginateResponse Success"),
+    Transition(State.RINGING, State.ANSWERED, "Newstate Up, DialEnd ANSWER or OriginateResponse Success"),
+    Transition(State.ANSWERED, State.WAITING, "QueueCallerJoin"),
+    Transition(State.WAITING, State.CONNECTED, "AgentConnect"),
+)
+"""The life of an attempt that is watched from its beginning. Where events were missed, or one overtook another, a
+state is skipped; the end may come in any state, see ENDINGS."""
+
+_NEVER_UP = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TECHNICAL, Outcome.LOST})
+_REFUSED = frozenset(
+    {
+        Outcome.BUSY,
+        Outcome.NOANSWER,
+        Outcome.REJECTED,
+        Outcome.INVALID,
+        Outcome.CONGESTION,
+        Outcome.UNAVAILABLE,
+    }
+)
+_LEFT = frozenset({Outcome.ABANDONED, Outcome.EARLY_HANGUP})
+ENDINGS = {
+    State.BEGUN: _NEVER_UP | _REFUSED,
+    State.DIALING: _NEVER_UP | _REFUSED,
+    State.RINGING: _REFUSED | {Outcome.CANCELLED, Outcome.TECHNICAL, Outcome.LOST},
+    # ANSWERED here: autoinforming, where the message takes the call.
+    State.ANSWERED: _LEFT | {Outcome.ANSWERED, Outcome.MACHINE},
+    State.WAITING: _LEFT | {Outcome.ANSWERED, Outcome.MACHINE},
+    State.CONNECTED: frozenset({Outcome.ANSWERED, Outcome.MACHINE}),
+}
+"""The outcomes that an attempt may get in each state."""
+
+_STATE_OF = {
+    Step.AGENT: State.CONNECTED,
+    Step.WAITING: State.WAITING,
+    Step.ANSWERED: State.ANSWERED,
+    Step.RINGING: State.RINGING,
+    Step.DIALING: State.DIALING,
+}
+
+
+def reached(steps: Container[Step]) -> State:
+    """The state of an attempt that has not ended, as dialer_attempt_step finds it."""
+    return next((state for step, state in _STATE_OF.items() if step in steps), State.BEGUN)
+
+
+def storable(text: str) -> str:
+    """Text from outside as a database takes it: bytes that are no UTF-8 show as '\N{REPLACEMENT CHARACTER}'."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 @dataclass(frozen=True)

@@ -54,11 +54,13 @@ class Service:
         self._owned: dict[str, _Owned] = {}
         self._stop = Event()
         self._greenlets: list[gevent.Greenlet[[], None]] = []
+        self._listener: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
         """Begin in the background. Raises DatabaseNotAtHead; a database that is away is waited for."""
         self._require_head()
-        self._greenlets = [gevent.spawn(run) for run in (self._keep, self._listen, self._tidy)]
+        self._greenlets = [gevent.spawn(run) for run in (self._keep, self._tidy)]
+        self._listener = gevent.spawn(self._listen)
 
     def request_stop(self) -> None:
         """Ask for the end; harmless when asked twice or before the start."""
@@ -73,6 +75,9 @@ class Service:
         self._stop.set()
         deadline = gevent.Timeout.start_new(DRAIN_SECONDS)
         try:
+            if self._listener is not None:
+                self._listener.kill()  # its connection is its own, not the pool's
+            gevent.joinall(self._greenlets)
             for name in list(self._owned):
                 self._let_go(name, write=True)
             self.keeper.sign_off()
@@ -84,10 +89,6 @@ class Service:
             log.error("stopped with reports unwritten", extra={"action": "stop"})
         finally:
             deadline.cancel()
-            gevent.killall(self._greenlets)
-            for owned in self._owned.values():
-                owned.loop.kill()
-                owned.session.stop()
             self.database.dispose()
 
     def sessions(self) -> list[Session]:
@@ -132,8 +133,8 @@ class Service:
 
     def _let_go(self, name: str, *, write: bool) -> None:
         owned = self._owned.pop(name)
-        owned.loop.kill()
         owned.session.stop()
+        owned.loop.join()
         if write:
             owned.dialer.give_back()
             owned.session.ledger.flush()
@@ -143,8 +144,9 @@ class Service:
     # --- the loops ---------------------------------------------------------------------------------------
 
     def _dial(self, session: Session, dialer: Dialer) -> None:
-        while not self._stop.is_set():
+        while not session.stopped.is_set() and not self._stop.is_set():
             session.wake.clear()
+            begun = self.clock.monotonic()
             try:
                 wait = dialer.turn()
             except DatabaseUnavailable as error:
@@ -155,7 +157,7 @@ class Service:
                 log.exception("a turn failed", extra={"action": "turn_failed", "asterisk": session.name})
                 wait = WAIT_SECONDS
             self.clock.wait(session.wake, wait)
-            self.clock.sleep(SOON_SECONDS)
+            self.clock.sleep(begun + SOON_SECONDS - self.clock.monotonic())
 
     def _listen(self) -> None:
         """Pass the database's wake-ups on; after a lost connection everything is looked at."""

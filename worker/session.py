@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import gevent
@@ -26,7 +26,7 @@ from worker.config import AsteriskSettings
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.ledger import Ledger
-from worker.model import Begun, Outcome, Ownership
+from worker.model import Begun, Outcome, Ownership, storable
 from worker.tracker import Call, Tracker
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,10 @@ CHECK_SECONDS = 30.0
 """How often queue members and channels are listed against drift."""
 STOPPING_SECONDS = 2.0
 """How often an Asterisk that is shutting down is asked whether it has changed its mind."""
+AGAIN_SECONDS = 1.0
+"""Before a look that failed, or that somebody disturbed, is repeated."""
+UNSURE_MOST = 20
+"""When more members than this have to be confirmed, one list of all is the shorter way."""
 NAME_BYTES = 400
 """A case's name is passed to the dialplan up to this length; AMI takes lines of at most 1022 bytes."""
 
@@ -68,6 +72,11 @@ NAME_BYTES = 400
 @dataclass(frozen=True)
 class _Look:
     """In the inbox: time for a look at channels and members."""
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """In the inbox: nothing more is read."""
 
 
 class Session:
@@ -79,10 +88,11 @@ class Session:
         self.name = settings.name
         self.owner = owner
         self.tracker = Tracker(clock.monotonic)
-        self.agents = Agents(clock.monotonic)
+        self.agents = Agents(clock.monotonic, clock.time)
         self.ledger = Ledger(database, clock, self.tracker, owner)
         self.wake = Event()
         """Set when there is something to look at for the dialer."""
+        self.stopped = Event()
         self.refusals: dict[str, str] = {}
         """Projects whose Originate was refused, with Asterisk's words."""
         self.ready = False
@@ -99,9 +109,12 @@ class Session:
         self._database = database
         self._clock = clock
         self._stopping = False
+        self._unsynced: LinkUp | None = None
+        """A link whose resync is not complete; until it is, nothing is originated."""
+        self._doubtful: tuple[set[Call], Outcome] = (set(), Outcome.LOST)
+        """Calls that were missing in a list that somebody had tampered with, and what they are if still missing."""
         self._told: tuple[str, str | None] | None = None
         self._written = Event()
-        self._stopped = Event()
         self._greenlets: list[gevent.Greenlet[[], None]] = []
 
     def start(self) -> None:
@@ -110,18 +123,25 @@ class Session:
         self._greenlets = [gevent.spawn(run) for run in (self._consume, self._write, self._remind)]
 
     def stop(self) -> None:
-        """Leave the link; calls that are up stay up. Harmless when stopped."""
+        """Leave the link; calls that are up stay up. Returns when its greenlets have ended. Harmless when stopped."""
         self.ready = False
-        self._stopped.set()
+        self.stopped.set()
         self._written.set()
+        self.wake.set()
         self.client.stop()
-        gevent.killall(self._greenlets)
+        cast("Queue[Any]", self.client.inbox).put(_Stop())
+        # Not killed: a connection of the pool must not be left in the middle of a query.
+        gevent.joinall(self._greenlets)
         self._greenlets = []
 
     # --- originating -------------------------------------------------------------------------------------
 
     def originate(self, begun: Begun) -> None:
         """Send the Originate of an attempt that was begun; whatever happens now, it will get one outcome."""
+        if not self.ready:
+            # Since it was begun the link was lost, and the new one has not been looked at.
+            self.give_up(begun, "the link to Asterisk was lost before it was sent")
+            return
         call = self.tracker.begin(begun)
         try:
             fields = actions.originate(
@@ -158,7 +178,7 @@ class Session:
     def _replied(self, call: Call, reply: Message | None) -> None:
         if reply is None or reply.get("Response") != "Error":
             return
-        text = reply.get("Message") or "no reason given"
+        text = storable(reply.get("Message")) or "no reason given"
         self.tracker.replied(call, text)
         if "shutting down" in text:
             self.ready = False
@@ -171,7 +191,7 @@ class Session:
 
     def _consume(self) -> None:
         inbox = cast("Queue[Any]", self.client.inbox)
-        while True:
+        while not self.stopped.is_set():
             self._take(inbox.get())
             while not inbox.empty():
                 self._take(inbox.get_nowait())
@@ -180,20 +200,25 @@ class Session:
             self._stir()
 
     def _take(self, item: object) -> None:
-        if isinstance(item, Message):
-            self._event(item)
-            return
         try:
-            if isinstance(item, LinkUp):
-                self._resync(item)
+            if isinstance(item, Message):
+                self._event(item)
+            elif isinstance(item, LinkUp):
+                self._linked(item)
             elif isinstance(item, LinkDown):
                 self._down(item.reason)
-            else:
+            elif isinstance(item, _Look):
                 self._look_around()
         except DialerError as error:
             log.warning("resync failed, tried again", extra={"action": "resync_failed", "why": str(error)})
+        except Exception:
+            # Whatever one event or one row has done to us, the next ones are waited for.
+            log.exception("what Asterisk said could not be taken in", extra={"action": "take_failed"})
+        else:
+            return
+        if not isinstance(item, Message):
             self.ready = False
-            gevent.spawn_later(1.0, self._look)
+            gevent.spawn_later(AGAIN_SECONDS, self._look)
 
     def _event(self, event: Message) -> None:
         if event.name.startswith("QueueMember"):
@@ -208,24 +233,39 @@ class Session:
 
     def _stir(self) -> None:
         """Something was taken in: what there is to write is written, and the dialer looks at new agents."""
-        if self.tracker.changed or self.tracker.over or self.agents.changed:
+        if self.tracker.changed or self.tracker.over or self.tracker.timed or self.agents.changed:
             self._written.set()
         if self.agents.changed or self.refusals or self.tracker.wrong_queue:
             self.wake.set()
 
     def _confirm_members(self) -> None:
-        for queue, interface in list(self.agents.unsure):
-            try:
-                items = self.client.ask_list([("Action", "QueueStatus"), ("Queue", queue), ("Member", interface)])
-            except DialerError as error:
-                log.debug("queue member not confirmed", extra={"action": "member_unsure", "why": str(error)})
+        unsure = list(self.agents.unsure)
+        try:
+            if len(unsure) > UNSURE_MOST:
+                self.agents.replace_all(self.client.ask_list([("Action", "QueueStatus")]))
                 return
-            self.agents.replace_one(queue, interface, items)
+            for queue, interface in unsure:
+                fields = [("Action", "QueueStatus"), ("Queue", queue), ("Member", interface)]
+                try:
+                    items = self.client.ask_list(fields)
+                except actions.UnsafeAction:
+                    items = []  # nothing that Asterisk can have a name like that
+                self.agents.replace_one(queue, interface, items)
+        except DialerError as error:
+            log.debug("queue member not confirmed", extra={"action": "member_unsure", "why": str(error)})
 
     # --- up, down, and what was missed -------------------------------------------------------------------
 
+    def _linked(self, up: LinkUp) -> None:
+        self.ready = False
+        if self._unsynced is not None and self._unsynced.restarted:
+            up = replace(up, restarted=True)  # since the last time that this looked
+        self._unsynced = up
+        self._resync(up)
+
     def _resync(self, up: LinkUp) -> None:
         self._stopping = False
+        self.tracker.carry_on()
         self.ledger.flush()
         now = procedures.instant(self._clock)
         for attempt in procedures.open_attempts(self._database, self.name, now):
@@ -239,20 +279,29 @@ class Session:
             suspects |= {call for call in self.tracker.calls() if call.begun < booted}
         if up.restarted:
             suspects |= set(self.tracker.calls())
-        self._list(suspects, Outcome.TECHNICAL if up.restarted and watched else Outcome.LOST)
-        self._up()
+        if self._list(suspects, Outcome.TECHNICAL if up.restarted and watched else Outcome.LOST):
+            self._unsynced = None
+            self._up()
 
     def _look_around(self) -> None:
         if not self.client.connected:
             return
         if self._ask_whether_stopping():
             return
+        if self._unsynced is not None:
+            self._resync(self._unsynced)
+            return
         self.ledger.flush()
-        self._list(self.tracker.suspects(), Outcome.LOST)
-        self._up()
+        suspects, gone = self._doubtful
+        if self._list(suspects | self.tracker.suspects(), gone):
+            self._up()
 
-    def _list(self, suspects: set[Call], gone: Outcome) -> None:
-        """List channels and members; settle the suspects that are gone once the events up to here are in."""
+    def _list(self, suspects: set[Call], gone: Outcome) -> bool:
+        """List channels and members; settle the suspects that are gone once the events up to here are in.
+
+        False: the link changed meanwhile, and what was listed says nothing any more.
+        """
+        tampered = self.client.counters.tampered
         channels = self.client.ask_list([("Action", "CoreShowChannels")])
         members = self.client.ask_list([("Action", "QueueStatus")])
         inbox = self.client.inbox
@@ -261,17 +310,25 @@ class Session:
                 item = inbox.get_nowait()
             except Empty:
                 break
-            if isinstance(item, Message):
-                self._event(item)
-            else:
-                # The link changed under our hands: what was listed says nothing any more.
+            if isinstance(item, (LinkUp, LinkDown)):
                 self._take(item)
-                return
+                return False
+            if isinstance(item, Message):
+                self._take(item)
+            # Else it asks for the look that is being taken.
+        self._doubtful = (set(), Outcome.LOST)
+        if self.client.counters.tampered > tampered:
+            # A dropped message may have been the list's item of a call: who is missing is not gone for certain.
+            log.warning("a list was tampered with, looking again", extra={"action": "list_tampered"})
+            self._doubtful = (suspects, gone)
+            suspects = set()
+            gevent.spawn_later(AGAIN_SECONDS, self._look)
         self.tracker.reconcile(suspects, {channel.get("Uniqueid"): channel for channel in channels}, gone=gone)
         self.agents.replace_all(members)
+        return True
 
     def _up(self) -> None:
-        if not self.client.connected:
+        if self._stopping or not self.client.connected:
             return
         self._tell("up", None)
         self.wake.set()
@@ -300,7 +357,9 @@ class Session:
             return True
         except DialerError:
             return True  # LinkDown follows
-        self._stopping = False
+        if self._stopping:
+            self._stopping = False
+            self.tracker.carry_on()
         return False
 
     def _tell(self, state: str, reason: str | None) -> None:
@@ -318,9 +377,9 @@ class Session:
 
     def _remind(self) -> None:
         """Ask for a look now and then: often while a call is overdue or Asterisk is about to stop."""
-        while not self._stopped.is_set():
+        while not self.stopped.is_set():
             hurry = self._stopping or not self.ready or self.tracker.overdue_calls()
-            self._clock.wait(self._stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS)
+            self._clock.wait(self.stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS)
             if not self.client.connected and self._told != (state := ("down", self._why_down())):
                 self._tell(*state)
             self._look()
@@ -345,9 +404,16 @@ class Session:
             except DatabaseUnavailable as error:
                 self.agents.changed = True
                 log.warning("the ledger waits for the database", extra={"action": "ledger_waits", "why": str(error)})
-                self._clock.sleep(1.0)
+                if self._clock.wait(self.stopped, 1.0):
+                    return
                 continue
-            if self._stopped.is_set():
+            except Exception:
+                # One row that the database cannot take must not silence the ledger for good.
+                log.exception("the ledger is tried again", extra={"action": "ledger_failed"})
+                if self._clock.wait(self.stopped, 1.0):
+                    return
+                continue
+            if self.stopped.is_set():
                 return
             if ended:
                 self.wake.set()  # their lines and numbers are free again

@@ -2,22 +2,20 @@
 
 The promise: after Originate exactly one outcome is recorded, whatever dies. AMI events come late, twice or in
 another order (OriginateResponse is sent by a thread of its own), so nothing here depends on their order: each
-event sets a fact, and after each one the call is asked whether it is over. An event belongs to a call only if
-it names the 128-bit Uniqueid or ActionID that was drawn for it; a caller who forges events cannot know them.
+event sets a fact, and after each one the call is asked whether it is over. What is conclusive ends it at once;
+where a fact may still be on its way, it is waited for. An event belongs to a call only if it names the 128-bit
+Uniqueid or ActionID that was drawn for it; a caller who forges events cannot know them.
 
 No I/O: events, replies and the time come in, reports for the ledger go out (`changed`, `over`).
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from worker.model import Begun, OpenAttempt, Outcome, Step
-
-log = logging.getLogger(__name__)
+from worker.model import Begun, OpenAttempt, Outcome, State, Step, reached
 
 # Hangup causes of ITU-T Q.850 as Asterisk 16 reports them for PJSIP (res_pjsip makes a cause of SIP's response:
 # 404 is 1, 486 is 17, 480 is 19, 603 and 403 are 21, 503 is 34, …).
@@ -41,13 +39,15 @@ _TIMED_OUT = 3
 _OUTCOME_OF_REASON = {_TIMED_OUT: Outcome.NOANSWER, 5: Outcome.BUSY, 8: Outcome.CONGESTION}
 
 LATE_SECONDS = 2.0
-"""How long the second of Hangup and OriginateResponse may take after the first."""
+"""How long the other facts of an ending may take after the first: OriginateResponse, Hangup, AgentConnect, …"""
 OVERDUE_SECONDS = 5.0
 """How long after its ring time-out a call may be silent before Asterisk is asked whether it exists."""
 SHUTDOWN_SECONDS = 4.0
 """How long an ending that looks like a shutdown waits for the shutdown to show."""
 _UP = "6"
 _RINGING = "5"
+_LOCAL = "Local/"
+_STEPS = tuple(Step)
 
 
 class Event(Protocol):
@@ -81,8 +81,13 @@ class Call:
     begun: float
     steps: dict[Step, float] = field(default_factory=dict)
     agent: str | None = None
-    offered: str | None = None
-    """The interface of the agent that is being rung for this call."""
+    """The interface that talks to the subscriber; '' if it is known only that somebody does."""
+    offered: set[str] = field(default_factory=set)
+    """The interfaces that are being rung for this call."""
+    local: bool = False
+    """Its channel is a Local one, which may be optimised away while the call goes on."""
+    unwatched: bool = False
+    """It has lived through a time whose events nobody saw; that none came proves nothing."""
     channel_seen: bool = False
     joined: str | None = None
     """The first queue that the call joined."""
@@ -95,7 +100,9 @@ class Call:
     left_queue: bool = False
     """The caller gave up waiting (QueueCallerAbandon)."""
     shutdown: bool = False
+    """Asterisk is going down, or was when this call ended."""
     legs: set[str] = field(default_factory=set)
+    """Of a Local call: the Uniqueids of its other channels, by which it may live on."""
     outcome: Outcome | None = None
     ended: float | None = None
 
@@ -111,8 +118,17 @@ class Call:
 
     @property
     def wants_agent(self) -> bool:
-        """Will this call need an agent who is still free? Not once one talks or is being rung for it."""
-        return self.serves_agents and self.outcome is None and self.agent is None and self.offered is None
+        """Will this call need an agent who is still free? Not once one talks or is being rung for it, nor when it
+        is ending."""
+        ending = self.hung_up is not None or self.refused is not None or self.left_queue
+        return self.serves_agents and self.outcome is None and self.agent is None and not self.offered and not ending
+
+    @property
+    def state(self) -> State:
+        """Where it is."""
+        if self.outcome is not None:
+            return State.ENDED
+        return reached(self.steps)
 
 
 class Tracker:
@@ -130,7 +146,9 @@ class Tracker:
         """Calls with an outcome that the ledger has not been told."""
         self.wrong_queue: dict[str, str] = {}
         """Projects whose call joined another queue first, with the sentence that says so."""
-        self._handlers: dict[str, Callable[[Event], None]] = {
+        self.timed = False
+        """Has a call begun to wait for a time since the last tick()?"""
+        self._handlers: dict[str, Callable[[Event], Call | None]] = {
             "Newchannel": self._newchannel,
             "Newstate": self._newstate,
             "DialState": self._dial_state,
@@ -174,6 +192,7 @@ class Tracker:
             dial_seconds=begun.dial_seconds,
             abandon_seconds=begun.abandon_seconds,
             begun=now,
+            local=begun.channel.startswith(_LOCAL),
         )
         self._add(call)
         return call
@@ -195,7 +214,9 @@ class Tracker:
             abandon_seconds=attempt.abandon_seconds,
             begun=now - attempt.begun_ago,
             steps={step: now - ago for step, ago in attempt.steps_ago.items()},
-            agent=attempt.agent,
+            # The ledger knows an instant without a name of a call that was found talking.
+            agent=attempt.agent or ("" if Step.AGENT in attempt.steps_ago else None),
+            unwatched=True,
             channel_seen=any(step is not Step.DIALING for step in attempt.steps_ago),
         )
         self._add(call)
@@ -228,176 +249,213 @@ class Tracker:
         """Take an event in; those of other people's calls change nothing."""
         handler = self._handlers.get(event.name)
         if handler is not None:
-            handler(event)
+            call = handler(event)
+            if call is not None:
+                self._look(call)
 
     def _ours(self, event: Event, key: str = "Uniqueid") -> Call | None:
         return self._by_channel.get(event.get(key))
 
-    def _newchannel(self, event: Event) -> None:
+    def _newchannel(self, event: Event) -> Call | None:
         call = self._ours(event)
         if call is not None:
-            call.channel_seen = True
-            return
+            self._channel(call, event)
+            return call
         call = self._ours(event, "Linkedid")
-        if call is not None and call.channel.startswith("Local/"):
-            call.legs.add(event.get("Uniqueid"))
-            self._by_leg[event.get("Uniqueid")] = call
+        if call is not None and call.local:
+            self._add_leg(call, event.get("Uniqueid"))
+        return call
 
-    def _newstate(self, event: Event) -> None:
-        call = self._ours(event)
-        if call is None:
-            return
+    def _channel(self, call: Call, event: Event) -> None:
+        """The call's own channel exists."""
         call.channel_seen = True
-        state = event.get("ChannelState")
-        if state == _UP:
-            self._reach(call, Step.ANSWERED)
-        elif state == _RINGING:
-            self._reach(call, Step.RINGING)
+        call.local = call.local or event.get("Channel").startswith(_LOCAL)
 
-    def _dial_state(self, event: Event) -> None:
+    def _add_leg(self, call: Call, uniqueid: str) -> None:
+        call.legs.add(uniqueid)
+        self._by_leg[uniqueid] = call
+
+    def _newstate(self, event: Event) -> Call | None:
+        call = self._ours(event)
+        if call is not None:
+            self._channel(call, event)
+            state = event.get("ChannelState")
+            if state == _UP:
+                self._reach(call, Step.ANSWERED)
+            elif state == _RINGING:
+                self._reach(call, Step.RINGING)
+        return call
+
+    def _dial_state(self, event: Event) -> Call | None:
         call = self._ours(event, "DestUniqueid")
         # PROGRESS is a 183: the network plays its ringing itself, as many carriers do.
         if call is not None and event.get("DialStatus") in ("RINGING", "PROGRESS"):
+            call.channel_seen = True
             self._reach(call, Step.RINGING)
+        return call
 
-    def _dial_end(self, event: Event) -> None:
+    def _dial_end(self, event: Event) -> Call | None:
         call = self._ours(event, "DestUniqueid")
-        if call is not None and event.get("DialStatus") == "ANSWER":
-            self._reach(call, Step.ANSWERED)
+        if call is not None:
+            call.channel_seen = True
+            if event.get("DialStatus") == "ANSWER":
+                self._reach(call, Step.ANSWERED)
+        return call
 
-    def _queue_join(self, event: Event) -> None:
+    def _queue_join(self, event: Event) -> Call | None:
         call = self._ours(event)
         if call is None:
-            return
+            return None
         self._reach(call, Step.ANSWERED)
         self._reach(call, Step.WAITING)
         queue = event.get("Queue")
+        # Only the first queue is the context's doing, a later one is an agent's; and what is the first queue of a
+        # call that was out of sight nobody knows.
         if call.joined is None:
             call.joined = queue
-            if queue != call.queue:
+            if queue != call.queue and call.serves_agents and not call.unwatched:
                 self.wrong_queue[call.project_id] = (
                     f"its call joined queue {queue!r}, not {call.queue!r}: let the context use"
                     " Queue(${DIALER_QUEUE}), or write the queue into dialer_params.queue"
                 )
+        return call
 
-    def _queue_abandon(self, event: Event) -> None:
+    def _queue_abandon(self, event: Event) -> Call | None:
         call = self._ours(event)
         if call is not None:
             call.left_queue = True
+        return call
 
-    def _agent_called(self, event: Event) -> None:
+    def _agent_called(self, event: Event) -> Call | None:
         call = self._ours(event)
         if call is not None:
-            call.offered = event.get("Interface")
+            call.offered.add(event.get("Interface"))
+        return call
 
-    def _agent_ring_no_answer(self, event: Event) -> None:
+    def _agent_ring_no_answer(self, event: Event) -> Call | None:
         call = self._ours(event)
-        if call is not None and call.offered == event.get("Interface"):
-            call.offered = None
+        if call is not None:
+            call.offered.discard(event.get("Interface"))
+        return call
 
-    def _agent_connect(self, event: Event) -> None:
+    def _agent_connect(self, event: Event) -> Call | None:
         call = self._ours(event)
-        if call is not None and call.agent is None:
+        if call is not None and not call.agent:
             call.agent = event.get("Interface")
-            call.offered = None
             self._reach(call, Step.ANSWERED)
             self._reach(call, Step.AGENT)
+            self.changed.add(call)  # the step may be old, the name is new
+        return call
 
-    def _user_event(self, event: Event) -> None:
+    def _user_event(self, event: Event) -> Call | None:
         call = self._ours(event)
         if call is not None and event.get("UserEvent") == "DialerPlayed":
+            self._reach(call, Step.ANSWERED)
             self._reach(call, Step.PLAYED)
+        return call
 
-    def _originate_response(self, event: Event) -> None:
+    def _originate_response(self, event: Event) -> Call | None:
         # By ActionID: a second Originate with a ChannelId in use would carry the living call's Uniqueid.
         call = self._by_action.get(event.get("ActionID"))
         if call is None:
-            return
+            return None
         if event.get("Response") == "Success":
+            call.channel_seen = True
             self._reach(call, Step.ANSWERED)
-            self._look(call)
-            return
-        if call.refused is None:
+        elif call.refused is None:
             call.refused = self._monotonic()
             call.reason = _number(event.get("Reason"))
-        self._look(call)
+        return call
 
-    def _hangup(self, event: Event) -> None:
+    def _hangup(self, event: Event) -> Call | None:
         uniqueid = event.get("Uniqueid")
         call = self._by_channel.get(uniqueid)
         if call is not None:
-            call.channel_seen = True
+            self._channel(call, event)
             if call.hung_up is None:
                 call.hung_up = self._monotonic()
                 call.cause = _number(event.get("Cause"))
-            self._look(call)
-            return
+            return call
         call = self._by_leg.pop(uniqueid, None)
         if call is not None:
             call.legs.discard(uniqueid)
-            self._look(call)
+            if call.hung_up is not None:
+                call.hung_up = self._monotonic()  # the call has gone on until now
+        return call
 
     # --- when a call is over -----------------------------------------------------------------------------
 
     def tick(self) -> float | None:
         """Settle calls whose missing event did not come; seconds until the next of them, None without any."""
+        self.timed = False
         waits = [wait for call in list(self._waiting) if (wait := self._look(call)) is not None]
+        self.timed = False
         return min(waits, default=None)
 
     def _look(self, call: Call) -> float | None:
         """End the call if its end is known; else seconds until the next look, None when an event decides."""
-        if call.outcome is not None:
+        due = self._due(call)
+        if due is None:
             return None
         now = self._monotonic()
-        if call.hung_up is None:
-            if call.refused is None:
-                return None
-            if not call.channel_seen:
-                # Channels are announced before OriginateResponse: there was none.
-                self._end(call, Outcome.FAILED)
-                return None
-            return self._after(call, call.refused + LATE_SECONDS, now, self._unanswered)
-        if call.legs and call.channel.startswith("Local/"):
-            return None  # a Local channel was optimised away, the call goes on without it
-        if call.answered:
-            self._end(call, self._answered(call))
-            return None
-        if call.refused is None:
-            return self._after(call, call.hung_up + LATE_SECONDS, now, self._unanswered)
-        if self._looks_like_shutdown(call) and not call.shutdown:
-            return self._after(call, call.hung_up + SHUTDOWN_SECONDS, now, self._unanswered)
-        self._end(call, self._unanswered(call))
-        return None
-
-    def _after(self, call: Call, due: float, now: float, outcome: Callable[[Call], Outcome]) -> float | None:
         if now >= due:
-            self._end(call, outcome(call))
+            self._end(call, self._verdict(call))
             return None
         self._waiting.add(call)
+        self.timed = True
         return due - now
+
+    def _due(self, call: Call) -> float | None:
+        """When the facts that are known are enough for an outcome: an instant, None while they never are."""
+        if call.outcome is not None:
+            return None
+        if call.hung_up is not None and call.legs:
+            return None  # a Local channel was optimised away, the call goes on without it
+        if call.answered:
+            if call.hung_up is None:
+                return None
+            # Hangup may have overtaken AgentConnect or QueueCallerAbandon.
+            conclusive = not call.serves_agents or call.agent is not None or call.left_queue
+            return call.hung_up if conclusive else call.hung_up + LATE_SECONDS
+        first = min((at for at in (call.hung_up, call.refused) if at is not None), default=None)
+        if first is None:
+            return None
+        if call.channel_seen and not call.shutdown and self._looks_like_shutdown(call):
+            return first + SHUTDOWN_SECONDS
+        if call.hung_up is None or call.refused is None:
+            # Without a channel too: OriginateResponse may have overtaken Newchannel.
+            return first + LATE_SECONDS
+        return first
 
     @staticmethod
     def _looks_like_shutdown(call: Call) -> bool:
         """Asterisk going down ends its calls with cause 0 and Reason 0, then says Shutdown."""
         return not call.cause and not call.reason
 
-    @staticmethod
-    def _answered(call: Call) -> Outcome:
-        if not call.serves_agents or call.agent is not None:
-            return Outcome.ANSWERED
-        assert call.hung_up is not None
-        waited = call.hung_up - call.steps[Step.ANSWERED]
-        return Outcome.EARLY_HANGUP if call.left_queue and waited < call.abandon_seconds else Outcome.ABANDONED
-
-    @staticmethod
-    def _unanswered(call: Call) -> Outcome:
-        if call.shutdown and Tracker._looks_like_shutdown(call):
+    def _verdict(self, call: Call) -> Outcome:
+        """The outcome, from the facts that are known."""
+        if call.answered:
+            if not call.serves_agents or call.agent is not None:
+                return Outcome.ANSWERED
+            if not call.left_queue or call.hung_up is None:
+                return Outcome.ABANDONED
+            waited = call.hung_up - call.steps[Step.ANSWERED]
+            return Outcome.EARLY_HANGUP if waited < call.abandon_seconds else Outcome.ABANDONED
+        if not call.channel_seen:
+            if not call.unwatched:
+                return Outcome.FAILED
+            if call.reason not in _OUTCOME_OF_REASON:
+                # Its channel may have come and gone while nobody looked.
+                call.detail = call.detail or "Originate failed, and why was not seen"
+                return Outcome.LOST
+        if call.shutdown and self._looks_like_shutdown(call):
             return Outcome.TECHNICAL
         return classify(call.cause, call.reason)
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         call.outcome = outcome
-        call.ended = call.hung_up or call.refused or self._monotonic()
+        ends = (call.hung_up, call.refused, self._monotonic())
+        call.ended = next(at for at in ends if at is not None)
         self._waiting.discard(call)
         self.changed.discard(call)
         del self._by_channel[call.channel_id]
@@ -407,9 +465,12 @@ class Tracker:
         self.over.append(call)
 
     def _reach(self, call: Call, step: Step) -> None:
-        if step not in call.steps:
-            call.steps[step] = self._monotonic()
-            self.changed.add(call)
+        if step in call.steps:
+            return
+        # A step that is told late cannot have come after those that follow it.
+        later = [call.steps[other] for other in _STEPS[_STEPS.index(step) + 1 :] if other in call.steps]
+        call.steps[step] = min([self._monotonic(), *later])
+        self.changed.add(call)
 
     # --- when events were missed -------------------------------------------------------------------------
 
@@ -417,9 +478,16 @@ class Tracker:
         """Asterisk goes down. confirmed: it said so itself, calls that end from now on end for that; else
         the link broke, which explains only what has ended just before."""
         for call in list(self._by_channel.values()):
-            if confirmed or call.hung_up is not None:
+            call.unwatched = call.unwatched or not confirmed
+            if confirmed or call.hung_up is not None or call.refused is not None:
                 call.shutdown = True
                 self._look(call)
+
+    def carry_on(self) -> None:
+        """The shutdown was called off: endings from now on are ordinary ones again."""
+        for call in self._by_channel.values():
+            if call.hung_up is None and call.refused is None:
+                call.shutdown = False
 
     def suspects(self) -> set[Call]:
         """Calls that Asterisk must list if they are still up; to be taken before the list is asked for."""
@@ -431,14 +499,34 @@ class Tracker:
         gone: what became of an unanswered suspect that is not listed: LOST, or TECHNICAL if its end is known
         for certain. Calls that are no suspects may still be on their way to Asterisk and are left alone.
         """
-        living = {channel.get("Linkedid") for channel in channels.values()}
+        legs: dict[str, set[str]] = {}
+        for uniqueid, channel in channels.items():
+            if uniqueid != (linkedid := channel.get("Linkedid")):
+                legs.setdefault(linkedid, set()).add(uniqueid)
         for call in list(self._by_channel.values()):
             listed = channels.get(call.channel_id)
             if listed is not None:
-                call.channel_seen = True
+                self._channel(call, listed)
                 self._catch_up(call, listed)
-            elif call in suspects and not (call.answered and call.channel_id in living):
+            elif call not in suspects:
+                continue
+            elif call.answered and call.channel_id in legs:
+                call.local = True  # nothing else is optimised away
+                if call.hung_up is None:
+                    call.hung_up = self._monotonic()
+            else:
                 self._vanished(call, gone)
+                continue
+            if call.local:
+                self._set_legs(call, legs.get(call.channel_id, set()))
+
+    def _set_legs(self, call: Call, legs: set[str]) -> None:
+        for leg in call.legs - legs:
+            self._by_leg.pop(leg, None)
+        call.legs.clear()
+        for leg in legs:
+            self._add_leg(call, leg)
+        self._look(call)
 
     def _catch_up(self, call: Call, channel: Event) -> None:
         state = channel.get("ChannelStateDesc")
@@ -452,13 +540,12 @@ class Tracker:
             self._reach(call, Step.RINGING)
 
     def _vanished(self, call: Call, gone: Outcome) -> None:
+        if call.hung_up is not None or (call.refused is not None and not call.answered):
+            # Its end was seen, only not all of it: what is known says more than that it is gone.
+            self._set_legs(call, set())
+            return
         call.detail = call.detail or "its end was missed; Asterisk lists it no more"
-        if call.agent is not None or (call.answered and not call.serves_agents):
-            self._end(call, Outcome.ANSWERED)
-        elif call.answered:
-            self._end(call, Outcome.ABANDONED)
-        else:
-            self._end(call, gone)
+        self._end(call, self._verdict(call) if call.answered else gone)
 
     def overdue(self, call: Call) -> bool:
         """Has an unanswered call been silent for longer than it may ring?"""
@@ -475,10 +562,13 @@ def classify(cause: int | None, reason: int | None) -> Outcome:
     For PJSIP only the cause can be trusted, plus Reason 3 for the time-out; the table "Reason 5 is busy, 8 is
     congestion" holds for Local channels only, whose own cause is 0.
     """
-    if not cause and reason in _OUTCOME_OF_REASON:
+    if cause in _OUTCOME_OF_CAUSE:
+        return _OUTCOME_OF_CAUSE[cause]
+    if reason in _OUTCOME_OF_REASON and (not cause or reason == _TIMED_OUT):
         return _OUTCOME_OF_REASON[reason]
-    return _OUTCOME_OF_CAUSE.get(cause or 0, Outcome.UNAVAILABLE)
+    return Outcome.UNAVAILABLE
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
+    """Asterisk writes small decimal numbers; anything else is none. (int() would raise for '²' and 5,000 digits.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

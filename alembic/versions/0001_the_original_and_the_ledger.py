@@ -92,13 +92,14 @@ TRIGGERS = [
     """CREATE TRIGGER dialer_clients_after_update AFTER UPDATE OF project_id, phone_number, utc, used,
            allowed_start, allowed_stop, deferred_time, deferred_done
        ON dialer_clients FOR EACH ROW
-       WHEN (NOT NEW.used AND NEW.last_attempt_id IS NOT DISTINCT FROM OLD.last_attempt_id)
+       WHEN (NOT NEW.used AND NOT NEW.checked AND NEW.last_attempt_id IS NOT DISTINCT FROM OLD.last_attempt_id)
        EXECUTE FUNCTION dialer_clients_after_update()""",
     """CREATE TRIGGER dialer_params_before_write BEFORE INSERT OR UPDATE ON dialer_params
        FOR EACH ROW EXECUTE FUNCTION dialer_params_before_write()""",
     """CREATE TRIGGER dialer_params_after_write AFTER INSERT OR UPDATE OR DELETE ON dialer_params
        FOR EACH ROW EXECUTE FUNCTION dialer_params_after_write()""",
-    """CREATE TRIGGER dialer_trunks_before_write BEFORE INSERT OR UPDATE OF dial_template ON dialer_trunks
+    """CREATE TRIGGER dialer_trunks_before_write BEFORE INSERT OR UPDATE OF trunk, asterisk, dial_template,
+           max_lines, calls_per_second ON dialer_trunks
        FOR EACH ROW EXECUTE FUNCTION dialer_trunks_before_write()""",
     """CREATE TRIGGER dialer_trunks_after_write AFTER INSERT OR UPDATE OF dial_template, max_lines,
            calls_per_second ON dialer_trunks

@@ -4,6 +4,8 @@
 #   AMI_SECRET         secret of the AMI user `dialer`; AMI_SECRET_FILE names a file that holds it. One is needed.
 #   AMI_BIND           127.0.0.1          AMI_PORT   5038
 #   AMI_PERMIT         127.0.0.1/32       networks, separated by blanks, from which AMI users may connect
+#   AMI_TLS_FILE                          certificate and key in one PEM file; with it AMI speaks TLS, too, on
+#   AMI_TLS_PORT       5039
 #   LAB_SECRET         if set, there is a second AMI user `lab` who may do anything. For tests only.
 #   SIP_BIND           0.0.0.0            SIP_PORT   5060
 #   RTP_START RTP_END  10000 19999
@@ -32,6 +34,10 @@ permits() {
 
 {
     printf '[general](+)\nbindaddr = %s\nport = %s\n\n' "${AMI_BIND:-127.0.0.1}" "${AMI_PORT:-5038}"
+    if [ -n "${AMI_TLS_FILE:-}" ]; then
+        printf '[general](+)\ntlsenable = yes\ntlsbindaddr = %s:%s\ntlscertfile = %s\ntlsprivatekey = %s\n\n' \
+            "${AMI_BIND:-127.0.0.1}" "${AMI_TLS_PORT:-5039}" "$AMI_TLS_FILE" "$AMI_TLS_FILE"
+    fi
     printf '[dialer](+)\nsecret = %s\n' "$AMI_SECRET"
     permits
     if [ -n "${LAB_SECRET:-}" ]; then

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.containers import AsteriskContainer
+from tests.acceptance.installation import Installation, migrate
+from tests.containers import AsteriskContainer, PostgresDatabases
 
 
 @pytest.fixture
-def dialer(empty_database: str, asterisk: AsteriskContainer, tmp_path: Path) -> Iterator[Installation]:
+def migrated_database(postgres_server: PostgresDatabases) -> Iterator[str]:
+    """The URL of a database of the test's own, at head and without a case."""
+    url = postgres_server.create(postgres_server.template("migrated for acceptance", migrate))
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def dialer(migrated_database: str, asterisk: AsteriskContainer, tmp_path: Path) -> Iterator[Installation]:
     """A dialer that is installed and not started, beside the run's Asterisk."""
-    with Installation(empty_database, asterisk, tmp_path) as installation:
+    with Installation(migrated_database, asterisk, tmp_path) as installation:
         yield installation

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,8 +23,18 @@ from tests.waiting import wait_for
 SCHEMA = "nc"
 
 
+def migrate(url: str) -> None:
+    """Bring an empty database to head, as its operator would."""
+    environ = {"DIALER_DATABASE_URL": url, "DIALER_DATABASE_SCHEME": SCHEMA}
+    subprocess.run([sys.executable, "-m", "dialer", "migrate"], env={**_environ(), **environ}, check=True, timeout=60)
+
+
+def _environ() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("DIALER_")}
+
+
 class Installation:
-    """One dialer: its database, its settings, and the processes that are running."""
+    """One dialer: its migrated database, its settings, and the processes that are running."""
 
     def __init__(self, url: str, asterisk: AsteriskContainer, directory: Path) -> None:
         self.port = free_ports(1)
@@ -31,7 +42,7 @@ class Installation:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._starts = 0
         self.environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("DIALER_")},
+            **_environ(),
             "DIALER_DATABASE_URL": url,
             "DIALER_DATABASE_SCHEME": SCHEMA,
             "DIALER_AMI_IP": asterisk.host,
@@ -42,9 +53,13 @@ class Installation:
             "DIALER_HTTP_PORT": str(self.port),
             "DIALER_LOGLEVEL": "3",
         }
-        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect the DBA; again, after the database was away."""
         self._database = psycopg.connect(
-            plain, autocommit=True, row_factory=dict_row, options=f"-c search_path={SCHEMA},pg_temp"
+            self._url, autocommit=True, row_factory=dict_row, options=f"-c search_path={SCHEMA},pg_temp"
         )
 
     # --- what an operator types --------------------------------------------------------------------------
@@ -89,7 +104,7 @@ class Installation:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, seconds: float = 15) -> None:
         """Return when the API answers and a worker has its Asterisk in hand."""
 
         def ready() -> bool:
@@ -98,7 +113,16 @@ class Installation:
             except OSError:
                 return False
 
-        wait_for(ready, 15, lambda: f"the dialer to be ready; log:\n{self.log()[-4000:]}", every=0.2)
+        wait_for(ready, seconds, lambda: f"the dialer to be ready; log:\n{self.log()[-4000:]}", every=0.1)
+
+    def wait_for_log(self, text: str, seconds: float = 10) -> None:
+        """Return when a process has said this."""
+        wait_for(lambda: text in self.log(), seconds, lambda: f"{text!r} in the log:\n{self.log()[-4000:]}")
+
+    def start_project(self, project_id: str) -> None:
+        """GET /?action=start."""
+        status, answer = self.get(f"/?action=start&projectid={project_id}")
+        assert (status, answer.get("wanted")) == (200, "start"), answer
 
     # --- what a DBA types --------------------------------------------------------------------------------
 
@@ -124,20 +148,65 @@ class Installation:
         values = [value for number in numbers for value in (*row.values(), number)]
         self.sql(f"INSERT INTO dialer_clients ({', '.join(names)}) VALUES {', '.join(line for _ in numbers)}", *values)
 
-    def wait_for_state(self, project_id: str, state: str, seconds: float = 30) -> None:
-        """Return when the project is in this state."""
+    def trunk(self, trunk: str = "default", **columns: Any) -> None:
+        """Insert a trunk that no test waits for, unless it says otherwise."""
+        row = {
+            "dial_template": "PJSIP/{number}@carrier",
+            "max_lines": 60,
+            "calls_per_second": 40,
+            **columns,
+            "trunk": trunk,
+        }
+        self.sql(f"INSERT INTO dialer_trunks ({', '.join(row)}) VALUES ({', '.join('%s' for _ in row)})", *row.values())
+
+    def change(self, statement: str, *values: Any) -> datetime:
+        """Run one statement; an instant just after its commit, by the database's clock."""
+        self.sql(statement, *values)
+        return self.now()
+
+    def now(self) -> datetime:
+        """The database's clock, which dates everything in the ledger."""
+        instant: datetime = self.value("SELECT clock_timestamp()")
+        return instant
+
+    def attempts(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
+        """The ledger, in the order in which attempts began."""
+        return self.sql(f"SELECT * FROM dialer_attempts WHERE {where} ORDER BY id", *values)
+
+    def wait_for_attempts(self, count: int, where: str = "true", *values: Any, seconds: float = 20) -> None:
+        """Return when the ledger has so many such attempts."""
         wait_for(
-            lambda: self.value("SELECT state FROM dialer_project_states WHERE project_id = %s", project_id) == state,
+            lambda: len(self.attempts(where, *values)) >= count,
             seconds,
-            lambda: (
-                f"project {project_id} to be {state}:"
-                f" {self.sql('SELECT * FROM dialer_stat_project WHERE project_id = %s', project_id)}"
-                f" {self.sql('SELECT reason, detail, count(*) FROM dialer_why GROUP BY 1, 2')}\n{self.log()[-4000:]}"
-            ),
+            lambda: f"{count} attempts where {where} {values}: {self.situation()}",
+        )
+
+    def wait_until_quiet(self, seconds: float = 30, where: str = "true") -> None:
+        """Return when every such attempt has its end."""
+        where = f"ended_at IS NULL AND {where}"
+        wait_for(
+            lambda: not self.attempts(where),
+            seconds,
+            lambda: f"all calls to end: {self.attempts(where)} {self.situation()}",
+        )
+
+    def wait_for_state(self, project_id: str, *states: str, seconds: float = 30) -> None:
+        """Return when the project is in one of these states."""
+        wait_for(
+            lambda: self.value("SELECT state FROM dialer_project_states WHERE project_id = %s", project_id) in states,
+            seconds,
+            lambda: f"project {project_id} to be {' or '.join(states)}: {self.situation()}",
+        )
+
+    def situation(self) -> str:
+        """What somebody wants to know who waited in vain."""
+        return (
+            f"{self.sql('SELECT * FROM dialer_stat_project')}"
+            f" {self.sql('SELECT project_id, reason, detail, count(*) FROM dialer_why GROUP BY 1, 2, 3 LIMIT 20')}"
+            f"\n{self.log()[-4000:]}"
         )
 
     def __enter__(self) -> Self:
-        self.command("migrate")
         return self
 
     def __exit__(self, *_: object) -> None:

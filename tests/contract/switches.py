@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import gevent
 
@@ -16,14 +16,17 @@ from tests.waiting import wait_for
 from worker.ami.actions import originate
 from worker.ami.client import AmiClient, LinkDown, LinkUp
 from worker.ami.message import Message
-from worker.simulator import Agent, Context, Queue, Scenario, SimulatedAsterisk, Subscribers, User
+from worker.simulator import Agent, Context, Queue, Scenario, Subscribers, User
 from worker.simulator.scenario import LAB_PREFIXES, fixed, uniform
 
 #: What the shipped manager.conf lets through, and what the simulation emits.
 WANTED = frozenset(
-    "FullyBooted Shutdown Reload Newchannel Newstate DialState DialEnd Hangup OriginateResponse QueueCallerJoin "
-    "QueueCallerLeave QueueCallerAbandon AgentCalled AgentRingNoAnswer AgentConnect AgentComplete QueueMemberStatus "
-    "QueueMemberPause QueueMemberAdded QueueMemberRemoved UserEvent".split()
+    {
+        *("FullyBooted", "Shutdown", "Reload", "Newchannel", "Newstate", "DialState", "DialEnd", "Hangup"),
+        *("OriginateResponse", "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon", "AgentCalled"),
+        *("AgentRingNoAnswer", "AgentConnect", "AgentComplete", "QueueMemberStatus", "QueueMemberPause"),
+        *("QueueMemberAdded", "QueueMemberRemoved", "UserEvent"),
+    }
 )
 
 #: Queue -> its agents' numbers, first and last. Agent 4 stays on the line, 5 never answers, 6 is busy.
@@ -33,16 +36,14 @@ RING_SECONDS = 2
 
 def scenario(secret: str, lab_secret: str) -> Scenario:
     """The simulation's side of the table."""
-    quick = uniform(0.2, 0.5)
-    unlike = {4: {"talk": fixed(3600.0)}, 5: {"answers": 0.0}, 6: {"busy": True}}
-    agents = tuple(
-        Agent(f"PJSIP/agent{n}", f"Agent {n}", **{"pick_up": quick, "talk": fixed(1.5), **unlike.get(n, {})})
-        for n in range(1, 9)
-    )
+    usual = [Agent(f"PJSIP/agent{n}", f"Agent {n}", pick_up=uniform(0.2, 0.5), talk=fixed(1.5)) for n in range(1, 9)]
+    usual[3] = replace(usual[3], talk=fixed(3_600.0))
+    usual[4] = replace(usual[4], answers=0.0)
+    usual[5] = replace(usual[5], busy=True)
+    agents = tuple(usual)
     return Scenario(
-        subscribers=Subscribers(prefixes=LAB_PREFIXES, mixes=(), failures={404: 1.0})
-        if False
-        else Subscribers(prefixes={**LAB_PREFIXES, **{str(n): "404" for n in range(10)}}),
+        # Numbers that are in no table do not exist; the longest prefix counts.
+        subscribers=Subscribers(prefixes={**{str(n): "404" for n in range(10)}, **LAB_PREFIXES}),
         agents=agents,
         queues=tuple(
             Queue(
@@ -72,8 +73,7 @@ class Switch:
     port: int
     secret: str
     lab_secret: str
-    restart: Callable[[str], None] = field(default=lambda how: None)  # 'now' or 'gracefully'
-    simulated: SimulatedAsterisk | None = None
+    restart: Callable[[str], object]  # 'now' or 'gracefully', as in `core restart now`
 
     def connect(self, *, lab: bool = False) -> Phone:
         """A session of the user `dialer` (or `lab`, who may do everything), logged in."""
@@ -166,12 +166,10 @@ class Phone:
 
     def member_events(self, interface: str) -> list[Message]:
         """QueueMemberStatus and its like for one agent."""
-        return [
-            e for e in list(self.heard) if e.name.startswith("QueueMember") and e.get("Interface") == interface
-        ]
+        return [e for e in list(self.heard) if e.name.startswith("QueueMember") and e.get("Interface") == interface]
 
 
-def word(event: Message, channel_id: str) -> str:  # noqa: PLR0911 - one form an event
+def word(event: Message, channel_id: str) -> str:
     """An event in a word or two; those of an agent's leg begin with 'agent '."""
     name = event.name
     subject = event.get("DestUniqueid") if name.startswith("Dial") else event.get("Uniqueid")

@@ -32,6 +32,9 @@ CAUSES = {
 """First two digits -> Cause of Hangup, for subscribers who refuse (measured on 16.28, Q.850 codes)."""
 
 
+ANSWERED = ("16", "0")
+"""Cause of an answered call's end: normal clearing. Now and then, once in some hundred calls, 16.28 says 0."""
+
 EVENTS = {
     *("FullyBooted", "Shutdown", "Reload", "Newchannel", "Newstate", "DialState", "DialEnd", "Hangup"),
     *("OriginateResponse", "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon", "AgentCalled"),
@@ -165,7 +168,7 @@ def test_a_ringing_subscriber_can_be_cancelled(ami: RawAmi, carrier: Carrier) ->
 @pytest.mark.parametrize("number", ["2000", "2701", "3001"])
 def test_an_answered_call_gets_an_agent(ami: RawAmi, carrier: Carrier, agents: Agents, number: str) -> None:
     uniqueid = ami.originate(number, "progressive", queue="solo")
-    assert ami.hangup_of(uniqueid)["Cause"] == "16"
+    assert ami.hangup_of(uniqueid)["Cause"] in ANSWERED
     events = ami.events_of(uniqueid)
     assert [event for event in events if event.startswith(("Queue", "Agent"))] == [
         "QueueCallerJoin",
@@ -187,7 +190,7 @@ def test_a_message_heard_to_the_end_is_reported(ami: RawAmi, carrier: Carrier) -
     uniqueid = ami.originate("3001", "autoinforming")
     played = ami.until(lambda message: message.get("Event") == "UserEvent")
     assert (played["UserEvent"], played["Uniqueid"], played["Attempt"]) == ("DialerPlayed", uniqueid, "77")
-    assert ami.hangup_of(uniqueid)["Cause"] == "16"
+    assert ami.hangup_of(uniqueid)["Cause"] in ANSWERED
     assert [call.end for call in carrier.wait_until_over()] == ["caller"]
 
 
@@ -221,7 +224,7 @@ def test_many_calls_at_once_are_all_in_the_log(ami: RawAmi, carrier: Carrier, ag
 def test_a_carrier_can_fail_and_recover_on_the_same_port(ami: RawAmi, carrier: Carrier) -> None:
     with carrier.behaving(Refuse(404)):
         assert ami.hangup_of(ami.originate("3001", "autoinforming"))["Cause"] == "1"
-    assert ami.hangup_of(ami.originate("3001", "autoinforming"))["Cause"] == "16"
+    assert ami.hangup_of(ami.originate("3001", "autoinforming"))["Cause"] in ANSWERED
     assert [call.end for call in carrier.wait_until_over()] == ["404", "caller"]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+
 import psycopg
 import pytest
 
-from tests.containers import AsteriskContainer, PostgresDatabases
+from tests.containers import OWNER_LABEL, AsteriskContainer, PostgresDatabases, docker_sdk, remove_leftovers
 
 pytestmark = pytest.mark.docker
 
@@ -47,3 +52,26 @@ def test_a_killed_asterisk_comes_back_with_its_ports() -> None:
         server.kill()
         server.start_again()
         assert f"{server.host}:{server.ami_port}" in server.command("manager show settings")
+
+
+def test_containers_of_a_killed_test_run_are_removed_and_no_others(asterisk: AsteriskContainer) -> None:
+    client = docker_sdk.from_env()
+    # Process 1 did not start at tick 7: as if a test run had had the number of a process that lives now.
+    orphan = client.containers.create(asterisk.image_name, labels={OWNER_LABEL: "1-7"})
+    assert remove_leftovers() >= 1
+    with pytest.raises(docker_sdk.errors.NotFound):
+        client.containers.get(orphan.id)
+    assert asterisk.channels() == 0
+
+
+def test_asterisk_speaks_tls_on_demand(tmp_path: Path) -> None:
+    pem, key = tmp_path / "ami.pem", tmp_path / "key.pem"
+    names = ["-subj", "/CN=ami.test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    subprocess.run([*request, "-keyout", str(key), "-out", str(pem)], check=True, capture_output=True)
+    pem.write_text(pem.read_text() + key.read_text())
+    context = ssl.create_default_context(cafile=str(pem))
+    with AsteriskContainer(tls_file=pem) as server:
+        plain = socket.create_connection((server.host, server.ami_tls_port), timeout=5)
+        with context.wrap_socket(plain, server_hostname=server.host) as secure:
+            assert secure.recv(100).startswith(b"Asterisk Call Manager/5.")

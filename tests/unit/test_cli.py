@@ -34,6 +34,7 @@ def test_version_and_help_are_told_from_any_directory(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("dialer ")
     told = dialer("--help").stdout
+    assert "--agents" in dialer("simulate", "--help").stdout
     assert all(name in told for name in ("run", "worker", "api", "migrate", "check", "demo", "simulate"))
 
 

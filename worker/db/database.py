@@ -77,8 +77,17 @@ class Database:
         with self._lock:
             self._busy += 1
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            with self._engine.connect() as connection:
+                try:
+                    with connection.begin():
+                        yield connection
+                except Exception:
+                    raise
+                except BaseException:
+                    # A greenlet that is killed or timed out inside a query leaves the connection in the middle
+                    # of it; in the pool it would fail somebody else.
+                    connection.invalidate()
+                    raise
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             if sqlstate(error) in _RETRYABLE:
                 raise

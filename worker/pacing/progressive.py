@@ -6,6 +6,7 @@ is granted if every call in flight can still be given an agent of its own. Pure:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Set
 
 
@@ -13,18 +14,20 @@ def quotas(free: Mapping[str, Set[str]], in_flight: Mapping[str, int], wanted: M
     """How many more calls each project may begin.
 
     free: interfaces of the free agents, by project; in_flight: calls by project that will need one of them;
-    wanted: the most that each project can use (lines, cases). Projects take turns, so none starves another.
+    wanted: the most that each project can use (lines, cases). Projects take turns in the order of `wanted`, so
+    none starves another; who comes first is the caller's choice.
     """
-    matching = _Matching()
+    seating = _Seating(free)
     for project, count in in_flight.items():
         for _ in range(count):
-            matching.seat(free.get(project, frozenset()))
+            if not seating.seat(project):
+                break
     granted = dict.fromkeys(wanted, 0)
     open_projects = [project for project, count in wanted.items() if count > 0]
     while open_projects:
         still_open = []
         for project in open_projects:
-            if matching.seat(free.get(project, frozenset())):
+            if seating.seat(project):
                 granted[project] += 1
                 if granted[project] < wanted[project]:
                     still_open.append(project)
@@ -32,37 +35,62 @@ def quotas(free: Mapping[str, Set[str]], in_flight: Mapping[str, int], wanted: M
     return granted
 
 
-class _Matching:
-    """Calls seated at agents; a seat is found by moving others along (augmenting paths)."""
+_Group = frozenset[str]
+"""The projects that an agent can serve; agents who can serve the same ones are interchangeable."""
 
-    def __init__(self) -> None:
-        self._call_at: dict[str, int] = {}
-        self._agent_of: dict[int, str] = {}
-        self._choices: list[Set[str]] = []
 
-    def seat(self, agents: Set[str]) -> bool:
-        """Seat one more call that any of `agents` can take; False when no agent is left for it."""
-        call = len(self._choices)
-        self._choices.append(agents)
-        reached_by: dict[str, int] = {}
-        frontier = [call]
+class _Seating:
+    """Calls seated at groups of agents; room is found by moving others along (augmenting paths).
+
+    Agents are told apart only by what they can serve, which keeps hundreds of agents and tens of projects within
+    milliseconds.
+    """
+
+    def __init__(self, free: Mapping[str, Set[str]]) -> None:
+        serves: dict[str, set[str]] = {}
+        for project, agents in free.items():
+            for agent in agents:
+                serves.setdefault(agent, set()).add(project)
+        self._spare = Counter(frozenset(projects) for projects in serves.values())
+        self._groups: dict[str, list[_Group]] = {}
+        for group in self._spare:
+            for project in group:
+                self._groups.setdefault(project, []).append(group)
+        self._seated: dict[_Group, Counter[str]] = {group: Counter() for group in self._spare}
+        self._full: set[str] = set()
+        """Projects for which a search has failed. Seats are only ever taken, so it would fail again."""
+
+    def seat(self, project: str) -> bool:
+        """Seat one more call of a project; False when no agent is left for it."""
+        if project in self._full:
+            return False
+        moved_by: dict[_Group, str] = {}
+        came_from: dict[str, _Group] = {}
+        frontier = [project]
         for mover in frontier:
-            for agent in self._choices[mover]:
-                if agent in reached_by:
+            for group in self._groups.get(mover, ()):
+                if group in moved_by:
                     continue
-                reached_by[agent] = mover
-                if agent not in self._call_at:
-                    self._shift(agent, call, reached_by)
+                moved_by[group] = mover
+                if self._spare[group]:
+                    self._spare[group] -= 1
+                    self._shift(group, project, moved_by, came_from)
                     return True
-                frontier.append(self._call_at[agent])
+                for other, calls in self._seated[group].items():
+                    if calls and other != project and other not in came_from:
+                        came_from[other] = group
+                        frontier.append(other)
+        self._full.update(frontier)
         return False
 
-    def _shift(self, agent: str, call: int, reached_by: dict[str, int]) -> None:
-        """Move each call on the path to `agent` one seat further, until `call` sits."""
+    def _shift(
+        self, group: _Group, project: str, moved_by: Mapping[_Group, str], came_from: Mapping[str, _Group]
+    ) -> None:
+        """Move one call of each project on the path to `group` one group further, until one of `project` sits."""
         while True:
-            mover = reached_by[agent]
-            left = self._agent_of.get(mover, "")
-            self._call_at[agent], self._agent_of[mover] = mover, agent
-            if mover == call:
+            mover = moved_by[group]
+            self._seated[group][mover] += 1
+            if mover == project:
                 return
-            agent = left
+            group = came_from[mover]
+            self._seated[group][mover] -= 1

@@ -250,7 +250,7 @@ class Actions:
         elif "/" not in dial:
             refusal = "Invalid channel"
         elif len(channel_id.encode("utf-8", "surrogateescape")) > _MAX_UNIQUEID:
-            refusal = f"Uniqueid length exceeds maximum of {_MAX_UNIQUEID}"
+            refusal = f"Uniqueid length exceeds maximum of {_MAX_UNIQUEID}\n"  # the stray LF is Asterisk's
         elif context and exten and priority and not self.switch.exists(context, exten):
             refusal = "Extension does not exist."
         elif not (context and exten and priority) or action.get("async").lower() not in (

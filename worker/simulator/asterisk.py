@@ -225,7 +225,7 @@ class SimulatedAsterisk:
         self._address = (host, port)
         self._listen()
         self.engine.start()
-        return self._address[1]
+        return self.port
 
     def stop(self) -> None:
         """Close everything. Harmless when stopped already."""
@@ -278,6 +278,11 @@ class SimulatedAsterisk:
     def event(self, kind: str, name: str, *fields: tuple[str, object]) -> None:
         """Send an event of a test's own making (a Reload, a stray UserEvent) to all sessions."""
         self._broadcast(kind, name, message(fields).removesuffix("\r\n"))
+
+    @property
+    def port(self) -> int:
+        """The AMI port, after `serve`; a restart keeps it."""
+        return self._address[1]
 
     @property
     def calls_log(self) -> list[SimCall]:

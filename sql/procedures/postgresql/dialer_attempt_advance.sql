@@ -20,9 +20,13 @@ BEGIN
         RETURN false;
     END IF;
     v_now := dialer_instant(p_now);
-    PERFORM dialer_attempt_step((q.value ->> 'attempt_id')::bigint, q.value, v_now)
-    FROM jsonb_array_elements(p_reports::jsonb) q (value)
-    ORDER BY (q.value ->> 'attempt_id')::bigint;
+    PERFORM dialer_attempt_step(s.id, s.value, v_now)
+    FROM (
+        SELECT a.id, q.value
+        FROM jsonb_array_elements(p_reports::jsonb) q (value)
+        JOIN dialer_attempts a ON a.id = (q.value ->> 'attempt_id')::bigint AND a.asterisk = p_asterisk
+        ORDER BY a.id
+    ) s;
     RETURN true;
 END
 $$

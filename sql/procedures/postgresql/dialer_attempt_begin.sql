@@ -3,8 +3,10 @@
 -- {"case_id", "channel_id", "action_id"}, the two ids random and new. With attempt_id: the attempt is
 -- written; once this is committed, and only then, it may be originated as the row says. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
---   no_line, pacing         the project's or the trunk's lines, calls per second: ask again at retry_at
+--   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back
+--   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
+--                           claim is given back as soon as it is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk, numbers, claims, cases. Two callers take turns.
 CREATE OR REPLACE FUNCTION dialer_attempt_begin(
     p_worker bigint,
@@ -43,6 +45,7 @@ DECLARE
     v_case dialer_clients;
     v_request record;
     v_room int;
+    v_lines bigint;
     v_retry_at timestamptz;
     v_refusal varchar;
 BEGIN
@@ -70,8 +73,11 @@ BEGIN
                 ELSE 'no_line'
             END;
         ELSIF v_rules.lines > 0 THEN
-            v_room := least(v_room, v_rules.lines - (
-                SELECT count(*) FROM dialer_live l WHERE l.project_id = p_project));
+            SELECT v_rules.lines - count(*) INTO v_lines FROM dialer_live l WHERE l.project_id = p_project;
+            IF v_lines < v_room THEN
+                v_room := v_lines;
+                v_retry_at := NULL;
+            END IF;
             IF v_room <= 0 THEN
                 v_refusal := 'no_line';
             END IF;
@@ -112,6 +118,17 @@ BEGIN
         attempt_id := NULL;
         refusal := NULL;
         retry_at := NULL;
+        case_name := NULL;
+        phone_number := NULL;
+        channel := NULL;
+        channel_id := NULL;
+        action_id := NULL;
+        exten := NULL;
+        context := NULL;
+        queue := NULL;
+        caller_id := NULL;
+        dial_seconds := NULL;
+        abandon_seconds := NULL;
         IF NOT v_request.has_room THEN
             refusal := CASE WHEN v_retry_at IS NULL THEN 'no_line' ELSE 'pacing' END;
             retry_at := v_retry_at;
@@ -119,11 +136,14 @@ BEGIN
             CONTINUE;
         END IF;
         SELECT * INTO v_claim FROM dialer_claims l WHERE l.case_id = v_request.case_id FOR UPDATE;
-        SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_request.case_id FOR UPDATE;
+        SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_request.case_id FOR UPDATE SKIP LOCKED;
         refusal := CASE
             WHEN v_claim.case_id IS NULL
                 OR v_claim.attempt_id IS NOT NULL
-                OR (v_claim.worker_id, v_claim.epoch) <> (p_worker, p_epoch) THEN 'not_claimed'
+                OR (v_claim.worker_id, v_claim.asterisk, v_claim.epoch) <> (p_worker, p_asterisk, p_epoch)
+                THEN 'not_claimed'
+            WHEN v_case.id IS NULL AND EXISTS (SELECT FROM dialer_clients c WHERE c.id = v_request.case_id)
+                THEN 'locked'
             WHEN v_case.id IS NULL OR v_case.project_id <> p_project THEN 'gone'
             WHEN v_case.used THEN 'used'
             WHEN v_case.deferred_time > v_now AND NOT v_case.deferred_done

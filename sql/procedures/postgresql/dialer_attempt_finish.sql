@@ -20,7 +20,7 @@ DECLARE
     v_report jsonb;
     v_attempt dialer_attempts;
     v_ended timestamptz;
-    v_rang bool;
+    v_life timestamptz;
     v_reached bool;
     v_silent varchar[] := '{}';
 BEGIN
@@ -32,16 +32,18 @@ BEGIN
     WHERE t.asterisk = p_asterisk
       AND t.trunk IN (
         SELECT a.trunk FROM dialer_attempts a
-        WHERE a.id IN (SELECT (q.value ->> 'attempt_id')::bigint FROM jsonb_array_elements(p_reports::jsonb) q (value)))
+        WHERE a.asterisk = p_asterisk
+          AND a.id IN (SELECT (q.value ->> 'attempt_id')::bigint FROM jsonb_array_elements(p_reports::jsonb) q (value)))
     ORDER BY t.trunk FOR UPDATE;
     FOR v_report IN
         SELECT q.value FROM jsonb_array_elements(p_reports::jsonb) q (value)
         ORDER BY (q.value ->> 'attempt_id')::bigint
     LOOP
-        PERFORM dialer_attempt_step((v_report ->> 'attempt_id')::bigint, v_report, v_now);
         SELECT * INTO v_attempt FROM dialer_attempts a
-        WHERE a.id = (v_report ->> 'attempt_id')::bigint AND a.ended_at IS NULL FOR UPDATE;
+        WHERE a.id = (v_report ->> 'attempt_id')::bigint AND a.asterisk = p_asterisk AND a.ended_at IS NULL
+        FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
+        PERFORM dialer_attempt_step(v_attempt.id, v_report, v_now);
         v_ended := v_now - coalesce((v_report ->> 'ended')::float8, 0) * interval '1 second';
         UPDATE dialer_attempts a
         SET state = 'ended',
@@ -62,15 +64,21 @@ BEGIN
             END
         WHERE a.id = v_attempt.id
         RETURNING * INTO v_attempt;
-        v_rang := coalesce(v_attempt.ringing_at, v_attempt.answered_at) IS NOT NULL;
-        SELECT o.reached OR v_rang INTO v_reached FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
+        v_life := greatest(v_attempt.ringing_at, v_attempt.answered_at);
+        SELECT o.reached OR v_life IS NOT NULL,
+            CASE WHEN o.reached AND v_attempt.answered_at IS NULL THEN v_ended ELSE coalesce(v_life, v_ended) END
+        INTO v_reached, v_life
+        FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
         IF NOT v_reached THEN
             v_silent := v_silent || v_attempt.trunk;
         END IF;
-        PERFORM dialer_trunk_settle(v_attempt.trunk, v_attempt.asterisk, v_reached, v_now);
-        DELETE FROM dialer_live l WHERE l.attempt_id = v_attempt.id;
-        DELETE FROM dialer_claims l WHERE l.attempt_id = v_attempt.id;
-        PERFORM dialer_case_settle(v_attempt.id, v_reached, v_now);
+        PERFORM dialer_trunk_settle(v_attempt.trunk, v_attempt.asterisk, v_reached, v_life);
+        DELETE FROM dialer_live l WHERE l.phone_number = v_attempt.phone_number AND l.attempt_id = v_attempt.id;
+        PERFORM FROM dialer_claims l
+        WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id FOR UPDATE;
+        IF dialer_case_settle(v_attempt.id, v_reached, v_now) THEN
+            DELETE FROM dialer_claims l WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id;
+        END IF;
         INSERT INTO dialer_stat AS s (id, case_name, project_id, phone_number, dial_count, ended, state)
         VALUES (v_attempt.case_id, v_attempt.case_name, v_attempt.project_id, v_attempt.phone_number,
             CASE WHEN v_attempt.outcome = 'FAILED' THEN 0 ELSE 1 END, v_ended, v_attempt.outcome)

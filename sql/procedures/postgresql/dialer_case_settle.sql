@@ -1,9 +1,10 @@
--- dialer_case_settle(p_attempt, p_reached, p_now)
+-- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
 -- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. p_reached as in
--- dialer_trunk_settle. Locks the case.
+-- dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
+-- caller leaves the claim, and dialer_reap comes back to it.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
-RETURNS void
+RETURNS bool
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
@@ -18,10 +19,13 @@ DECLARE
 BEGIN
     SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = p_attempt;
     SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
-    SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE;
+    SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
+        IF EXISTS (SELECT FROM dialer_clients c WHERE c.id = v_attempt.case_id) THEN
+            RETURN false;
+        END IF;
         UPDATE dialer_attempts SET effect = 'kept' WHERE id = p_attempt;
-        RETURN;
+        RETURN true;
     END IF;
     SELECT t.state = 'failing' INTO v_trunk_failing
     FROM dialer_trunks t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
@@ -58,7 +62,6 @@ BEGIN
         used = c.used OR v_effect = 'used',
         deferred_kind = CASE
             WHEN v_effect = 'redial' THEN 'redial'
-            WHEN v_effect = 'back' THEN coalesce(nullif(v_attempt.kind, 'fresh'), c.deferred_kind)
             ELSE c.deferred_kind
         END,
         deferred_time = CASE
@@ -68,7 +71,8 @@ BEGIN
         END,
         deferred_done = CASE
             WHEN v_effect = 'redial' THEN false
-            WHEN v_effect = 'back' AND v_attempt.kind <> 'fresh' THEN false
+            -- as it was: the promise that this call was for is still to be kept, unless it was withdrawn
+            WHEN v_effect = 'back' AND c.deferred_time = v_attempt.due_at THEN false
             ELSE c.deferred_done
         END,
         redials_done = c.redials_done + CASE WHEN v_effect = 'redial' THEN 1 ELSE 0 END,
@@ -82,5 +86,6 @@ BEGIN
             ELSE c.failures + 1
         END
     WHERE c.id = v_case.id;
+    RETURN true;
 END
 $$

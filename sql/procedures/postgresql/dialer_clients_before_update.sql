@@ -38,6 +38,11 @@ BEGIN
         NEW.not_before_at := NULL;
         NEW.brought_back := OLD.brought_back + 1;
     END IF;
+    -- Beyond, dates can neither be reckoned with nor read by every client.
+    IF NEW.deferred_time NOT BETWEEN '1971-01-01' AND '9999-01-01' THEN
+        PERFORM dialer_refuse('dialer_clients.deferred_time', NEW.deferred_time::varchar,
+            'write an instant before the year 9999, or NULL');
+    END IF;
     PERFORM dialer_clients_check(NEW.case_name, NEW.project_id, NEW.phone_number, NEW.utc,
         NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period);
     RETURN NEW;

@@ -39,9 +39,9 @@ BEGIN
         PERFORM dialer_refuse('dialer_clients.case_name', p_case_name,
             'leave out line breaks and other control characters');
     END IF;
-    IF p_project_id = '' OR p_project_id ~ '[\x01-\x1f\x7f]' THEN
+    IF p_project_id = '' OR length(p_project_id) > 100 OR p_project_id ~ '[\x01-\x1f\x7f]' THEN
         PERFORM dialer_refuse('dialer_clients.project_id', p_project_id,
-            'write the name of a project, without control characters');
+            'write the name of a project, up to 100 characters without control characters');
     END IF;
 END
 $$

@@ -9,7 +9,9 @@ UNION ALL
 SELECT 'claim_of_ended_attempt', l.case_id, 'claim points to attempt ' || l.attempt_id || ', which has ended'
 FROM dialer_claims l
 WHERE l.attempt_id IS NOT NULL
-  AND NOT EXISTS (SELECT FROM dialer_attempts a WHERE a.id = l.attempt_id AND a.ended_at IS NULL)
+  -- without an effect: the case was held by somebody's transaction, dialer_reap settles it
+  AND NOT EXISTS (
+    SELECT FROM dialer_attempts a WHERE a.id = l.attempt_id AND (a.ended_at IS NULL OR a.effect IS NULL))
 UNION ALL
 SELECT 'two_live_attempts_of_a_case', min(a.id), count(*) || ' attempts of case ' || a.case_id || ' have no end'
 FROM dialer_attempts a

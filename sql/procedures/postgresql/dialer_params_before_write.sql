@@ -7,9 +7,10 @@ AS $$
 BEGIN
     NEW.dial_time := coalesce(NEW.call_time, NEW.dial_time);
     NEW.call_time := NULL;
-    IF NEW.project_id IS NULL OR NEW.project_id = '' OR NEW.project_id ~ '[\x01-\x1f\x7f]' THEN
+    IF NEW.project_id IS NULL OR NEW.project_id = '' OR length(NEW.project_id) > 100
+       OR NEW.project_id ~ '[\x01-\x1f\x7f]' THEN
         PERFORM dialer_refuse('dialer_params.project_id', coalesce(NEW.project_id, 'NULL'),
-            'write the name of the project, without control characters');
+            'write the name of the project, up to 100 characters without control characters');
     END IF;
     IF NEW.type NOT IN ('progressive', 'autoinforming') THEN
         PERFORM dialer_refuse('dialer_params.type', NEW.type, 'write progressive or autoinforming');
@@ -38,6 +39,17 @@ BEGIN
     END IF;
     IF NEW.queue ~ '[\x01-\x1f\x7f,]' OR NEW.queue = '' THEN
         PERFORM dialer_refuse('dialer_params.queue', NEW.queue, 'write the name of a queue, or NULL');
+    END IF;
+    IF NEW.trunk ~ '[\x01-\x1f\x7f]' OR NEW.trunk = '' THEN
+        PERFORM dialer_refuse('dialer_params.trunk', NEW.trunk, 'write the name of a row of dialer_trunks, or NULL');
+    END IF;
+    IF NEW.asterisk ~ '[\x01-\x1f\x7f]' OR NEW.asterisk = '' THEN
+        PERFORM dialer_refuse('dialer_params.asterisk', NEW.asterisk,
+            'write the name of an Asterisk of the settings, or NULL');
+    END IF;
+    IF NOT NEW.abandon_seconds BETWEEN 0.001 AND 600 THEN
+        PERFORM dialer_refuse('dialer_params.abandon_seconds', NEW.abandon_seconds::varchar,
+            'write seconds, more than 0, at most 600');
     END IF;
     IF NEW.caller_id ~ '[\x01-\x1f\x7f]' THEN
         PERFORM dialer_refuse('dialer_params.caller_id', NEW.caller_id, 'write number or Name <number>');

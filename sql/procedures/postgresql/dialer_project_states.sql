@@ -20,6 +20,7 @@ SELECT
         AS since_at,
     CASE WHEN obstacle.reason IS NOT NULL THEN obstacle.until_at ELSE j.until_at END AS until_at,
     obstacle.kind::varchar AS obstacle,
+    obstacle.reason::varchar AS obstacle_reason,
     (SELECT count(*) FROM dialer_live l WHERE l.project_id = j.project_id) AS calls_up,
     (SELECT count(*) FROM dialer_claims l WHERE l.project_id = j.project_id AND l.attempt_id IS NULL) AS claimed,
     j.cases_waiting,

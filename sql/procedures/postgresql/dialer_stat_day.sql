@@ -9,12 +9,14 @@ SELECT
     count(*) FILTER (WHERE answered_at IS NOT NULL) AS answered,
     count(*) FILTER (WHERE outcome = 'ANSWERED') AS connected,
     count(*) FILTER (WHERE abandoned_at IS NOT NULL) AS abandoned,
-    count(*) FILTER (WHERE abandoned_at IS NOT NULL)::numeric
-        / nullif(count(*) FILTER (WHERE agent_at IS NOT NULL OR abandoned_at IS NOT NULL), 0) AS abandon_rate,
+    count(*) FILTER (WHERE outcome <> 'MACHINE' AND abandoned_at IS NOT NULL)::numeric
+        / nullif(count(*) FILTER (WHERE outcome <> 'MACHINE' AND (agent_at IS NOT NULL OR abandoned_at IS NOT NULL)), 0)
+        AS abandon_rate,
     count(*) FILTER (WHERE answered_at IS NOT NULL)::numeric / nullif(count(*), 0) AS answer_rate,
     avg(ring_seconds) AS ring_seconds,
     avg(wait_seconds) AS wait_seconds,
-    avg(talk_seconds) AS talk_seconds
+    avg(talk_seconds) AS talk_seconds,
+    count(*) FILTER (WHERE outcome = 'LOST') AS lost
 FROM dialer_attempts
 WHERE ended_at IS NOT NULL
 GROUP BY project_id, date_trunc('day', ended_at)

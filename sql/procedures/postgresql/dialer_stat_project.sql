@@ -1,5 +1,6 @@
 -- dialer_stat_project: one row per project: its state, what is up now, and the last 24 hours.
--- answer_rate: answered / attempts; abandon_rate: with abandoned_at / with agent_at or abandoned_at.
+-- answer_rate: answered / attempts; abandon_rate: with abandoned_at / with agent_at or abandoned_at, machines
+-- in neither; lost: attempts whose end nobody knows, beside the rate.
 -- cases_waiting is counted every few seconds (counted_at), since a count reads every waiting case.
 CREATE OR REPLACE VIEW dialer_stat_project AS
 SELECT
@@ -8,7 +9,7 @@ SELECT
     n.ringing, n.waiting, n.talking,
     g.agents_free, g.agents_talking, g.agents_paused, g.agents,
     d.attempts, d.cases, d.answered, d.connected, d.abandoned, d.abandon_rate, d.answer_rate,
-    d.ring_seconds, d.wait_seconds, d.talk_seconds
+    d.ring_seconds, d.wait_seconds, d.talk_seconds, d.lost
 FROM dialer_project_states s
 LEFT JOIN dialer_rules r ON r.project_id = s.project_id
 CROSS JOIN LATERAL (
@@ -36,12 +37,14 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE a.answered_at IS NOT NULL) AS answered,
         count(*) FILTER (WHERE a.outcome = 'ANSWERED') AS connected,
         count(*) FILTER (WHERE a.abandoned_at IS NOT NULL) AS abandoned,
-        count(*) FILTER (WHERE a.abandoned_at IS NOT NULL)::numeric / nullif(count(*) FILTER (
-            WHERE a.agent_at IS NOT NULL OR a.abandoned_at IS NOT NULL), 0) AS abandon_rate,
+        count(*) FILTER (WHERE a.outcome <> 'MACHINE' AND a.abandoned_at IS NOT NULL)::numeric
+            / nullif(count(*) FILTER (WHERE a.outcome <> 'MACHINE'
+                AND (a.agent_at IS NOT NULL OR a.abandoned_at IS NOT NULL)), 0) AS abandon_rate,
         count(*) FILTER (WHERE a.answered_at IS NOT NULL)::numeric / nullif(count(*), 0) AS answer_rate,
         avg(a.ring_seconds) AS ring_seconds,
         avg(a.wait_seconds) AS wait_seconds,
-        avg(a.talk_seconds) AS talk_seconds
+        avg(a.talk_seconds) AS talk_seconds,
+        count(*) FILTER (WHERE a.outcome = 'LOST') AS lost
     FROM dialer_attempts a
     WHERE a.project_id = s.project_id AND a.ended_at > dialer_now() - interval '24 hours'
 ) d

@@ -18,7 +18,11 @@ BEGIN
     SELECT * INTO v_trunk FROM dialer_trunks t WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk;
     SELECT count(*) INTO v_live FROM dialer_live l WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk;
     IF v_trunk.state = 'failing' THEN
-        room := CASE WHEN v_live = 0 AND v_trunk.retry_at <= p_now THEN least(1, v_trunk.max_lines) ELSE 0 END;
+        -- Conversations go on meanwhile; only a try that is still out stands in the way of the next.
+        room := CASE WHEN v_trunk.retry_at <= p_now AND v_live < v_trunk.max_lines AND NOT EXISTS (
+            SELECT FROM dialer_live l
+            JOIN dialer_attempts a ON a.id = l.attempt_id
+            WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk AND a.answered_at IS NULL) THEN 1 ELSE 0 END;
         retry_at := greatest(v_trunk.retry_at, p_now + interval '1 second');
         RETURN NEXT;
         RETURN;

@@ -15,7 +15,7 @@ DECLARE
     v_silent bigint[];
 BEGIN
     SELECT * INTO v_trunk FROM dialer_trunks t WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk;
-    SELECT greatest(v_trunk.sound_at, max(greatest(a.ringing_at, a.answered_at))) INTO v_life
+    SELECT coalesce(greatest(v_trunk.sound_at, max(greatest(a.ringing_at, a.answered_at))), '-infinity') INTO v_life
     FROM dialer_live l
     JOIN dialer_attempts a ON a.id = l.attempt_id
     WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk;

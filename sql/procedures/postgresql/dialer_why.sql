@@ -9,64 +9,63 @@ SELECT
     c.project_id,
     c.phone_number,
     why.reason::varchar AS reason,
-    why.until_at,
-    why.detail::varchar AS detail
+    CASE
+        WHEN why.reason IN ('no_worker', 'asterisk_down', 'project_failing') THEN s.until_at
+        WHEN why.reason IN ('scheduled', 'redial') THEN c.deferred_time
+        WHEN why.reason = 'delayed' THEN c.not_before_at
+        WHEN why.reason = 'window_closed' THEN
+            dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now)
+        WHEN why.reason = 'pacing' THEN
+            (SELECT m.retry_at FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m)
+    END AS until_at,
+    CASE why.reason
+        WHEN 'no_project' THEN 'no row in dialer_params has this project_id'
+        WHEN 'in_call' THEN 'attempt ' || l.attempt_id
+        WHEN 'claimed' THEN 'by worker ' || l.worker_id || ' since ' || l.claimed_at
+        WHEN 'no_worker' THEN s.obstacle_reason
+        WHEN 'asterisk_down' THEN s.obstacle_reason
+        WHEN 'project_stopped' THEN 'start it with GET /?action=start&projectid=' || c.project_id
+        WHEN 'project_failing' THEN s.obstacle_reason
+        WHEN 'delayed' THEN 'a call could not be made; it is tried again'
+        WHEN 'window_closed' THEN c.allowed_start || ' to ' || c.allowed_stop || ' in ' || f.zone
+        WHEN 'number_in_call' THEN 'case ' || n.case_id || ' of project ' || n.project_id
+        WHEN 'no_agent' THEN 'no member of queue ' || r.queue || ' is free'
+        WHEN 'no_line' THEN 'all lines of the project or its trunk are in use'
+        WHEN 'pacing' THEN 'the calls per second of trunk ' || r.trunk || ' are used up'
+        WHEN 'queued' THEN 'eligible; others are first (see dialer_next)'
+    END::varchar AS detail
 FROM dialer_clients c
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
 LEFT JOIN dialer_project_states s ON s.project_id = c.project_id
-LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = r.asterisk
 LEFT JOIN dialer_claims l ON l.case_id = c.id
 LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
 CROSS JOIN LATERAL (
-    SELECT
-        c.deferred_time IS NOT NULL AND NOT c.deferred_done AS deferred,
-        coalesce(nullif(c.utc, ''), r.zone) AS zone,
-        dialer_now() AS now
+    SELECT coalesce(nullif(c.utc, ''), r.zone) AS zone, dialer_now() AS now
 ) f
+-- OFFSET 0: found once per case, not once for each column that depends on it.
 CROSS JOIN LATERAL (
-    SELECT 'no_project' AS reason, NULL::timestamptz AS until_at,
-        'no row in dialer_params has this project_id' AS detail, 1 AS rank
-    WHERE r.project_id IS NULL
-    UNION ALL
-    SELECT 'in_call', NULL, 'attempt ' || l.attempt_id, 2
-    WHERE l.attempt_id IS NOT NULL
-    UNION ALL
-    SELECT 'claimed', NULL, 'by worker ' || l.worker_id || ' since ' || l.claimed_at, 3
-    WHERE l.case_id IS NOT NULL
-    UNION ALL
-    SELECT s.obstacle, s.until_at, s.reason, CASE s.obstacle WHEN 'no_worker' THEN 4 ELSE 5 END
-    WHERE s.wanted = 'start' AND s.obstacle IN ('no_worker', 'asterisk_down')
-    UNION ALL
-    SELECT 'project_stopped', NULL, 'start it with GET /?action=start&projectid=' || c.project_id, 6
-    WHERE s.wanted = 'stop'
-    UNION ALL
-    SELECT 'project_failing', s.until_at, s.reason, 7
-    WHERE s.obstacle = 'project_failing'
-    UNION ALL
-    SELECT c.deferred_kind, c.deferred_time, NULL, 8
-    WHERE f.deferred AND c.deferred_time > f.now
-    UNION ALL
-    SELECT 'delayed', c.not_before_at, 'a call could not be made; it is tried again', 10
-    WHERE c.not_before_at > f.now
-    UNION ALL
-    SELECT 'window_closed', dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now),
-        c.allowed_start || ' to ' || c.allowed_stop || ' in ' || f.zone, 11
-    WHERE NOT dialer_window_open(f.zone, c.allowed_start, c.allowed_stop, f.now)
-    UNION ALL
-    SELECT 'number_in_call', NULL, 'case ' || n.case_id || ' of project ' || n.project_id, 12
-    WHERE n.phone_number IS NOT NULL
-    UNION ALL
-    SELECT 'no_agent', NULL, 'no member of queue ' || r.queue || ' is free', 13
-    WHERE r.type <> 'autoinforming' AND NOT EXISTS (
-        SELECT FROM dialer_agents g
-        WHERE g.asterisk = r.asterisk AND g.queue = r.queue AND g.state = 'free')
-    UNION ALL
-    SELECT 'no_line', NULL, 'all lines of the project or its trunk are in use', 14
-    WHERE (r.lines > 0 AND s.calls_up >= r.lines)
-       OR (SELECT count(*) FROM dialer_live u WHERE u.trunk = t.trunk AND u.asterisk = t.asterisk) >= t.max_lines
-    UNION ALL
-    SELECT 'queued', NULL, 'eligible; others are first (see dialer_next)', 16
-    ORDER BY rank
-    LIMIT 1
+    SELECT CASE
+        WHEN r.project_id IS NULL THEN 'no_project'
+        WHEN l.attempt_id IS NOT NULL THEN 'in_call'
+        WHEN l.case_id IS NOT NULL THEN 'claimed'
+        WHEN s.obstacle IN ('no_worker', 'asterisk_down') THEN s.obstacle
+        WHEN s.wanted = 'stop' THEN 'project_stopped'
+        WHEN s.obstacle = 'project_failing' THEN s.obstacle
+        WHEN c.deferred_time > f.now AND NOT c.deferred_done THEN c.deferred_kind
+        WHEN c.not_before_at > f.now THEN 'delayed'
+        WHEN NOT dialer_window_open(f.zone, c.allowed_start, c.allowed_stop, f.now) THEN 'window_closed'
+        WHEN n.phone_number IS NOT NULL THEN 'number_in_call'
+        WHEN r.type <> 'autoinforming' AND NOT EXISTS (
+            SELECT FROM dialer_agents g
+            WHERE g.asterisk = r.asterisk AND g.queue = r.queue AND g.state = 'free') THEN 'no_agent'
+        WHEN r.lines > 0 AND s.calls_up >= r.lines THEN 'no_line'
+        WHEN EXISTS (
+            SELECT FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m
+            WHERE m.room = 0 AND m.retry_at IS NULL) THEN 'no_line'
+        WHEN EXISTS (
+            SELECT FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m WHERE m.room = 0) THEN 'pacing'
+        ELSE 'queued'
+    END AS reason
+    OFFSET 0
 ) why
 WHERE NOT c.used

@@ -165,11 +165,13 @@ CREATE TABLE dialer_trunks (
     retry_at timestamptz NULL,
     retries int NOT NULL DEFAULT 0,
     streak int NOT NULL DEFAULT 0,
-    sound_at timestamptz NOT NULL DEFAULT '-infinity',
+    silent_at timestamptz NULL,
+    sound_at timestamptz NULL,
     PRIMARY KEY (trunk, asterisk)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON COLUMN dialer_trunks.dial_template IS 'Asterisk channel with {number}, e.g. PJSIP/{number}@carrier';
 COMMENT ON COLUMN dialer_trunks.streak IS 'attempts ended in a row without so much as ringing; 20 make the trunk failing';
+COMMENT ON COLUMN dialer_trunks.silent_at IS 'when the first attempt of the streak ended';
 COMMENT ON COLUMN dialer_trunks.sound_at IS 'the last sign of life';
 
 CREATE TABLE dialer_projects (
@@ -254,9 +256,9 @@ CREATE TABLE dialer_attempts (
     played_at timestamptz NULL,
     abandoned_at timestamptz NULL,
     ended_at timestamptz NULL,
-    ring_seconds numeric(9, 3) NULL,
-    wait_seconds numeric(9, 3) NULL,
-    talk_seconds numeric(9, 3) NULL,
+    ring_seconds numeric(12, 3) NULL,
+    wait_seconds numeric(12, 3) NULL,
+    talk_seconds numeric(12, 3) NULL,
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_at IS NOT NULL))
 );

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import pytest
 from webtest import TestApp
-from worker.model import ProjectStatus
 
 from api.app import make_app
 from worker.db import Database
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, UnknownProject
+from worker.model import ProjectStatus
 
 SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
 STOPPED = ProjectStatus(

@@ -1,0 +1,51 @@
+"""What must be true after any test: the ledger and SIPp, two witnesses of the same calls, say the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+
+from tests.acceptance.installation import Installation
+from tests.acceptance.sipp import Call, Carrier
+
+
+def numbers(**counts: int) -> list[str]:
+    """Numbers by their subscribers' behaviour, mixed: n20=2, n22=1 is 200000, 220000, 200001."""
+    kinds = [[f"{kind[1:]}{index:04d}" for index in range(count)] for kind, count in counts.items()]
+    places = sorted((index / len(kind), position, index) for position, kind in enumerate(kinds) for index in range(len(kind)))
+    return [kinds[position][index] for _, position, index in places]
+
+
+def assert_accounted(dialer: Installation, carrier: Carrier) -> None:
+    """Every call has its attempt and every attempt its call, no number was in two, nothing is left in hand."""
+    calls = carrier.wait_until_over()
+    assert_one_call_a_number(calls)
+    attempts = dialer.attempts()
+    assert [row for row in attempts if row["outcome"] is None] == []
+    sent = Counter(call.number for call in calls)
+    # Those never made: FAILED, and CANCELLED before they were sent. Of a LOST one nobody can know.
+    made = Counter(
+        row["phone_number"]
+        for row in attempts
+        if row["outcome"] != "FAILED" and not (row["outcome"] == "CANCELLED" and row["dialing_at"] is None)
+    )
+    lost = Counter(row["phone_number"] for row in attempts if row["outcome"] == "LOST")
+    for number in sent | made:
+        assert made[number] - lost[number] <= sent[number] <= made[number], (
+            f"{number}: {sent[number]} calls at the carrier, in the ledger {dialer.attempts('phone_number = %s', number)}"
+        )
+    assert dialer.sql("SELECT * FROM dialer_invariants") == []
+    assert dialer.sql("SELECT * FROM dialer_claims") == []
+    assert dialer.sql("SELECT * FROM dialer_live") == []
+
+
+def assert_one_call_a_number(calls: Iterable[Call]) -> None:
+    """No number was called while another call to it was up."""
+    by_number: dict[str, list[Call]] = {}
+    for call in sorted(calls, key=lambda call: call.at):
+        by_number.setdefault(call.number, []).append(call)
+    for same in by_number.values():
+        for first, second in pairwise(same):
+            assert first.ended_at is not None, f"{first} had not ended when {second} came"
+            assert first.ended_at <= second.at, f"{first} had not ended when {second} came"

@@ -1,0 +1,140 @@
+"""A worker in slow motion: claims, begins and finishes calls at the instants that a test gives."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.factories import PROJECT
+from tests.sql.dialects import Dialect, query_at
+from worker.db import Database
+from worker.db.database import Row
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+"""A Monday."""
+
+
+class Caller:
+    """Owns an Asterisk and drives the routines; `now` is passed as p_now, and moves only by `forward`."""
+
+    def __init__(self, db: Database, dialect: Dialect, now: datetime = NOON, asterisk: str = "default") -> None:
+        self.db = db
+        self.dialect = dialect
+        self.now = now
+        self.asterisk = asterisk
+        self.worker_id = int(db.value("dialer_worker_start", "tester", 3600))
+        epoch = db.value("dialer_asterisk_own", self.worker_id, asterisk, 3600)
+        assert epoch is not None, "another worker owns this Asterisk"
+        self.epoch = int(epoch)
+        self.report_up()
+
+    def report_up(self, state: str = "up", reason: str | None = None) -> None:
+        self.db.call("dialer_asterisk_report", *self.owner, state, reason)
+
+    @property
+    def owner(self) -> tuple[int, str, int]:
+        return self.worker_id, self.asterisk, self.epoch
+
+    def forward(self, **span: float) -> datetime:
+        """Let time pass: forward(minutes=1)."""
+        self.now += timedelta(**span)
+        return self.now
+
+    # --- projects ---------------------------------------------------------------------------------------------
+
+    def start(self, project: str = PROJECT) -> Row:
+        return self.db.call("dialer_project_start", project)[0]
+
+    def stop(self, project: str = PROJECT) -> Row:
+        return self.db.call("dialer_project_stop", project)[0]
+
+    def project(self, project: str = PROJECT) -> Row:
+        """What a worker's look at the project left in it."""
+        return self.db.query("SELECT * FROM dialer_projects WHERE project_id = :p", p=project)[0]
+
+    # --- cases ------------------------------------------------------------------------------------------------
+
+    def next(self, n: int = 100, project: str = PROJECT) -> list[int]:
+        """The cases of dialer_next, in order."""
+        return [row["case_id"] for row in self.db.call("dialer_next", project, self.now, n)]
+
+    def claim(self, n: int = 100, project: str = PROJECT) -> list[int]:
+        """Claim; the cases in the order of their places."""
+        rows = self.db.call("dialer_claim", *self.owner, project, n, self.now)
+        assert [row["place"] for row in rows] == sorted(row["place"] for row in rows)
+        return [row["case_id"] for row in rows]
+
+    def case(self, case_id: int) -> Row:
+        return self.db.query("SELECT * FROM dialer_clients WHERE id = :id", id=case_id)[0]
+
+    def why(self, case_id: int) -> Row:
+        return query_at(
+            self.db, self.dialect, self.now, "SELECT * FROM dialer_why WHERE case_id = :id", id=case_id
+        )[0]
+
+    def stat(self, case_id: int) -> Row | None:
+        rows = self.db.query("SELECT * FROM dialer_stat WHERE id = :id", id=case_id)
+        return rows[0] if rows else None
+
+    # --- attempts ---------------------------------------------------------------------------------------------
+
+    def begin(self, cases: Sequence[int], project: str = PROJECT) -> list[Row]:
+        """Ask for the permission to dial claimed cases; a row each, in order."""
+        requests = [
+            {"case_id": case, "channel_id": secrets.token_hex(16), "action_id": secrets.token_hex(16)}
+            for case in cases
+        ]
+        return self.db.call("dialer_attempt_begin", *self.owner, project, json.dumps(requests), self.now)
+
+    def refusals(self, cases: Sequence[int], project: str = PROJECT) -> list[str | None]:
+        """Why each case may not be dialled; None: it has been begun."""
+        return [row["refusal"] for row in self.begin(cases, project)]
+
+    def dial(self, case_id: int, project: str = PROJECT) -> int:
+        """Begin a case that is claimed, or claim it first; the attempt. It has to be permitted."""
+        if not self.db.query("SELECT 1 AS one FROM dialer_claims WHERE case_id = :id", id=case_id):
+            claimed = self.claim(project=project)
+            assert case_id in claimed, f"case {case_id} is not to be dialled at {self.now}: {self.why(case_id)}"
+        row = self.begin([case_id], project)[0]
+        assert row["refusal"] is None, row
+        return int(row["attempt_id"])
+
+    def attempt(self, attempt_id: int) -> Row:
+        return self.db.query("SELECT * FROM dialer_attempts WHERE id = :id", id=attempt_id)[0]
+
+    def advance(self, attempt_id: int, agent_name: str | None = None, **steps: float) -> bool:
+        """Report steps, each with the seconds since: advance(attempt, ringing=3)."""
+        report = {"attempt_id": attempt_id, "steps": steps, "agent": agent_name}
+        return bool(self.db.value("dialer_attempt_advance", *self.owner, json.dumps([report]), self.now))
+
+    def finish(self, attempt_id: int, outcome: str, **facts: Any) -> bool:
+        """Report the end of one call; what is neither ended, cause, detail nor agent_name is a step."""
+        return self.finish_all([ended(attempt_id, outcome, **facts)])
+
+    def finish_all(self, reports: Sequence[dict[str, Any]]) -> bool:
+        return bool(self.db.value("dialer_attempt_finish", *self.owner, json.dumps(list(reports)), self.now))
+
+    def call(self, case_id: int, outcome: str, **facts: Any) -> int:
+        """One whole call at this instant; the attempt. Unless told otherwise it rang if such a call does."""
+        attempt = self.dial(case_id)
+        if not facts and outcome in ("BUSY", "NOANSWER", "REJECTED"):
+            facts = {"ringing": 0}
+        assert self.finish(attempt, outcome, **facts)
+        return attempt
+
+
+def ended(attempt_id: int, outcome: str, **facts: Any) -> dict[str, Any]:
+    """A report for dialer_attempt_finish."""
+    report: dict[str, Any] = {"attempt_id": attempt_id, "outcome": outcome, "ended": facts.pop("ended", 0)}
+    for name, key in {"cause": "cause", "detail": "detail", "agent_name": "agent"}.items():
+        report[key] = facts.pop(name, None)
+    report["steps"] = facts
+    return report
+
+
+def at(hour: int, minute: int = 0, *, day: int = 1, month: int = 6, year: int = 2026) -> datetime:
+    """An instant, by UTC."""
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)

@@ -1,0 +1,71 @@
+"""Databases for tests of the SQL routines: migrated once, emptied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from alembic import command
+from tests.containers import PostgresDatabases
+from tests.sql.caller import Caller
+from tests.sql.dialects import DIALECTS, Dialect, clean
+from worker.db import Database
+from worker.db.migration import config
+
+_SERVERS = {"postgresql": "postgres_server"}
+
+
+@pytest.fixture(scope="session", params=list(DIALECTS))
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Each test runs once for each kind of server."""
+    return DIALECTS[request.param]
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, dialect: Dialect) -> PostgresDatabases:
+    """The server of that kind, with the template `migrated`: a database at head, schema `nc`."""
+    server: PostgresDatabases = request.getfixturevalue(_SERVERS[dialect.name])
+    server.template("migrated", lambda url: command.upgrade(config(dialect.settings(url)), "head"))
+    return server
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: PostgresDatabases, dialect: Dialect) -> Iterator[Database]:
+    """One migrated database for the run; tests use `db`."""
+    url = server.create(template="migrated")
+    database = Database(dialect.settings(url))
+    yield database
+    database.dispose()
+    server.drop(url)
+
+
+@pytest.fixture
+def db(shared_database: Database) -> Database:
+    """A database at head with nothing in it, whose time is what the tests say (virtual_clock)."""
+    clean(shared_database)
+    return shared_database
+
+
+@pytest.fixture
+def other(db: Database) -> Iterator[Database]:
+    """The same database through connections of its own, as a DBA or a second worker has it."""
+    database = Database(db.settings)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def own_database(server: PostgresDatabases, dialect: Dialect) -> Iterator[Database]:
+    """A migrated database of the test's own, for what cannot be undone by emptying tables."""
+    url = server.create(template="migrated")
+    database = Database(dialect.settings(url))
+    yield database
+    database.dispose()
+    server.drop(url)
+
+
+@pytest.fixture
+def caller(db: Database, dialect: Dialect) -> Caller:
+    """A worker that owns the Asterisk 'default'."""
+    return Caller(db, dialect)

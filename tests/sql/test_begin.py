@@ -1,0 +1,351 @@
+"""The permission to dial: lines, calls per second, one call per number, who may, and races for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import gevent
+import pytest
+
+from tests.factories import add_case, add_cases, add_project, add_trunk
+from tests.sql.caller import NOON, Caller
+from tests.sql.dialects import Dialect, execute, wait_for_waiting
+from worker.db import Database
+
+
+@pytest.fixture(autouse=True)
+def project(caller: Caller) -> None:
+    add_project(caller.db)
+    caller.start()
+
+
+def hopper(caller: Caller, count: int, **columns: Any) -> list[int]:
+    """So many claimed cases."""
+    add_cases(caller.db, [columns or {} for _ in range(count)])
+    claimed = caller.claim(count)
+    assert len(claimed) == count
+    return claimed
+
+
+def test_a_permission_says_all_that_originate_needs(caller: Caller) -> None:
+    add_trunk(caller.db, dial_template="Local/{number}@out/n")
+    execute(
+        caller.db,
+        "UPDATE dialer_params SET caller_id = 'Us <123>', queue = 'sales', dial_time = 25000, abandon_seconds = 3",
+    )
+    case = add_case(caller.db, phone_number="*55#", case_name="Ann")
+    caller.claim()
+    row = caller.begin([case])[0]
+    assert (row["channel"], row["phone_number"], row["case_name"]) == ("Local/*55#@out/n", "*55#", "Ann")
+    assert (row["exten"], row["context"], row["queue"], row["caller_id"]) == (
+        "100",
+        "autoinforming",
+        "sales",
+        "Us <123>",
+    )
+    assert (float(row["dial_seconds"]), float(row["abandon_seconds"])) == (25, 3)
+    attempt = caller.attempt(row["attempt_id"])
+    assert (attempt["channel_id"], attempt["action_id"]) == (row["channel_id"], row["action_id"])
+    assert (attempt["state"], attempt["begun_at"], attempt["kind"]) == ("begun", NOON, "fresh")
+
+
+def test_a_refused_case_carries_nothing_of_the_one_before_it(caller: Caller) -> None:
+    add_trunk(caller.db)
+    first, second = hopper(caller, 2)
+    execute(caller.db, "UPDATE dialer_clients SET used = true WHERE id = :id", id=second)
+    granted, refused = caller.begin([first, second])
+    assert granted["attempt_id"] is not None
+    assert {name for name, value in refused.items() if value is not None} == {"case_id", "refusal"}
+
+
+# --- lines ------------------------------------------------------------------------------------------------------
+
+
+def test_the_lines_of_a_project_are_never_exceeded(caller: Caller) -> None:
+    add_trunk(caller.db)
+    execute(caller.db, "UPDATE dialer_params SET lines = 2")
+    cases = hopper(caller, 4)
+    rows = caller.begin(cases)
+    assert [row["refusal"] for row in rows] == [None, None, "no_line", "no_line"]
+    assert [row["retry_at"] for row in rows] == [None] * 4, "nobody knows when a line is free"
+    assert caller.refusals(cases[2:]) == ["no_line"] * 2
+    caller.finish(rows[0]["attempt_id"], "BUSY")
+    assert caller.refusals(cases[2:]) == [None, "no_line"]
+
+
+def test_the_lines_of_a_trunk_are_shared_by_its_projects(caller: Caller) -> None:
+    add_trunk(caller.db, max_lines=3)
+    add_project(caller.db, "q")
+    caller.start("q")
+    cases = hopper(caller, 2)
+    add_cases(caller.db, [{"project_id": "q"}] * 2)
+    others = caller.claim(project="q")
+    assert caller.refusals(cases) == [None, None]
+    assert caller.refusals(others, "q") == [None, "no_line"]
+
+
+def test_no_lines_of_its_own_means_the_trunks(caller: Caller) -> None:
+    add_trunk(caller.db, max_lines=3)
+    execute(caller.db, "UPDATE dialer_params SET lines = 0")
+    assert caller.refusals(hopper(caller, 4)) == [None, None, None, "no_line"]
+
+
+def test_a_trunk_with_no_lines_takes_no_call(caller: Caller) -> None:
+    add_trunk(caller.db, max_lines=0)
+    assert caller.refusals(hopper(caller, 1)) == ["no_line"]
+
+
+def test_more_calls_up_than_lines_left_after_an_edit_is_no_error(caller: Caller) -> None:
+    add_trunk(caller.db)
+    cases = hopper(caller, 4)
+    caller.begin(cases[:3])
+    execute(caller.db, "UPDATE dialer_trunks SET max_lines = 1")
+    execute(caller.db, "UPDATE dialer_params SET lines = 1")
+    assert caller.refusals(cases[3:]) == ["no_line"]
+
+
+def test_a_project_without_its_trunk_cannot_be_dialled(caller: Caller) -> None:
+    assert caller.refusals(hopper(caller, 1)) == ["no_trunk"]
+
+
+# --- calls per second -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [0.5, 1, 2.5, 3, 10])
+def test_calls_per_second_hold_over_any_sliding_second(caller: Caller, rate: float) -> None:
+    """Asked far too often, calls begin at the trunk's rate and in no second more than it rounded up."""
+    add_trunk(caller.db, calls_per_second=rate)
+    cases = hopper(caller, 40)
+    begun: list[datetime] = []
+    for _ in range(100):
+        for row in caller.begin(cases[:4]):
+            if row["refusal"] is None:
+                begun.append(caller.now)
+                cases.remove(row["case_id"])
+            else:
+                assert row["refusal"] == "pacing"
+        if len(cases) < 4:
+            break
+        caller.forward(seconds=0.05)
+    seconds = (caller.now - NOON).total_seconds()
+    for start in begun:
+        within = [one for one in begun if start <= one < start + timedelta(seconds=1)]
+        assert len(within) <= max(1, -(-rate // 1))
+    assert len(begun) <= rate * seconds + max(1, -(-rate // 1))
+    assert len(begun) >= min(37, rate * seconds - 1)
+
+
+@pytest.mark.parametrize("rate", [0.5, 2.5, 4])
+def test_retry_at_is_the_first_instant_at_which_a_call_is_permitted(caller: Caller, rate: float) -> None:
+    add_trunk(caller.db, calls_per_second=rate)
+    cases = hopper(caller, 40)
+    for _ in range(3):
+        rows = caller.begin(cases[:9])
+        cases = [case for case in cases if case not in {row["case_id"] for row in rows if row["attempt_id"]}]
+        last = rows[-1]
+        assert last["refusal"] == "pacing", "what does not fit into this second is told when to come back"
+        caller.now = last["retry_at"] - timedelta(milliseconds=1)
+        assert caller.refusals(cases[:1]) == ["pacing"]
+        caller.now = last["retry_at"]
+        assert caller.refusals(cases[:1]) == [None]
+        cases.pop(0)
+        caller.forward(seconds=0.3)
+
+
+def test_the_pace_of_a_trunk_is_its_own(caller: Caller) -> None:
+    add_trunk(caller.db, calls_per_second=1)
+    add_trunk(caller.db, "second", calls_per_second=1)
+    add_project(caller.db, "q", trunk="second")
+    caller.start("q")
+    first = hopper(caller, 2)
+    add_cases(caller.db, [{"project_id": "q"}])
+    assert caller.refusals(first) == [None, "pacing"]
+    assert caller.refusals(caller.claim(project="q"), "q") == [None]
+
+
+# --- one call per number ----------------------------------------------------------------------------------------
+
+
+def test_a_number_is_in_one_call_at_a_time_over_all_projects(caller: Caller) -> None:
+    add_trunk(caller.db)
+    add_project(caller.db, "q")
+    caller.start("q")
+    mine, again = hopper(caller, 2, phone_number="42")
+    add_cases(caller.db, [{"phone_number": "42", "project_id": "q"}])
+    others = caller.claim(project="q")
+    rows = caller.begin([mine, again])
+    assert [row["refusal"] for row in rows] == [None, "number_in_call"]
+    assert caller.refusals(others, "q") == ["number_in_call"]
+    assert not caller.case(again)["checked"], "given back"
+    caller.finish(rows[0]["attempt_id"], "BUSY")
+    assert caller.claim() == [again]
+    assert caller.refusals([again]) == [None]
+
+
+# --- who may, and when ------------------------------------------------------------------------------------------
+
+
+def test_only_what_this_owner_has_claimed_may_be_dialled(caller: Caller) -> None:
+    add_trunk(caller.db)
+    unclaimed = add_case(caller.db)
+    assert caller.refusals([unclaimed, unclaimed + 1]) == ["not_claimed", "not_claimed"]
+    case = hopper(caller, 1)[0]
+    assert caller.refusals([case, case]) == [None, "not_claimed"], "once"
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_a_claim_made_on_another_asterisk_is_not_good_here(caller: Caller) -> None:
+    add_trunk(caller.db)
+    add_trunk(caller.db, asterisk="east")
+    case = hopper(caller, 1)[0]
+    epoch = int(caller.db.value("dialer_asterisk_own", caller.worker_id, "east", 60))
+    assert epoch == caller.epoch, "or the test shows nothing"
+    caller.asterisk = "east"
+    assert caller.refusals([case]) == ["not_claimed"]
+
+
+def test_the_window_is_tested_again_at_the_call(caller: Caller) -> None:
+    add_trunk(caller.db)
+    case = hopper(caller, 1, allowed_start="09:00", allowed_stop="12:30")[0]
+    caller.now = NOON + timedelta(minutes=30)
+    assert caller.refusals([case]) == ["window_closed"]
+    assert not caller.case(case)["checked"]
+
+
+def test_no_attempt_begins_in_a_stopped_failing_or_vanished_project(caller: Caller) -> None:
+    add_trunk(caller.db)
+    case = hopper(caller, 1)[0]
+    caller.db.call("dialer_project_report", *caller.owner, "p", "no queue", caller.now)
+    assert caller.refusals([case]) == ["project_failing"]
+    caller.db.call("dialer_project_report", *caller.owner, "p", None, caller.now)
+    execute(caller.db, "DELETE FROM dialer_params")
+    assert caller.refusals([case]) == ["project_stopped"]
+    assert caller.refusals([case], "nobody") == ["project_stopped"]
+
+
+def test_stop_then_begin_is_refused(caller: Caller) -> None:
+    add_trunk(caller.db)
+    case = hopper(caller, 1)[0]
+    answer = caller.stop()
+    assert (answer["state"], answer["calls_up"]) == ("stopped", 0)
+    assert caller.refusals([case]) == ["project_stopped"]
+    assert not caller.case(case)["checked"], "stop has given it back"
+
+
+def test_stop_tells_how_many_calls_are_up_and_lets_them_end(caller: Caller) -> None:
+    add_trunk(caller.db)
+    attempt = caller.dial(add_case(caller.db))
+    assert caller.stop()["calls_up"] == 1
+    assert caller.finish(attempt, "ANSWERED", answered=1)
+
+
+# --- races, on connections of their own -------------------------------------------------------------------------
+
+
+def in_background(work: Callable[[], Any]) -> gevent.Greenlet[..., Any]:
+    return gevent.spawn(work)
+
+
+def test_a_begin_that_meets_an_uncommitted_stop_waits_and_is_refused(
+    caller: Caller, other: Database, dialect: Dialect
+) -> None:
+    add_trunk(caller.db)
+    cases = hopper(caller, 3)
+    with other.transaction() as connection:
+        connection.exec_driver_sql("SELECT * FROM dialer_project_stop('p')")
+        begin = in_background(lambda: caller.refusals(cases))
+        wait_for_waiting(caller.db, dialect)
+        assert not begin.ready()
+    assert begin.get(timeout=10) == ["project_stopped"] * 3
+    assert caller.db.query("SELECT * FROM dialer_attempts") == []
+
+
+def test_a_stop_that_meets_an_uncommitted_begin_waits_and_counts_its_call(
+    caller: Caller, other: Database, dialect: Dialect
+) -> None:
+    add_trunk(caller.db)
+    case = hopper(caller, 1)[0]
+    begin = Caller.begin
+
+    with other.transaction() as connection:
+        statement = (
+            "SELECT refusal FROM dialer_attempt_begin(%s, 'default', %s, 'p',"
+            ' \'[{"case_id": %s, "channel_id": "c", "action_id": "a"}]\', \'%s\')'
+        )
+        connection.exec_driver_sql(statement % (caller.worker_id, caller.epoch, case, NOON))
+        stop = in_background(caller.stop)
+        wait_for_waiting(caller.db, dialect)
+        assert not stop.ready()
+    assert stop.get(timeout=10)["calls_up"] == 1
+    assert begin(caller, [case])[0]["refusal"] == "project_stopped"
+
+
+def test_two_projects_that_want_one_number_at_once_get_one_call(
+    caller: Caller, other: Database, dialect: Dialect
+) -> None:
+    """On trunks of their own, so that only the number stands between them."""
+    add_trunk(caller.db)
+    add_trunk(caller.db, "second")
+    add_project(caller.db, "q", trunk="second")
+    caller.start("q")
+    case = hopper(caller, 1, phone_number="42")[0]
+    add_cases(caller.db, [{"phone_number": "42", "project_id": "q"}])
+    rival = caller.claim(project="q")[0]
+    with other.transaction() as connection:
+        statement = (
+            "SELECT refusal FROM dialer_attempt_begin(%s, 'default', %s, 'q',"
+            ' \'[{"case_id": %s, "channel_id": "c", "action_id": "a"}]\', \'%s\')'
+        )
+        said = connection.exec_driver_sql(statement % (caller.worker_id, caller.epoch, rival, NOON)).scalar()
+        assert said is None
+        begin = in_background(lambda: caller.refusals([case]))
+        wait_for_waiting(caller.db, dialect)
+    assert begin.get(timeout=10) == ["number_in_call"]
+    assert len(caller.db.query("SELECT * FROM dialer_live")) == 1
+
+
+def test_four_claimers_at_once_take_each_case_once_and_leave_none(caller: Caller) -> None:
+    add_cases(caller.db, [{"priority": number % 7, "utc": ["Z", "+1"][number % 2]} for number in range(400)])
+    execute(caller.db, "UPDATE dialer_params SET case_limit = 1000")
+
+    def claim_all() -> list[int]:
+        mine: list[int] = []
+        while taken := caller.claim(7):
+            mine += taken
+        return mine
+
+    hands = [in_background(claim_all) for _ in range(4)]
+    taken = [case for hand in hands for case in hand.get(timeout=60)]
+    assert len(taken) == 400, "none lost"
+    assert len(set(taken)) == 400, "none twice"
+    assert sum(1 for hand in hands if hand.value) > 1, "or it was no race"
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_four_beginners_at_once_keep_to_the_lines(caller: Caller) -> None:
+    add_trunk(caller.db, max_lines=30)
+    execute(caller.db, "UPDATE dialer_params SET lines = 25")
+    cases = hopper(caller, 60)
+    hands = [
+        in_background(lambda part=cases[number::4]: [caller.refusals([case])[0] for case in part])
+        for number in range(4)
+    ]
+    said = [refusal for hand in hands for refusal in hand.get(timeout=60)]
+    assert said.count(None) == 25
+    assert set(said) == {None, "no_line"}
+    assert len(caller.db.query("SELECT * FROM dialer_live")) == 25
+
+
+def test_a_beat_is_not_kept_waiting_by_a_begin_that_waits(caller: Caller, other: Database, dialect: Dialect) -> None:
+    """Otherwise a DBA's open transaction on a trunk would cost the worker its lease."""
+    add_trunk(caller.db)
+    case = hopper(caller, 1)[0]
+    with other.transaction() as dba:
+        dba.exec_driver_sql("UPDATE dialer_trunks SET max_lines = 3")
+        begin = in_background(lambda: caller.refusals([case]))
+        wait_for_waiting(caller.db, dialect)
+        assert caller.db.value("dialer_worker_beat", caller.worker_id, 60)
+        assert not begin.ready()
+    assert begin.get(timeout=10) == [None]

@@ -1,0 +1,369 @@
+"""A DBA at the wrong moment: what an UPDATE or DELETE means before, during and after a call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.factories import add_case, add_project, add_trunk
+from tests.sql.caller import NOON, Caller
+from tests.sql.dialects import execute
+from worker.db import Database
+
+
+@pytest.fixture(autouse=True)
+def project(caller: Caller) -> None:
+    add_project(caller.db)
+    add_trunk(caller.db)
+    caller.start()
+
+
+@pytest.fixture
+def case(caller: Caller) -> int:
+    return add_case(caller.db, call_back=True, call_back_period="1,1")
+
+
+def write(caller: Caller, case: int, assignments: str, **values: object) -> None:
+    assert execute(caller.db, f"UPDATE dialer_clients SET {assignments} WHERE id = :id", id=case, **values) == 1
+
+
+def assert_nothing_in_hand(caller: Caller, case: int) -> None:
+    assert caller.db.query("SELECT * FROM dialer_claims") == []
+    assert caller.db.query("SELECT * FROM dialer_live") == []
+    assert not any(row["checked"] for row in caller.db.query("SELECT checked FROM dialer_clients"))
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+# --- used set: the case is withdrawn ----------------------------------------------------------------------------
+
+
+def test_used_set_while_claimed_is_not_dialled(caller: Caller, case: int) -> None:
+    assert caller.claim() == [case]
+    write(caller, case, "used = true")
+    assert caller.refusals([case]) == ["used"]
+    assert_nothing_in_hand(caller, case)
+    assert caller.case(case)["used"]
+
+
+def test_used_set_during_the_call_stands_although_a_redial_would_be_due(caller: Caller, case: int) -> None:
+    attempt = caller.dial(case)
+    write(caller, case, "used = true")
+    caller.finish(attempt, "BUSY")
+    row = caller.case(case)
+    assert row["used"]
+    assert row["deferred_time"] is None, "nothing stays pending"
+    assert caller.attempt(attempt)["effect"] == "kept"
+    stat = caller.stat(case)
+    assert stat is not None
+    assert stat["state"] == "BUSY", "the call has been made and counts"
+    assert_nothing_in_hand(caller, case)
+
+
+def test_used_set_after_the_call_takes_the_pending_redial_with_it(caller: Caller, case: int) -> None:
+    caller.call(case, "BUSY")
+    write(caller, case, "used = true")
+    row = caller.case(case)
+    assert (row["deferred_time"], row["deferred_kind"]) == (None, None)
+    caller.forward(hours=1)
+    assert caller.next() == []
+    write(caller, case, "used = false")
+    assert caller.next() == [case]
+    assert caller.db.call("dialer_next", "p", caller.now, 1)[0]["kind"] == "fresh", "not the old redial"
+
+
+# --- used cleared: the case is brought back ---------------------------------------------------------------------
+
+
+def test_used_cleared_before_the_call_makes_it_a_case_again(caller: Caller, case: int) -> None:
+    write(caller, case, "used = true")
+    assert caller.claim() == []
+    write(caller, case, "used = false")
+    assert caller.claim() == [case]
+
+
+def test_used_cleared_during_the_call_makes_the_case_fresh_when_it_is_over(caller: Caller, case: int) -> None:
+    caller.call(case, "BUSY")
+    caller.forward(minutes=1)
+    attempt = caller.dial(case)
+    write(caller, case, "used = true")
+    write(caller, case, "used = false")
+    assert caller.next() == [], "the call goes on"
+    caller.finish(attempt, "ANSWERED", answered=3)
+    row = caller.case(case)
+    assert not row["used"]
+    assert row["redials_done"] == 0
+    assert caller.next() == [case]
+    assert_nothing_in_hand(caller, case)
+
+
+def test_used_cleared_after_the_call_starts_the_redial_list_anew(caller: Caller, case: int) -> None:
+    for _ in range(3):
+        caller.call(case, "BUSY")
+        caller.forward(minutes=1)
+    assert caller.case(case)["used"]
+    write(caller, case, "used = false")
+    for _ in range(3):
+        assert caller.next() == [case]
+        caller.call(case, "BUSY")
+        caller.forward(minutes=1)
+    assert caller.case(case)["used"]
+    stat = caller.stat(case)
+    assert stat is not None
+    assert stat["dial_count"] == 6
+
+
+# --- deferred_time written: a scheduled callback ----------------------------------------------------------------
+
+
+def test_a_promise_made_while_claimed_gives_the_case_back_until_then(caller: Caller, case: int) -> None:
+    caller.claim()
+    write(caller, case, "deferred_time = :at", at=NOON + timedelta(minutes=5))
+    assert caller.refusals([case]) == ["deferred"]
+    assert_nothing_in_hand(caller, case)
+    assert caller.why(case)["reason"] == "scheduled"
+    caller.forward(minutes=5)
+    assert caller.claim() == [case]
+
+
+@pytest.mark.parametrize("outcome", ["ANSWERED", "BUSY", "CANCELLED", "FAILED", "LOST"])
+def test_a_promise_made_during_the_call_is_not_overwritten_by_its_end(
+    caller: Caller, case: int, outcome: str
+) -> None:
+    promised = NOON + timedelta(hours=2)
+    attempt = caller.dial(case)
+    write(caller, case, "deferred_time = :at", at=promised)
+    caller.forward(seconds=20)
+    caller.finish(attempt, outcome)
+    row = caller.case(case)
+    assert (row["deferred_time"], row["deferred_kind"], row["deferred_done"]) == (promised, "scheduled", False)
+    assert not row["used"]
+    caller.now = promised
+    assert caller.claim() == [case]
+
+
+def test_a_promise_made_during_a_callback_replaces_the_one_being_kept(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON)
+    attempt = caller.dial(case)
+    write(caller, case, "deferred_time = :at", at=NOON + timedelta(days=1))
+    caller.finish(attempt, "ANSWERED", answered=1)
+    caller.now = NOON + timedelta(days=1)
+    assert caller.next() == [case]
+
+
+def test_a_promise_made_after_the_call_brings_the_case_back(caller: Caller, case: int) -> None:
+    caller.call(case, "ANSWERED", answered=0)
+    assert caller.case(case)["used"]
+    write(caller, case, "deferred_time = :at", at=NOON + timedelta(hours=1))
+    assert not caller.case(case)["used"]
+    assert caller.next() == []
+    caller.forward(hours=1)
+    assert caller.next() == [case]
+
+
+def test_a_promise_written_over_a_pending_redial_comes_at_its_own_instant(caller: Caller, case: int) -> None:
+    caller.call(case, "BUSY")
+    write(caller, case, "deferred_time = :at", at=NOON + timedelta(hours=1))
+    caller.forward(minutes=1)
+    assert caller.next() == []
+    caller.now = NOON + timedelta(hours=1)
+    assert caller.db.call("dialer_next", "p", caller.now, 1)[0]["kind"] == "scheduled"
+
+
+def test_a_promise_and_used_in_one_statement_is_a_promise(caller: Caller, case: int) -> None:
+    write(caller, case, "used = true, deferred_time = :at", at=NOON)
+    row = caller.case(case)
+    assert not row["used"]
+    assert row["deferred_kind"] == "scheduled"
+
+
+def test_a_case_inserted_with_a_promise_is_a_scheduled_callback(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON, deferred_done=True, used=True)
+    row = caller.case(case)
+    assert (row["used"], row["deferred_done"], row["deferred_kind"]) == (False, False, "scheduled")
+
+
+# --- deferred_time cleared: the promise is withdrawn ------------------------------------------------------------
+
+
+def test_a_promise_withdrawn_before_the_call_leaves_a_fresh_case(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON + timedelta(days=1))
+    write(caller, case, "deferred_time = NULL")
+    assert caller.db.call("dialer_next", "p", caller.now, 1)[0]["kind"] == "fresh"
+
+
+def test_a_promise_withdrawn_while_claimed_is_dialled_as_a_fresh_case(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON)
+    caller.claim()
+    write(caller, case, "deferred_time = NULL")
+    attempt = caller.dial(case)
+    assert caller.attempt(attempt)["kind"] == "fresh"
+
+
+def test_a_promise_withdrawn_during_its_call_is_not_pending_after_a_cancel(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON)
+    attempt = caller.dial(case)
+    write(caller, case, "deferred_time = NULL")
+    caller.finish(attempt, "CANCELLED")
+    row = caller.case(case)
+    assert (row["deferred_time"], row["deferred_kind"], row["used"]) == (None, None, False)
+    caller.forward(minutes=1)
+    assert caller.db.call("dialer_next", "p", caller.now, 1)[0]["kind"] == "fresh"
+
+
+def test_a_redial_withdrawn_does_not_start_the_list_anew(caller: Caller) -> None:
+    case = add_case(caller.db, call_back=True, call_back_period="1")
+    caller.call(case, "BUSY")
+    write(caller, case, "deferred_time = NULL")
+    assert caller.next() == [case], "nothing is waited for any more"
+    caller.call(case, "BUSY")
+    assert caller.case(case)["used"], "the one redial of the list has been spent"
+
+
+# --- row deleted ------------------------------------------------------------------------------------------------
+
+
+def test_a_case_deleted_while_claimed_is_not_dialled(caller: Caller, case: int) -> None:
+    caller.claim()
+    execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=case)
+    assert caller.refusals([case]) == ["gone"]
+    assert_nothing_in_hand(caller, case)
+
+
+def test_a_case_deleted_during_the_call_leaves_its_history(caller: Caller, case: int) -> None:
+    attempt = caller.dial(case)
+    execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=case)
+    assert caller.finish(attempt, "ANSWERED", answered=4)
+    assert caller.attempt(attempt)["outcome"] == "ANSWERED"
+    stat = caller.stat(case)
+    assert stat is not None
+    assert (stat["case_name"], stat["dial_count"]) == ("somebody", 1)
+    assert_nothing_in_hand(caller, case)
+
+
+def test_a_case_deleted_after_the_call_leaves_its_history(caller: Caller, case: int) -> None:
+    caller.call(case, "BUSY")
+    execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=case)
+    caller.forward(hours=1)
+    assert caller.claim() == []
+    assert caller.stat(case) is not None
+
+
+def test_a_deleted_claimed_case_is_given_back_by_stop(caller: Caller, case: int) -> None:
+    caller.claim()
+    execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=case)
+    caller.stop()
+    assert_nothing_in_hand(caller, case)
+
+
+# --- other columns ----------------------------------------------------------------------------------------------
+
+
+def test_a_number_corrected_while_claimed_is_the_one_that_is_dialled(caller: Caller, case: int) -> None:
+    caller.claim()
+    write(caller, case, "phone_number = '777'")
+    row = caller.begin([case])[0]
+    assert (row["phone_number"], row["channel"]) == ("777", "PJSIP/777@carrier")
+    assert [live["phone_number"] for live in caller.db.query("SELECT * FROM dialer_live")] == ["777"]
+
+
+def test_a_number_corrected_during_the_call_frees_the_line_of_the_old_one(caller: Caller, case: int) -> None:
+    attempt = caller.dial(case)
+    write(caller, case, "phone_number = '777'")
+    caller.finish(attempt, "BUSY")
+    assert_nothing_in_hand(caller, case)
+
+
+def test_a_window_closed_while_claimed_is_tested_again_before_the_call(caller: Caller, case: int) -> None:
+    caller.claim()
+    write(caller, case, "allowed_start = '20:00', allowed_stop = '21:00'")
+    assert caller.refusals([case]) == ["window_closed"]
+    assert_nothing_in_hand(caller, case)
+
+
+def test_a_case_moved_to_another_project_while_claimed_is_given_back(caller: Caller, case: int) -> None:
+    caller.claim()
+    write(caller, case, "project_id = 'q'")
+    assert caller.refusals([case]) == ["gone"]
+    assert_nothing_in_hand(caller, case)
+
+
+def test_checked_cleared_by_hand_cannot_cause_a_second_call(caller: Caller, case: int) -> None:
+    caller.dial(case)
+    write(caller, case, "checked = false")
+    assert caller.claim() == []
+    kinds = [row["kind"] for row in caller.db.query("SELECT * FROM dialer_invariants")]
+    assert kinds == ["claim_not_mirrored"]
+
+
+def test_checked_set_by_hand_is_healed(caller: Caller, case: int) -> None:
+    write(caller, case, "checked = true")
+    assert caller.claim() == []
+    caller.db.value("dialer_reap")
+    assert caller.claim() == [case]
+
+
+# --- a transaction that a DBA leaves open: nobody waits for it --------------------------------------------------
+
+
+def test_a_case_in_an_open_transaction_is_not_claimed_and_holds_nobody_up(
+    caller: Caller, case: int, other: Database
+) -> None:
+    second = add_case(caller.db)
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET priority = 5 WHERE id = {case}")
+        assert caller.claim() == [second]
+    assert caller.claim() == [case]
+
+
+def test_a_claimed_case_in_an_open_transaction_is_left_out_and_given_back_later(
+    caller: Caller, case: int, other: Database
+) -> None:
+    second = add_case(caller.db)
+    caller.claim()
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET priority = 5 WHERE id = {case}")
+        assert caller.refusals([case, second]) == ["locked", None]
+        assert caller.refusals([case]) == ["not_claimed"], "it is nobody's now"
+    assert caller.claim() == [], "until it has been given back"
+    caller.db.value("dialer_reap")
+    assert caller.claim() == [case]
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_a_call_ends_although_its_case_is_in_an_open_transaction(
+    caller: Caller, case: int, other: Database
+) -> None:
+    attempt = caller.dial(case)
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET priority = 5 WHERE id = {case}")
+        assert caller.finish(attempt, "BUSY")
+        assert caller.attempt(attempt)["outcome"] == "BUSY"
+        assert caller.db.query("SELECT * FROM dialer_live") == [], "its line is free"
+        assert caller.db.query("SELECT * FROM dialer_invariants") == []
+        caller.db.value("dialer_reap")  # does not wait either
+    assert caller.case(case)["checked"], "what it means for the case is still open"
+    assert caller.claim() == []
+    caller.db.value("dialer_reap")
+    row = caller.case(case)
+    assert (row["deferred_kind"], row["deferred_time"]) == ("redial", NOON + timedelta(minutes=1))
+    assert caller.attempt(attempt)["effect"] == "redial"
+    assert_nothing_in_hand(caller, case)
+
+
+def test_stop_does_not_wait_for_a_dba_either(caller: Caller, case: int, other: Database) -> None:
+    second = add_case(caller.db)
+    caller.claim()
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET priority = 5 WHERE id = {case}")
+        assert caller.stop()["state"] == "stopped"
+    assert not caller.case(second)["checked"]
+    caller.db.value("dialer_reap")
+    assert_nothing_in_hand(caller, case)
+
+
+def test_a_case_changed_before_the_call_is_dialled_as_it_is_then(caller: Caller, case: int) -> None:
+    write(caller, case, "priority = 3, case_name = 'else'")
+    attempt = caller.dial(case)
+    assert caller.attempt(attempt)["case_name"] == "else"
+    assert caller.claim() == []
