@@ -104,6 +104,14 @@ class Installation:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
+    def listens(self) -> bool:
+        """Does the API answer, whatever it says?"""
+        try:
+            self.get("/healthz")
+        except OSError:
+            return False
+        return True
+
     def wait_until_ready(self, seconds: float = 15) -> None:
         """Return when the API answers and a worker has its Asterisk in hand."""
 

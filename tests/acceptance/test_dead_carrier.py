@@ -11,7 +11,7 @@ from tests.acceptance.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
-CASES = 60
+CASES = 40
 LINES = 10
 
 

@@ -24,6 +24,7 @@ BANNER = b"Asterisk Call Manager/5.0.4\r\n"
 _MAX_LINE = 1022  # bytes before CRLF (sizeof(session->inbuf) - 2)
 _MAX_LINES = 128
 _MAX_UNIQUEID = 149
+_SPECIAL = frozenset(',\\"([')  # what a Variable header without them cannot be split at
 _NO_TIMEOUT = 86_400.0  # seconds; Asterisk takes a Timeout of 0 or less as none
 
 
@@ -453,6 +454,8 @@ def _split(header: str) -> list[str]:
     """At commas, but for those escaped,
     quoted or in parentheses or brackets (Asterisk's standard arguments).
     """
+    if not _SPECIAL & set(header):
+        return [header]
     parts, part, depth, quoted, position = [], "", 0, False, 0
     while position < len(header):
         letter = header[position]
