@@ -118,8 +118,11 @@ def trunks(database: Database) -> Iterator[Finding]:
     for row in rows:
         subject = f"trunk {row['trunk']} on {row['asterisk']}"
         if row["dial_template"] is None:
-            remedy = "Insert it, or change dialer_params.trunk; 'default' is made when a worker first starts."
-            yield fault(subject, f"has no row in dialer_trunks, and project {row['project_id']} needs it", remedy)
+            said = f"has no row in dialer_trunks, and project {row['project_id']} needs it"
+            if row["trunk"] == "default":
+                yield look(subject, said, "It is made when a worker first starts; correct its dial_template then.")
+            else:
+                yield fault(subject, said, "Insert it, or change dialer_params.trunk.")
         elif subject not in told and row["state"] == "ok":
             yield fine(subject, f"dials {row['dial_template']}")
         told.add(subject)  # a failing one stands among the warnings

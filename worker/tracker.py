@@ -290,7 +290,6 @@ class Tracker:
         call = self._ours(event, "DestUniqueid")
         # PROGRESS is a 183: the network plays its ringing itself, as many carriers do.
         if call is not None and event.get("DialStatus") in ("RINGING", "PROGRESS"):
-            call.channel_seen = True
             self._reach(call, Step.RINGING)
         return call
 
@@ -360,7 +359,6 @@ class Tracker:
         if call is None:
             return None
         if event.get("Response") == "Success":
-            call.channel_seen = True
             self._reach(call, Step.ANSWERED)
         elif call.refused is None:
             call.refused = self._monotonic()
@@ -454,8 +452,8 @@ class Tracker:
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         call.outcome = outcome
-        ends = (call.hung_up, call.refused, self._monotonic())
-        call.ended = next(at for at in ends if at is not None)
+        ends = (call.hung_up, None if call.answered else call.refused, self._monotonic())
+        call.ended = max(next(at for at in ends if at is not None), *call.steps.values(), call.begun)
         self._waiting.discard(call)
         self.changed.discard(call)
         del self._by_channel[call.channel_id]
@@ -467,9 +465,12 @@ class Tracker:
     def _reach(self, call: Call, step: Step) -> None:
         if step in call.steps:
             return
-        # A step that is told late cannot have come after those that follow it.
+        # A step that is told late cannot have come after those that follow it, nor after the end.
         later = [call.steps[other] for other in _STEPS[_STEPS.index(step) + 1 :] if other in call.steps]
+        if call.hung_up is not None and not call.legs:
+            later.append(call.hung_up)
         call.steps[step] = min([self._monotonic(), *later])
+        call.channel_seen = call.channel_seen or step is not Step.DIALING
         self.changed.add(call)
 
     # --- when events were missed -------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def test_an_agent_who_does_not_answer_gives_two_dial_ends_and_the_caller_is_offe
     story = phone.wait_until_over(call)
     in_order(
         story, *TO_QUEUE, *AGENT_RANG[:3], "AgentRingNoAnswer", "agent DialEnd NOANSWER", "agent DialEnd CANCEL",
-        "agent Hangup 0", *CALLED, "agent DialEnd CANCEL", "agent DialEnd CANCEL", *GAVE_UP, "Hangup 0",
+        *CALLED, "agent DialEnd CANCEL", "agent DialEnd CANCEL", *GAVE_UP, "Hangup 0",
     )  # fmt: skip
     assert story.count("AgentRingNoAnswer") == 1
     missed = next(event for event in phone.of(call) if event.name == "AgentRingNoAnswer")
@@ -193,7 +193,7 @@ def test_a_caller_who_leaves_while_an_agent_rings_has_abandoned(switch: Switch, 
         ]
     )
     in_order(story, *AGENT_RANG[:3], "agent DialEnd CANCEL", *GAVE_UP, "Hangup 16")
-    in_order(story, "agent DialEnd CANCEL", "agent Hangup 0", "Hangup 16")
+    in_order(story, "agent DialEnd CANCEL", "agent Hangup 0")
 
 
 @pytest.mark.parametrize(("cause", "shown"), [("", 0), ("31", 31)])
@@ -239,10 +239,10 @@ def test_hanging_up_the_agents_leg_looks_as_if_the_caller_had_left(switch: Switc
     story = phone.wait_until_over(call)
     in_order(story, "AgentConnect", "AgentComplete caller", "Hangup 16")
     in_order(story, "AgentConnect", "agent Hangup 16")
-    # If the leg is gone before the event is written, the event lacks the leg's fields.
+    # If the leg is gone by then, the event lacks the leg's fields: never rely on them.
     complete = next(event for event in phone.of(call) if event.name == "AgentComplete")
-    late = story.index("agent Hangup 16") < story.index("AgentComplete caller")
-    assert ("DestChannel" in dict(complete.fields())) != late
+    assert complete.get("DestUniqueid", connected.get("DestUniqueid")) == connected.get("DestUniqueid")
+    assert (complete.get("Queue"), complete.get("Interface")) == ("solo", "PJSIP/agent4")
 
 
 def test_hanging_up_during_the_message_leaves_no_played_event(switch: Switch, connect: Connect) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import add_case, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute
+from tests.sql.dialects import execute, query_at
 from worker.db import Database
 from worker.db.database import Row
 
@@ -36,12 +36,16 @@ def test_a_project_exists_as_soon_as_its_parameters_do_and_is_stopped(caller: Ca
 
 
 def test_start_and_stop_are_idempotent_and_say_whether_they_changed_anything(caller: Caller) -> None:
-    assert [caller.start()[name] for name in ("wanted", "state", "changed")] == ["start", "running", True]
+    def told(answer: Row) -> tuple[object, ...]:
+        return answer["wanted"], answer["state"], answer["changed"]
+
+    caller.claim()  # nobody asked for it: nothing happens
+    assert told(caller.start()) == ("start", "running", True)
     since = seen(caller)["since_at"]
-    assert [caller.start()[name] for name in ("wanted", "state", "changed")] == ["start", "running", False]
+    assert told(caller.start()) == ("start", "running", False)
     assert seen(caller)["since_at"] == since
-    assert [caller.stop()[name] for name in ("wanted", "state", "changed")] == ["stop", "stopped", True]
-    assert [caller.stop()[name] for name in ("wanted", "state", "changed")] == ["stop", "stopped", False]
+    assert told(caller.stop()) == ("stop", "stopped", True)
+    assert told(caller.stop()) == ("stop", "stopped", False)
 
 
 def test_an_unknown_project_gives_no_row(caller: Caller) -> None:
@@ -253,6 +257,6 @@ def test_what_an_agent_did_today_stands_beside_what_they_do_now(caller: Caller) 
     attempt = caller.dial(add_case(caller.db))
     caller.forward(minutes=1)
     caller.finish(attempt, "ANSWERED", answered=40, agent=30, agent_name="PJSIP/a")
-    caller.db.run(lambda c: caller.dialect.set_now(c, caller.now))
-    row = caller.db.query("SELECT * FROM dialer_stat_agent")[0]
+    row = query_at(caller.db, caller.dialect, caller.now, "SELECT * FROM dialer_stat_agent")[0]
     assert (row["agent"], row["state"]) == ("PJSIP/a", "talking")
+    assert (row["calls"], float(row["talk_seconds"])) == (1, 30)

@@ -1,4 +1,4 @@
-"""What tests of the worker's pure parts share: a time that stands until it is moved, and events as Asterisk writes them."""
+"""What tests of the worker's pure parts share: a time that a test moves, and events as Asterisk writes them."""
 
 from __future__ import annotations
 

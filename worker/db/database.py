@@ -44,7 +44,7 @@ class Database:
         self._engine = create_engine(
             settings.url(),
             **settings.pool(),
-            connect_args=postgresql.connect_args(settings, statement_timeout_seconds),
+            connect_args=postgresql.connect_args(statement_timeout_seconds),
             isolation_level="READ COMMITTED",
         )
         event.listen(self._engine, "connect", postgresql.prepare(settings))

@@ -14,7 +14,7 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 """What a lost or refused connection raises outside SQLAlchemy."""
 
 
-def connect_args(settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
+def connect_args(statement_timeout_seconds: float) -> dict[str, Any]:
     """Arguments of psycopg.connect: keepalives find a dead peer within half a minute."""
     return {
         "connect_timeout": 5,
@@ -47,14 +47,12 @@ class Wakeups:
     """Wake-ups from the database: `wait` blocks a greenlet of its own until a project wants to be looked at."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
+        # As SQLAlchemy gives it to psycopg: several hosts become libpq's lists.
         url = settings.url()
-        arguments = connect_args(settings, 0)
-        arguments["options"] = "-c timezone=UTC"
-        self._connection = psycopg.connect(
-            url.set(drivername="postgresql").render_as_string(hide_password=False),
-            autocommit=True,
-            **arguments,
-        )
+        dialect: Any = url.get_dialect()
+        positional, given = dialect().create_connect_args(url)
+        arguments = {**given, **connect_args(statement_timeout_seconds=0)}
+        self._connection = psycopg.connect(*positional, autocommit=True, **arguments)
         self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{settings.schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:

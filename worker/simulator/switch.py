@@ -47,6 +47,7 @@ _ORDER_AGENT_RINGS = _shares({"RSM": 29, "RMS": 15, "SRM": 7})
 _ORDER_CONNECT = _shares({"LAM": 29, "MLA": 8, "LMA": 3})
 _ORDER_COMPLETE = _shares({"hHM": 21, "hMH": 13, "HhM": 6})  # the agent hung up
 _ORDER_CALLER_LEFT = _shares({"HhM": 2, "hHM": 1})
+_ORDER_ABANDONED = _shares({"BhH": 4, "hBH": 1, "BHh": 2})  # B with L, h with M, while an agent's telephone rang
 
 #: The priority that a call shows on arriving in a context (extensions.conf as shipped).
 _STEP = {"queue": 2, "message": 2, "hangup": 1, "hold": 1}
@@ -826,29 +827,34 @@ class Switch:
         call.over = True
         call.cancel()
         if call.entry is not None:
-            self._abandon(call, call.entry)
-        self._end(call, cause, ended_by)
+            self._abandon(call, call.entry, cause, ended_by)
+        else:
+            self._end(call, cause, ended_by)
 
-    def _abandon(self, call: Call, entry: Entry) -> None:
-        """The caller leaves the queue. A leg to an agent that rings for him is cancelled first."""
+    def _abandon(self, call: Call, entry: Entry, cause: int, ended_by: str) -> None:
+        """The caller leaves the queue and is gone. A leg to an agent that rings for him is cancelled first."""
         queue, offer = entry.queue, call.offer
         if offer is not None:
             self._agent_dial("DialEnd", offer, "CANCEL")
             self._agent_dial("DialEnd", offer, "CANCEL")
-        position = queue.position(entry)
-        queue.entries.remove(entry)
-        queue.abandoned += 1
-        call.entry = None
-        self.statistics.abandoned += 1
-        held = int(self.clock.time()) - int(entry.joined)
-        body = (
-            f"Queue: {queue.spec.name}\r\nPosition: {position}\r\n"
-            f"OriginalPosition: {entry.original_position}\r\nHoldTime: {held}\r\n"
-        )
-        self.emit("agent", "QueueCallerAbandon", call.channel.block() + body)
-        self._leave_event(call, queue, position)
-        if offer is not None:
-            self._drop_leg(offer, 0)
+        for letter in _pick(_ORDER_ABANDONED, call.chance(2)) if offer is not None else "BH":
+            if letter == "B":
+                position = queue.position(entry)
+                queue.entries.remove(entry)
+                queue.abandoned += 1
+                call.entry = None
+                self.statistics.abandoned += 1
+                held = int(self.clock.time()) - int(entry.joined)
+                body = (
+                    f"Queue: {queue.spec.name}\r\nPosition: {position}\r\n"
+                    f"OriginalPosition: {entry.original_position}\r\nHoldTime: {held}\r\n"
+                )
+                self.emit("agent", "QueueCallerAbandon", call.channel.block() + body)
+                self._leave_event(call, queue, position)
+            elif letter == "H":
+                self._end(call, cause, ended_by)
+            elif offer is not None:
+                self._drop_leg(offer, 0)
         self.poll(queue)
 
     def _waited_enough(self, call: Call) -> None:
@@ -926,8 +932,9 @@ class Switch:
                 self._complete(offer, "agent", 16, "switch")
                 continue
             if entry is not None:
-                self._abandon(call, entry)
-            self._end(call, 0, "switch")
+                self._abandon(call, entry, 0, "switch")
+            else:
+                self._end(call, 0, "switch")
 
     def die(self) -> None:
         """Killed: nothing is said, everything is gone."""

@@ -40,7 +40,7 @@ BEGIN
     v_left := v_burst - coalesce(cardinality(v_recent), 0);
     room := greatest(0, least(v_trunk.max_lines - v_live, v_left));
     -- With these all of the span is used; the next place comes when the oldest call leaves it.
-    retry_at := CASE WHEN v_left <= v_trunk.max_lines - v_live THEN
+    retry_at := CASE WHEN v_trunk.max_lines > v_live AND v_left <= v_trunk.max_lines - v_live THEN
         coalesce(v_recent[cardinality(v_recent)], p_now) + v_span END;
     RETURN NEXT;
 END

@@ -52,6 +52,9 @@ CREATE INDEX dialer_clients_fresh_created ON dialer_clients (project_id, window_
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 CREATE INDEX dialer_clients_fresh_priority ON dialer_clients (project_id, window_key, priority, id)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+-- ... with sort 3:1 and 3:2: inside a window only the id orders
+CREATE INDEX dialer_clients_fresh_id ON dialer_clients (project_id, window_key, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 CREATE INDEX dialer_clients_fresh_both ON dialer_clients (project_id, window_key, priority, created, id)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 -- dialer_pick: promised callbacks and redials
