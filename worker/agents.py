@@ -139,8 +139,10 @@ class Agents:
         now = self._monotonic()
         told = self._read(event, known.name, interface, self._members)
         state, was = told.state(now), known.state(now)
-        if told.free_at(now) < known.free_at(now) or (state == "wrapup" and was == "free"):
-            self.unsure.add(key)  # not believed: also a wrap-up ends in being free
+        sooner = told.free_at(now) < known.free_at(now)
+        released = known.engaged() and not told.engaged()  # which may make it free in its other queues
+        if sooner or released or (state == "wrapup" and was == "free"):
+            self.unsure.add(key)
             return
         if state in ("paused", "unavailable") and state != was:
             self.unsure.add(key)
@@ -191,6 +193,10 @@ class Agents:
             # A person is busy if any of their queues says so: the events come one queue after the other.
             if member.state(now) == "free" and not any(map(Member.engaged, self._by_interface[interface].values()))
         }
+
+    def team(self, queue: str) -> set[str]:
+        """Interfaces of all members of a queue."""
+        return set(self._by_queue.get(queue, ()))
 
     def members(self, queue: str) -> int:
         """How many members a queue has, whatever they do."""

@@ -16,7 +16,7 @@ from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.log import masked
-from worker.model import Begun, Work
+from worker.model import Begun, Step, Work
 from worker.pacing import progressive
 from worker.session import DEFAULT_EXTEN, Session
 
@@ -26,6 +26,8 @@ TRUST_SECONDS = 30.0
 """How long a queue, a context or an extension that was found is taken to be there."""
 SOON_SECONDS = 0.02
 """From one turn to the next at least: what comes in bursts is answered once."""
+STATUS_SECONDS = 1.0
+"""How long after AgentConnect an agent's status in the queue may still say that he is free."""
 MOST_AT_ONCE = 100
 """Attempts begun in one transaction at the most."""
 
@@ -104,7 +106,10 @@ class Dialer:
         self._doubtful = False
 
     def _dial(self) -> float:
-        items = [item for item in procedures.work(self._database, self._session.name) if self._fit(item)]
+        again, self._session.look_again = self._session.look_again, False
+        if again:
+            self._found.clear()
+        items = [item for item in procedures.work(self._database, self._session.name) if self._fit(item, again)]
         self._forget_others({item.project_id for item in items})
         wait = self._poll_seconds
         # Who has waited longest comes first. What a project was granted and has no cases for goes to the others,
@@ -125,19 +130,30 @@ class Dialer:
         agents = self._session.agents
         calls = list(self._session.tracker.calls())
         wanted = {item.project_id: self._room(item) for item in items}
-        served = [item for item in items if item.serves_agents]
-        free = {item.project_id: agents.free(item.queue) for item in served}
+        queues = {item.project_id: item.queue for item in items if item.serves_agents}
+        served = {project: wanted[project] for project in queues}
         in_flight: dict[str, int] = {}
         for call in calls:
             if call.wants_agent:
                 in_flight[call.project_id] = in_flight.get(call.project_id, 0) + 1
-                if call.project_id not in free:
-                    free[call.project_id] = agents.free(call.queue)  # stopped meanwhile; its calls still count
+                queues.setdefault(call.project_id, call.queue)  # stopped meanwhile; its calls still count
+        taken = self._taken()
+        free = {project: agents.free(queue) - taken for project, queue in queues.items()}
+        teams = {project: agents.team(queue) for project, queue in queues.items()}
         quotas = dict(wanted)
-        quotas.update(
-            progressive.quotas(free, in_flight, {item.project_id: wanted[item.project_id] for item in served})
-        )
+        quotas.update(progressive.quotas(free, in_flight, served, teams))
         return quotas
+
+    def _taken(self) -> set[str]:
+        """Agents whom Asterisk has just given one of our calls: that call is not counted any more, and their
+        status in the queue says so only a moment later."""
+        recent = self._clock.monotonic() - STATUS_SECONDS
+        taken: set[str] = set()
+        for call in self._session.tracker.calls():
+            taken |= call.offered
+            if call.agent and call.steps.get(Step.AGENT, recent) > recent:
+                taken.add(call.agent)
+        return taken
 
     @staticmethod
     def _room(item: Work) -> int:
@@ -238,14 +254,17 @@ class Dialer:
 
     # --- what the project needs on this Asterisk ---------------------------------------------------------
 
-    def _fit(self, item: Work) -> bool:
-        """Can this project be dialled here? What stands in the way is told to the database."""
+    def _fit(self, item: Work, again: bool) -> bool:
+        """Can this project be dialled here? What stands in the way is told to the database.
+
+        again: what failed is looked at before its time.
+        """
         session = self._session
         reason = session.tracker.wrong_queue.pop(item.project_id, None)
         reason = session.refusals.pop(item.project_id, reason)
         if reason is None:
             if item.state == "failing" and item.until_at is not None:
-                if item.until_at.timestamp() > self._wall():
+                if item.until_at.timestamp() > self._wall() and not again:
                     return False
                 self._found.clear()
             reason = self._obstacle(item)

@@ -170,16 +170,17 @@ class Service:
             try:
                 self._wake_all()
                 while not self._stop.is_set():
-                    for _project in wakeups.wait(self.settings.worker.poll_seconds):
-                        self._wake_all()
+                    for project in wakeups.wait(self.settings.worker.poll_seconds):
+                        self._wake_all(look_again=not project)
             except self.database.connection_lost:
                 log.info("wake-ups lost, listening again", extra={"action": "listen"})
                 self._stop.wait(0.2)
             finally:
                 wakeups.close()
 
-    def _wake_all(self) -> None:
+    def _wake_all(self, *, look_again: bool = False) -> None:
         for session in self.sessions():
+            session.look_again = session.look_again or look_again
             session.wake.set()
 
     def _tidy(self) -> None:

@@ -93,6 +93,8 @@ class Session:
         self.wake = Event()
         """Set when there is something to look at for the dialer."""
         self.stopped = Event()
+        self.look_again = False
+        """Asterisk's dialplan and queues, or the trunks, may have changed: what failed is worth another look."""
         self.refusals: dict[str, str] = {}
         """Projects whose Originate was refused, with Asterisk's words."""
         self.ready = False
@@ -227,6 +229,7 @@ class Session:
             # It may be forged; whether it is true shows at once.
             self._ask_whether_stopping()
         elif event.name == "Reload":
+            self.look_again = True
             self._look()
         else:
             self.tracker.event(event)
@@ -265,6 +268,7 @@ class Session:
 
     def _resync(self, up: LinkUp) -> None:
         self._stopping = False
+        self.look_again = True
         self.tracker.carry_on()
         self.ledger.flush()
         now = procedures.instant(self._clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,7 @@ def test_an_asterisk_that_is_away_is_waited_for(migrated_database: str, tmp_path
             assert dialer.log().count("No link to Asterisk") == 1
 
             asterisk.kill()
+            died = time.time()
             dialer.wait_for_state("list", "failing")
             assert "Asterisk default is down" in dialer.get("/projects/list")[1]["reason"]
             up = dialer.attempts("ended_at IS NULL")
@@ -169,7 +171,7 @@ def test_an_asterisk_that_is_away_is_waited_for(migrated_database: str, tmp_path
             dialer.wait_for_state("list", "running", "idle", "finished")
             dialer.wait_for_state("list", "idle", "finished", seconds=60)
             dialer.wait_until_quiet()
-            assert_accounted(dialer, carrier)
+            assert_accounted(dialer, carrier, died=died)
             for row in up:
                 after = dialer.attempts("id = %s", row["id"])[0]
                 expected = {"ANSWERED"} if row["answered_at"] else {"TECHNICAL", "LOST", "BUSY", "ANSWERED"}

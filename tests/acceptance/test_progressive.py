@@ -116,8 +116,9 @@ def test_pauses_and_wrap_up_hold_calls_back(
     dialer.project("rest", dial_time=3000)
     dialer.cases("solo", "200001")
     dialer.cases("rest", "200002", "200003", "200004")
-    member = "member => PJSIP/agent10,0,Agent 10,PJSIP/agent10"
-    with extra_queue(asterisk, "rest", f"wrapuptime = {wrap_up}", member):
+    # AMI tells a member's own wrap-up, never the queue's.
+    member = f"member => PJSIP/agent10,0,Agent 10,PJSIP/agent10,no,{wrap_up}"
+    with extra_queue(asterisk, "rest", member):
         with paused(asterisk, "PJSIP/agent9", "solo"):
             dialer.start("run")
             dialer.wait_until_ready()

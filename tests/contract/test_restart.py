@@ -8,7 +8,7 @@ from collections.abc import Callable
 import gevent
 import pytest
 
-from tests.contract.switches import Phone, Switch, in_order
+from tests.contract.switches import Phone, Switch, cleared, in_order
 from tests.contract.test_paths import RANG
 from tests.waiting import wait_for
 from worker.ami.client import AmiRefused, LinkDown, LinkUp
@@ -69,6 +69,6 @@ def test_a_graceful_restart_refuses_actions_and_lets_calls_go_on(own_switch: Swi
         while b"\r\n\r\n" not in told and (part := link.recv(4_096)):
             told += part
     assert b"Message: Asterisk is shutting down\r\n" in told
-    in_order(phone.wait_until_over(call), "QueueCallerJoin", "QueueCallerAbandon", "Hangup 16")
+    in_order(cleared(phone.wait_until_over(call)), "QueueCallerJoin", "QueueCallerAbandon", "Hangup 16")
     wait_for(lambda: len(phone.links) >= 3, 30, lambda: f"a link after the restart ({phone.links})")
     assert shutdowns(phone) == [("Cleanly", "True")]

@@ -71,9 +71,7 @@ class Caller:
         return self.db.query("SELECT * FROM dialer_clients WHERE id = :id", id=case_id)[0]
 
     def why(self, case_id: int) -> Row:
-        return query_at(
-            self.db, self.dialect, self.now, "SELECT * FROM dialer_why WHERE case_id = :id", id=case_id
-        )[0]
+        return query_at(self.db, self.dialect, self.now, "SELECT * FROM dialer_why WHERE case_id = :id", id=case_id)[0]
 
     def stat(self, case_id: int) -> Row | None:
         rows = self.db.query("SELECT * FROM dialer_stat WHERE id = :id", id=case_id)
@@ -84,8 +82,7 @@ class Caller:
     def begin(self, cases: Sequence[int], project: str = PROJECT) -> list[Row]:
         """Ask for the permission to dial claimed cases; a row each, in order."""
         requests = [
-            {"case_id": case, "channel_id": secrets.token_hex(16), "action_id": secrets.token_hex(16)}
-            for case in cases
+            {"case_id": case, "channel_id": secrets.token_hex(16), "action_id": secrets.token_hex(16)} for case in cases
         ]
         return self.db.call("dialer_attempt_begin", *self.owner, project, json.dumps(requests), self.now)
 

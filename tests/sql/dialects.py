@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -116,7 +117,7 @@ class PostgreSQL:
     def listen(self, db: Database) -> Iterator[_Ear]:
         wakeups = Wakeups(db.settings)
         try:
-            yield _Ear(wakeups)
+            yield _Ear(db, wakeups)
         finally:
             wakeups.close()
 
@@ -124,12 +125,20 @@ class PostgreSQL:
 class _Ear:
     """Hears the wake-ups of one LISTEN."""
 
-    def __init__(self, wakeups: Wakeups) -> None:
+    def __init__(self, db: Database, wakeups: Wakeups) -> None:
+        self._db = db
         self._wakeups = wakeups
 
     def heard(self) -> list[str]:
-        """What has been committed so far: the server delivers it before the answer to the next statement."""
-        return [project for project in self._wakeups.wait(0) if project is not None]
+        """What has been committed since the last time: all that comes before a wake-up of our own."""
+        last = secrets.token_hex(8)
+        self._db.call("dialer_wake", last)
+        found: list[str] = []
+        for project in self._wakeups.wait(10):
+            if project == last:
+                return found
+            found.append(project)
+        raise TimeoutError(f"the wake-up {last} did not come; only {found}")
 
 
 DIALECTS: dict[str, Dialect] = {"postgresql": PostgreSQL()}

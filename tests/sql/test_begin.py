@@ -244,8 +244,8 @@ def test_stop_tells_how_many_calls_are_up_and_lets_them_end(caller: Caller) -> N
 # --- races, on connections of their own -------------------------------------------------------------------------
 
 
-def in_background(work: Callable[[], Any]) -> gevent.Greenlet[..., Any]:
-    return gevent.spawn(work)
+def in_background(work: Callable[..., Any], *arguments: object) -> gevent.Greenlet[..., Any]:
+    return gevent.spawn(work, *arguments)
 
 
 def test_a_begin_that_meets_an_uncommitted_stop_waits_and_is_refused(
@@ -328,10 +328,11 @@ def test_four_beginners_at_once_keep_to_the_lines(caller: Caller) -> None:
     add_trunk(caller.db, max_lines=30)
     execute(caller.db, "UPDATE dialer_params SET lines = 25")
     cases = hopper(caller, 60)
-    hands = [
-        in_background(lambda part=cases[number::4]: [caller.refusals([case])[0] for case in part])
-        for number in range(4)
-    ]
+
+    def begin_one_by_one(mine: list[int]) -> list[str | None]:
+        return [caller.refusals([case])[0] for case in mine]
+
+    hands = [in_background(begin_one_by_one, cases[number::4]) for number in range(4)]
     said = [refusal for hand in hands for refusal in hand.get(timeout=60)]
     assert said.count(None) == 25
     assert set(said) == {None, "no_line"}

@@ -127,9 +127,7 @@ def test_a_promise_made_while_claimed_gives_the_case_back_until_then(caller: Cal
 
 
 @pytest.mark.parametrize("outcome", ["ANSWERED", "BUSY", "CANCELLED", "FAILED", "LOST"])
-def test_a_promise_made_during_the_call_is_not_overwritten_by_its_end(
-    caller: Caller, case: int, outcome: str
-) -> None:
+def test_a_promise_made_during_the_call_is_not_overwritten_by_its_end(caller: Caller, case: int, outcome: str) -> None:
     promised = NOON + timedelta(hours=2)
     attempt = caller.dial(case)
     write(caller, case, "deferred_time = :at", at=promised)
@@ -331,9 +329,7 @@ def test_a_claimed_case_in_an_open_transaction_is_left_out_and_given_back_later(
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
 
 
-def test_a_call_ends_although_its_case_is_in_an_open_transaction(
-    caller: Caller, case: int, other: Database
-) -> None:
+def test_a_call_ends_although_its_case_is_in_an_open_transaction(caller: Caller, case: int, other: Database) -> None:
     attempt = caller.dial(case)
     with other.transaction() as dba:
         dba.exec_driver_sql(f"UPDATE dialer_clients SET priority = 5 WHERE id = {case}")

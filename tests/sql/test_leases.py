@@ -39,9 +39,7 @@ def test_an_asterisk_has_one_owner(caller: Caller) -> None:
 
 def test_four_workers_that_want_one_asterisk_at_once_get_one_owner(caller: Caller) -> None:
     workers = [worker(caller.db) for _ in range(4)]
-    hands = [
-        in_background(lambda one=one: caller.db.value("dialer_asterisk_own", one, "east", 60)) for one in workers
-    ]
+    hands = [in_background(caller.db.value, "dialer_asterisk_own", one, "east", 60) for one in workers]
     assert sorted(hand.get(timeout=20) or 0 for hand in hands) == [0, 0, 0, 1]
 
 
@@ -155,9 +153,9 @@ def test_reap_frees_the_claims_of_lost_ownerships_only(caller: Caller, dialect: 
 def test_the_instant_is_believed_only_in_a_database_marked_virtual_clock(caller: Caller) -> None:
     execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
     attempt = caller.dial(add_case(caller.db))
-    age = caller.db.query(
-        "SELECT CURRENT_TIMESTAMP - begun_at AS age FROM dialer_attempts WHERE id = :id", id=attempt
-    )[0]["age"]
+    age = caller.db.query("SELECT CURRENT_TIMESTAMP - begun_at AS age FROM dialer_attempts WHERE id = :id", id=attempt)[
+        0
+    ]["age"]
     assert abs(age) < timedelta(minutes=1), "the database's own time"
 
 
@@ -166,8 +164,7 @@ def test_two_reports_of_one_end_at_once_count_it_once(caller: Caller, other: Dat
     attempt = caller.dial(case)
     text = json.dumps([ended(attempt, "BUSY")])
     hands = [
-        in_background(lambda one=one: one.value("dialer_attempt_finish", *caller.owner, text, caller.now))
-        for one in (caller.db, other)
+        in_background(one.value, "dialer_attempt_finish", *caller.owner, text, caller.now) for one in (caller.db, other)
     ]
     assert [hand.get(timeout=20) for hand in hands] == [True, True]
     stat = caller.stat(case)

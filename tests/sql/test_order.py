@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from tests.sql.caller import NOON, Caller
 from tests.sql.dialects import clean, execute
 from tests.sql.windows import is_open, zone_of
 from worker.db import Database
+from worker.db.database import Row
 
 CASE = st.fixed_dictionaries(
     {
@@ -30,9 +31,9 @@ SORTS = st.lists(
 ).map(lambda terms: ",".join(":".join(term) for term in terms))
 
 
-def expected(rows: list[dict[str, Any]], sort: str) -> list[int]:
+def expected(rows: Sequence[Row], sort: str) -> list[int]:
     """The cases in an open window at noon, sorted by Python: stable, last column first, ties by id."""
-    keys: dict[str, Callable[[dict[str, Any]], Any]] = {
+    keys: dict[str, Callable[[Row], Any]] = {
         "1": lambda row: row["priority"],
         "2": lambda row: row["created"],
         "3": lambda row: NOON.astimezone(zone_of(row["utc"])).utcoffset(),
@@ -165,9 +166,7 @@ def test_callbacks_go_by_their_instants_and_ties_by_id(caller: Caller) -> None:
 
 def test_a_due_callback_outside_its_window_waits_for_it_and_holds_nobody_up(caller: Caller) -> None:
     add_project(caller.db)
-    promised = add_case(
-        caller.db, deferred_time=NOON - timedelta(hours=1), allowed_start="15:00", allowed_stop="16:00"
-    )
+    promised = add_case(caller.db, deferred_time=NOON - timedelta(hours=1), allowed_start="15:00", allowed_stop="16:00")
     fresh = add_case(caller.db)
     assert caller.next() == [fresh]
     caller.now = NOON.replace(hour=15)

@@ -64,7 +64,7 @@ def test_only_what_the_original_required_is_required_and_its_defaults_hold(db: D
     assert case["priority"] == 1
     assert case["utc"] is None
     assert (case["allowed_start"], case["allowed_stop"]) == ("00:00:00", "00:00:00")
-    assert not (case["used"] or case["checked"] or case["call_back"] or case["deferred_done"])
+    assert not any(case[name] for name in ("used", "checked", "call_back", "deferred_done"))
     assert (case["call_back_period"], case["deferred_time"]) == (None, None)
     age = db.query("SELECT CURRENT_TIMESTAMP - created AS age FROM dialer_clients")[0]["age"]
     assert timedelta(0) <= age < timedelta(minutes=1)

@@ -183,9 +183,9 @@ def test_steps_in_any_order_and_twice_give_the_same(caller: Caller) -> None:
     for order in (["ringing", "answered", "agent"], ["agent", "ringing", "answered"], ["answered", "answered"]):
         attempt = caller.dial(add_case(caller.db))
         for step in order:
-            caller.advance(attempt, **{step: 2.0})
+            caller.advance(attempt, None, **{step: 2.0})
             caller.forward(seconds=1)
-            caller.advance(attempt, **{step: 0.5})
+            caller.advance(attempt, None, **{step: 0.5})
         results.append(caller.attempt(attempt))
     assert [row["state"] for row in results] == ["connected", "connected", "answered"]
     first = results[1]
@@ -203,7 +203,7 @@ def test_the_state_never_moves_back(caller: Caller, case: int) -> None:
         ("agent", "connected"),
         ("dialing", "connected"),
     ]:
-        caller.advance(attempt, **{step: 0})
+        caller.advance(attempt, None, **{step: 0})
         assert caller.attempt(attempt)["state"] == state
     caller.finish(attempt, "ANSWERED")
     assert caller.attempt(attempt)["state"] == "ended"

@@ -116,7 +116,8 @@ def test_one_case_of_dialer_why_is_a_lookup(big: Database, dialect: Dialect) -> 
         "SELECT d.window_key FROM dialer_deferred d WHERE d.project_id = 'p' AND d.deferred_kind = 'scheduled'"
         " AND d.window_key > 'a' ORDER BY d.window_key LIMIT 1",
         "SELECT d.id FROM dialer_deferred d WHERE d.project_id = 'p' AND d.deferred_kind = 'scheduled'"
-        " AND d.window_key = 'Z|00:00|00:00' AND d.deferred_time <= '2026-06-01' ORDER BY d.deferred_time, d.id LIMIT 5",
+        " AND d.window_key = 'Z|00:00|00:00' AND d.deferred_time <= '2026-06-01'"
+        " ORDER BY d.deferred_time, d.id LIMIT 5",
         "SELECT c.id FROM dialer_clients c WHERE c.checked",
     ],
 )

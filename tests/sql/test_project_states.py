@@ -88,9 +88,7 @@ def test_idle_until_the_next_promise_redial_or_end_of_a_delay(caller: Caller) ->
 
 
 def test_a_promise_outside_its_window_counts_from_the_window(caller: Caller) -> None:
-    add_case(
-        caller.db, deferred_time=NOON + timedelta(hours=1), allowed_start="20:00", allowed_stop="21:00"
-    )
+    add_case(caller.db, deferred_time=NOON + timedelta(hours=1), allowed_start="20:00", allowed_stop="21:00")
     caller.start()
     caller.claim()
     assert state(caller) == ("idle", NOON + timedelta(hours=8))

@@ -49,9 +49,7 @@ def waiting_as_before(caller: Caller) -> list[Row]:
 
 
 @pytest.mark.parametrize("outcome", ["INVALID", "REJECTED", "CONGESTION", "UNAVAILABLE", "NOANSWER", "FAILED"])
-def test_twenty_silent_ends_in_a_row_make_the_trunk_failing_and_use_no_case_up(
-    caller: Caller, outcome: str
-) -> None:
+def test_twenty_silent_ends_in_a_row_make_the_trunk_failing_and_use_no_case_up(caller: Caller, outcome: str) -> None:
     attempts = begin_cases(caller, 20, call_back=True, call_back_period="1,1")
     end_one_by_one(caller, attempts[:19], outcome)
     assert trunk(caller)["state"] == "ok"
@@ -90,9 +88,7 @@ def test_a_sign_of_life_begins_the_count_anew(caller: Caller, outcome: str, fact
 
 
 @pytest.mark.parametrize("outcome", ["CANCELLED", "TECHNICAL", "LOST"])
-def test_an_end_that_says_nothing_of_the_trunk_neither_counts_nor_breaks_the_row(
-    caller: Caller, outcome: str
-) -> None:
+def test_an_end_that_says_nothing_of_the_trunk_neither_counts_nor_breaks_the_row(caller: Caller, outcome: str) -> None:
     attempts = begin_cases(caller, 21)
     end_one_by_one(caller, attempts[:10])
     end_one_by_one(caller, attempts[10:11], outcome)

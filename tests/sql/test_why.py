@@ -21,9 +21,7 @@ class Obstacles:
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
         self.db = caller.db
-        self.case = add_case(
-            self.db, phone_number="1", allowed_start="15:00", allowed_stop="20:00", call_back=True
-        )
+        self.case = add_case(self.db, phone_number="1", allowed_start="15:00", allowed_stop="20:00", call_back=True)
 
     def put(self) -> None:
         """All of them but a call and a claim, which need a project that runs."""
@@ -87,7 +85,7 @@ def test_every_reason_is_given_in_the_order_of_the_contract(caller: Caller) -> N
     other_call: list[int] = []
     look(add_parameters)
     look(sign_on)
-    look(lambda: caller.report_up())
+    look(caller.report_up)
     look(start_with_a_report_of_failure)
     look(lambda: caller.db.call("dialer_project_report", *caller.owner, "p", None, caller.now))
     look(lambda: caller.forward(hours=1))

@@ -93,7 +93,8 @@ def times(draw: st.DrawFn) -> str:
 
 def answers(db: Database, routine: str, questions: Sequence[Window]) -> list[Any]:
     """What the routine says to each question, in one query."""
-    parts, values = [], {}
+    parts: list[str] = []
+    values: dict[str, Any] = {}
     for number, question in enumerate(questions):
         names = [f"{letter}{number}" for letter in "abcd"]
         values.update(zip(names, question, strict=True))

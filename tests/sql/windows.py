@@ -22,7 +22,7 @@ def zone_of(name: str) -> tzinfo:
         hours, found, minutes = digits.partition(mark)
         if found:
             break
-    quarter = _DECIMAL_QUARTERS.get(minutes, None) if mark == "." else None
+    quarter = _DECIMAL_QUARTERS.get(minutes) if mark == "." else None
     size = timedelta(hours=int(hours), minutes=quarter if quarter is not None else int(minutes or 0))
     return timezone(-size if name[0] == "-" else size)
 

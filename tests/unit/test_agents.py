@@ -167,7 +167,7 @@ def test_event_alone_makes_nobody_free_now_or_later(
 ) -> None:
     listed(agents, **before)
     was = state(agents)
-    agents.event(member("QueueMemberStatus", status=1, **told))
+    agents.event(member("QueueMemberStatus", status=1, **told))  # type: ignore[arg-type]
     assert agents.unsure == {ONE}
     assert state(agents) == was
     time.now += 3600

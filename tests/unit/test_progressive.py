@@ -103,3 +103,16 @@ def test_hundreds_of_agents_and_tens_of_projects_are_no_matter() -> None:
     free = {f"p{number}": set(agents[number * 5 :]) for number in range(60)}
     granted = quotas(free, dict.fromkeys(free, 3), dict.fromkeys(free, 100))
     assert sum(granted.values()) == 3000 - 180
+
+
+def test_a_call_whose_agent_went_to_another_project_is_charged_to_it() -> None:
+    """Queue p has a and b, q has b and c; Asterisk gave b to a call of q, so p's second call has nobody."""
+    teams = {"p": {"a", "b"}, "q": {"b", "c"}}
+    free = {"p": {"a"}, "q": {"c"}}
+    assert quotas(free, {"p": 2}, {"p": 1, "q": 1}, teams) == {"p": 0, "q": 0}
+    assert quotas(free, {"p": 1}, {"p": 1, "q": 1}, teams) == {"p": 0, "q": 1}
+
+
+def test_a_call_that_nobody_can_take_costs_others_nothing() -> None:
+    teams = {"p": {"a"}, "q": {"b"}}
+    assert quotas({"p": set(), "q": {"b"}}, {"p": 3}, {"q": 1}, teams) == {"q": 1}

@@ -156,7 +156,7 @@ def test_answered_call_that_no_queue_took_is_abandoned_however_short(time: Time,
     ended = time.now
     time.now += LATE_SECONDS
     tracker.tick()
-    assert (call.outcome, call.ended) == (Outcome.ABANDONED, ended)
+    assert [call.outcome, call.ended] == [Outcome.ABANDONED, ended]
     assert_clean(tracker)
 
 
@@ -182,7 +182,7 @@ def test_failure_without_a_channel_is_ours(time: Time, tracker: Tracker, call: C
     failed = time.now
     time.now += LATE_SECONDS
     tracker.tick()
-    assert (call.outcome, call.ended) == (Outcome.FAILED, failed)
+    assert [call.outcome, call.ended] == [Outcome.FAILED, failed]
     assert_clean(tracker)
 
 
@@ -234,7 +234,7 @@ def test_hangup_alone_is_enough_after_a_while(time: Time, tracker: Tracker, call
     assert call.outcome is None
     time.now += 0.001
     assert tracker.tick() is None
-    assert (call.outcome, call.ended) == (Outcome.BUSY, hung_up)
+    assert [call.outcome, call.ended] == [Outcome.BUSY, hung_up]
     assert_clean(tracker)
 
 
@@ -243,7 +243,7 @@ def test_response_alone_is_enough_after_a_while(time: Time, tracker: Tracker, ca
     refused = time.now
     time.now += LATE_SECONDS
     tracker.tick()
-    assert (call.outcome, call.ended) == (Outcome.NOANSWER, refused)
+    assert [call.outcome, call.ended] == [Outcome.NOANSWER, refused]
     assert_clean(tracker)
 
 
@@ -310,7 +310,7 @@ def test_local_channel_optimised_away_is_not_the_end_of_its_call(time: Time, tra
     assert call.outcome is None
     time.now += 0.1
     tell(tracker, hangup(16, "1795.2"))
-    assert (call.outcome, call.ended) == (Outcome.ANSWERED, time.now)
+    assert [call.outcome, call.ended] == [Outcome.ANSWERED, time.now]
     assert_clean(tracker)
 
 
@@ -353,7 +353,7 @@ def test_local_call_found_by_its_legs_lives_until_the_last_of_them_ends(time: Ti
     tell(tracker, hangup(16, "1795.1"))
     time.now += LATE_SECONDS
     tracker.tick()
-    assert (call.outcome, call.ended) == (Outcome.ABANDONED, 1030.0)
+    assert [call.outcome, call.ended] == [Outcome.ABANDONED, 1030.0]
     assert_clean(tracker)
 
 
@@ -388,7 +388,7 @@ def test_ending_like_a_shutdown_waits_for_it_to_show(time: Time, tracker: Tracke
     hung_up = time.now
     time.now += 1
     tracker.shutdown(confirmed=True)
-    assert (call.outcome, call.ended) == (Outcome.TECHNICAL, hung_up)
+    assert [call.outcome, call.ended] == [Outcome.TECHNICAL, hung_up]
     assert_clean(tracker)
 
 

@@ -1,7 +1,9 @@
 """Progressive pacing: never more calls in flight than free agents, agents of several queues counted once.
 
 A matching between calls that will need an agent and agents who are free decides: one more call of a project
-is granted if every call in flight can still be given an agent of its own. Pure: observation in, quota out.
+is granted if every call in flight can still be given an agent of its own. Asterisk hands its calls out as it
+likes, though: the agent whom two queues share may go to the call that could have had another. The call that is
+left over then is charged to the projects that share its agents, until it has one. Pure: observation in, quota out.
 """
 
 from __future__ import annotations
@@ -10,18 +12,30 @@ from collections import Counter
 from collections.abc import Mapping, Set
 
 
-def quotas(free: Mapping[str, Set[str]], in_flight: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
+def quotas(
+    free: Mapping[str, Set[str]],
+    in_flight: Mapping[str, int],
+    wanted: Mapping[str, int],
+    teams: Mapping[str, Set[str]] | None = None,
+) -> dict[str, int]:
     """How many more calls each project may begin.
 
     free: interfaces of the free agents, by project; in_flight: calls by project that will need one of them;
-    wanted: the most that each project can use (lines, cases). Projects take turns in the order of `wanted`, so
-    none starves another; who comes first is the caller's choice.
+    wanted: the most that each project can use (lines, cases); teams: all agents by project, free or not, to know
+    who shares them. Projects take turns in the order of `wanted`, so none starves another; who comes first is the
+    caller's choice.
     """
     seating = _Seating(free)
+    left_over: Counter[str] = Counter()
     for project, count in in_flight.items():
-        for _ in range(count):
+        for seated in range(count):
             if not seating.seat(project):
+                left_over[project] = count - seated
                 break
+    for project, count in left_over.items():
+        for other in _sharing(project, teams or {}):
+            while count and seating.seat(other):
+                count -= 1  # noqa: PLW2901
     granted = dict.fromkeys(wanted, 0)
     open_projects = [project for project, count in wanted.items() if count > 0]
     while open_projects:
@@ -33,6 +47,14 @@ def quotas(free: Mapping[str, Set[str]], in_flight: Mapping[str, int], wanted: M
                     still_open.append(project)
         open_projects = still_open
     return granted
+
+
+def _sharing(project: str, teams: Mapping[str, Set[str]]) -> list[str]:
+    """The other projects that have agents in common with this one, or with one that has."""
+    found = [project]
+    for one in found:
+        found += [other for other in teams if other not in found and not teams[other].isdisjoint(teams.get(one, ()))]
+    return found[1:]
 
 
 _Group = frozenset[str]

@@ -1,0 +1,175 @@
+"""Migrations climb to head, step down to nothing and climb again; every routine's file is what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from sqlalchemy import text
+
+import sql
+from alembic import command
+from tests.containers import PostgresDatabases
+from tests.sql.dialects import DIALECTS, Dialect
+from worker.config import DatabaseSettings
+from worker.db import Database
+from worker.db.migration import VERSION_TABLE, config, head
+from worker.errors import DatabaseNotAtHead
+
+ROUTINES = [(dialect, name) for dialect in DIALECTS for name in sql.routine_names(dialect)]
+
+
+@pytest.fixture
+def empty(server: PostgresDatabases, dialect: Dialect) -> Iterator[Database]:
+    """A database with nothing in it."""
+    url = server.create()
+    database = Database(dialect.settings(url))
+    yield database
+    database.dispose()
+    server.drop(url)
+
+
+def upgrade(settings: DatabaseSettings) -> None:
+    command.upgrade(config(settings), "head")
+
+
+def test_up_down_and_up_again_leaves_the_same_each_time(empty: Database, dialect: Dialect) -> None:
+    upgrade(empty.settings)
+    first = dialect.catalog(empty)
+    assert empty.revision() == head()
+    assert {f"column dialer_clients.{name}" for name in ("case_name", "deferred_time")} <= first.keys()
+
+    command.downgrade(config(empty.settings), "base")
+    left = {name for name in dialect.catalog(empty) if VERSION_TABLE not in name}
+    assert left == set(), "nothing of ours is left"
+    assert empty.revision() is None
+
+    upgrade(empty.settings)
+    assert dialect.catalog(empty) == first
+
+
+def test_upgrading_again_changes_nothing(own_database: Database, dialect: Dialect) -> None:
+    before = dialect.catalog(own_database)
+    upgrade(own_database.settings)
+    assert dialect.catalog(own_database) == before
+
+
+def test_two_upgrades_at_once_both_succeed(empty: Database) -> None:
+    url = empty.settings.url().render_as_string(hide_password=False)
+    environment = {**os.environ, "DIALER_DATABASE_URL": url, "DIALER_DATABASE_SCHEME": empty.schema}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dialer", "migrate"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    empty.require_head()
+
+
+def test_a_downgrade_leaves_what_is_not_ours(empty: Database) -> None:
+    upgrade(empty.settings)
+    with empty.transaction() as connection:
+        connection.execute(text("CREATE TABLE theirs (id int)"))
+    command.downgrade(config(empty.settings), "base")
+    assert empty.query("SELECT * FROM theirs") == []
+
+
+def test_the_server_zone_is_taken_from_the_server_at_installation(own_database: Database) -> None:
+    settings = {row["name"]: row["value"] for row in own_database.query("SELECT * FROM dialer_settings")}
+    assert settings["server_zone"]
+    assert own_database.value("dialer_zone_known", settings["server_zone"])
+    assert settings["virtual_clock"] == "false", "time is never taken from outside unless somebody asks for it"
+
+
+def test_a_database_without_a_schema_is_refused_with_the_command(empty: Database) -> None:
+    with pytest.raises(DatabaseNotAtHead, match=r"has no dialer schema yet.*dialer migrate"):
+        empty.require_head()
+
+
+def test_a_database_at_another_revision_is_refused_with_the_command(own_database: Database) -> None:
+    own_database.require_head()
+    with own_database.transaction() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0000'"))
+    with pytest.raises(DatabaseNotAtHead, match=rf"is at revision 0000, this program needs {head()}.*dialer migrate"):
+        own_database.require_head()
+
+
+# --- the files --------------------------------------------------------------------------------------------------
+
+
+def migrations() -> list[ModuleType]:
+    modules = []
+    for path in sorted((Path(sql.ROOT).parent / "alembic" / "versions").glob("*.py")):
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        modules.append(module)
+    return modules
+
+
+@pytest.mark.parametrize("dialect_name", list(DIALECTS))
+def test_every_file_is_installed_by_a_migration_and_the_other_way_round(dialect_name: str) -> None:
+    installed: list[str] = []
+    for module in migrations():
+        installed += getattr(module, "ROUTINES", [])
+        installed += re.findall(r'op\.install_routine\("(\w+)"', Path(str(module.__file__)).read_text())
+    assert set(installed) == set(sql.routine_names(dialect_name))
+    first = getattr(migrations()[0], "ROUTINES")  # noqa: B009 - mypy knows no modules of versions/
+    assert len(first) == len(set(first)), "named once"
+
+
+@pytest.mark.parametrize(("dialect_name", "name"), ROUTINES)
+def test_a_file_holds_the_routine_of_its_name_under_a_comment(dialect_name: str, name: str) -> None:
+    text = sql.routine(dialect_name, name)
+    header = []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        header.append(line)
+    assert header, "says what a caller must know"
+    body = text[len("\n".join(header)) :].strip()
+    created = re.match(r"CREATE OR REPLACE (FUNCTION|VIEW|PROCEDURE|TRIGGER) (\w+)", body)
+    assert created is not None, "one statement that replaces"
+    assert created[2] == name
+    first = header[0].removeprefix("--").strip()
+    assert first.startswith((name, "Trigger,")), "the header begins with the routine and its parameters"
+    if first.startswith(f"{name}("):
+        told = first[len(name) :].split("(", 1)[1].split(")")[0]
+        if re.fullmatch(r"(p_\w+)?(, p_\w+)*", told):
+            signature = re.search(r"\((.*?)\)\s*RETURNS", body, re.DOTALL)
+            assert signature is not None
+            assert re.findall(r"\bp_\w+", told) == re.findall(r"\b(p_\w+) ", signature[1])
+
+
+@pytest.mark.parametrize("dialect_name", list(DIALECTS))
+def test_kept_texts_belong_to_a_routine_and_a_revision(dialect_name: str) -> None:
+    revisions = {module.revision for module in migrations()}
+    for path in (sql.ROOT / "procedures" / dialect_name).glob("*@*.sql"):
+        name, _, revision = path.stem.partition("@")
+        assert name in sql.routine_names(dialect_name)
+        assert revision in revisions
+
+
+@pytest.mark.parametrize("dialect_name", list(DIALECTS))
+def test_routines_of_security_definer_have_a_fixed_path(dialect_name: str) -> None:
+    """Otherwise whoever may INSERT could run functions of their own as the owner."""
+    for name in sql.routine_names(dialect_name):
+        body = sql.routine(dialect_name, name)
+        if "SECURITY DEFINER" in body:
+            assert "SET search_path FROM CURRENT" in body, name

@@ -1,0 +1,172 @@
+"""Reports reach the database once each, in batches, whatever the database does meanwhile."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import gevent
+import pytest
+from sqlalchemy.exc import DataError
+
+from tests.unit.facts import agent_connect, begin, hangup, newchannel, ringing, up
+from tests.unit.fake_database import FakeDatabase
+from worker.clock import VirtualClock
+from worker.errors import DatabaseUnavailable
+from worker.ledger import BATCH, Ledger
+from worker.model import Outcome, Ownership, Step
+from worker.tracker import Call, Tracker
+
+
+class Setup:
+    def __init__(self) -> None:
+        self.clock = VirtualClock(1_800_000_000.0)
+        self.database = FakeDatabase()
+        self.tracker = Tracker(self.clock.monotonic)
+        owner = Ownership(4, "default", 9)
+        self.ledger = Ledger(self.database.as_database(), self.clock, self.tracker, owner)
+
+    def end(self, attempt_id: int) -> Call:
+        """An attempt that has ended, not told yet."""
+        call = begin(self.tracker, attempt_id=attempt_id, channel_id=f"c{attempt_id}", action_id=f"a{attempt_id}")
+        self.tracker.unsent(call, "why")
+        return call
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.run_until(self.clock.time() + seconds)
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+def test_nothing_to_tell_asks_nothing(setup: Setup) -> None:
+    setup.ledger.flush()
+    assert setup.database.calls == []
+
+
+def test_steps_are_told_as_ages_and_once(setup: Setup) -> None:
+    begin(setup.tracker)
+    setup.pass_time(3)
+    setup.tracker.event(ringing())
+    setup.pass_time(2)
+    setup.ledger.flush()
+    assert setup.database.advanced == [{"attempt_id": 1, "steps": {Step.DIALING: 5.0, Step.RINGING: 2.0}}]
+    setup.ledger.flush()
+    assert setup.database.calls == ["dialer_attempt_advance"]
+
+
+def test_end_is_told_with_all_that_is_known(setup: Setup) -> None:
+    call = begin(setup.tracker)
+    for event in (newchannel(), up(), agent_connect()):
+        setup.tracker.event(event)
+    setup.pass_time(60)
+    setup.tracker.event(hangup(16))
+    setup.pass_time(1)
+    assert setup.ledger.pending() == 1
+    assert setup.ledger.holds(call.attempt_id)
+    setup.ledger.flush()
+    assert setup.database.ended == [
+        {
+            "attempt_id": 1,
+            "steps": {"dialing": 61.0, "answered": 61.0, "agent": 61.0},
+            "agent": "PJSIP/agent1",
+            "outcome": "ANSWERED",
+            "ended": 1.0,
+            "cause": 16,
+            "detail": None,
+        }
+    ]
+    assert setup.database.advanced == [], "the end tells the steps too"
+    assert setup.ledger.pending() == 0
+    assert not setup.ledger.holds(call.attempt_id)
+
+
+def test_outage_loses_nothing_and_makes_no_instant_wrong(setup: Setup) -> None:
+    living = begin(setup.tracker, attempt_id=2, channel_id="c2", action_id="a2")
+    setup.end(1)
+    setup.database.down = True
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailable):
+            setup.ledger.flush()
+    assert setup.ledger.pending() == 1
+    setup.pass_time(10)
+    setup.end(3)
+    setup.database.down = False
+    setup.ledger.flush()
+    assert [(report["attempt_id"], report["ended"]) for report in setup.database.ended] == [(1, 10.0), (3, 0.0)]
+    assert [report["attempt_id"] for report in setup.database.advanced] == [living.attempt_id]
+
+
+def test_call_that_ends_while_its_steps_cannot_be_told_is_told_once(setup: Setup) -> None:
+    call = begin(setup.tracker)
+    setup.database.down = True
+    with pytest.raises(DatabaseUnavailable):
+        setup.ledger.flush()
+    setup.tracker.unsent(call, "why")
+    setup.database.down = False
+    setup.ledger.flush()
+    setup.ledger.flush()
+    assert setup.database.outcomes() == {1: Outcome.CANCELLED}
+    assert setup.database.advanced == []
+
+
+def test_many_ends_go_in_batches(setup: Setup) -> None:
+    for number in range(2 * BATCH + 1):
+        setup.end(number)
+    setup.ledger.flush()
+    assert setup.database.calls == ["dialer_attempt_finish"] * 3
+    assert [report["attempt_id"] for report in setup.database.ended] == list(range(2 * BATCH + 1))
+
+
+def test_two_writers_at_once_lose_no_end(setup: Setup) -> None:
+    """One writes while another one begins to: what ended in between must not be dropped with the first batch."""
+    setup.database.slow = True
+    for number in range(3):
+        setup.end(number)
+    writers = [gevent.spawn(setup.ledger.flush) for _ in range(2)]
+    gevent.sleep(0)
+    for number in range(3, 9):
+        setup.end(number)
+    writers.append(gevent.spawn(setup.ledger.flush))
+    gevent.joinall(writers, timeout=5, raise_error=True)
+    setup.ledger.flush()
+    assert sorted(report["attempt_id"] for report in setup.database.ended) == list(range(9))
+
+
+def test_report_that_the_database_cannot_take_holds_up_no_other(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    def choke(arguments: list[Any]) -> None:
+        if any(report["attempt_id"] == 1 for report in json.loads(arguments[3])):
+            raise DataError("SELECT …", {}, Exception("value out of range"))
+
+    for number in range(3):
+        setup.end(number)
+    setup.database.before["dialer_attempt_finish"] = choke
+    with caplog.at_level(logging.ERROR):
+        setup.ledger.flush()
+    assert set(setup.database.outcomes()) == {0, 2}
+    assert [record.__dict__["attempt_id"] for record in caplog.records] == [1]
+    assert setup.ledger.pending() == 0
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_worker_that_is_no_longer_the_owner_notices(setup: Setup, ended: bool) -> None:
+    if ended:
+        setup.end(1)
+    else:
+        begin(setup.tracker)
+    setup.database.ours = False
+    setup.ledger.flush()
+    assert setup.ledger.disowned
+
+
+def test_text_from_outside_can_be_stored(setup: Setup) -> None:
+    call = begin(setup.tracker)
+    setup.tracker.event(up())
+    setup.tracker.event(agent_connect("PJSIP/Andr\udce9"))
+    setup.tracker.event(hangup(16))
+    call.detail = "a\0b"
+    setup.ledger.flush()
+    assert (setup.database.ended[0]["agent"], setup.database.ended[0]["detail"]) == ("PJSIP/Andr\ufffd", "a\ufffdb")
