@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import gevent
 
@@ -92,7 +93,7 @@ def _case(bench: Bench, project: str, number: int) -> None:
     )
 
 
-def _wait(asterisk: SimulatedAsterisk, action: Callable[[], None]) -> float:
+def _wait(asterisk: SimulatedAsterisk, action: Callable[[], object]) -> float:
     """Seconds from the return of `action` to the next Originate that Asterisk sees."""
     before = len(asterisk.calls_log)
     action()
@@ -108,7 +109,7 @@ def _insert_to_originate(bench: Bench, asterisk: SimulatedAsterisk) -> list[floa
     waits = []
     for number in range(INSERTS):
         gevent.sleep(0.03 + number % 7 * 0.01)  # not in step with the worker's turns
-        waits.append(_wait(asterisk, lambda number=number: _case(bench, "waiting", 70_000_001 + number)))
+        waits.append(_wait(asterisk, partial(_case, bench, "waiting", 70_000_001 + number)))
     return waits
 
 
@@ -118,7 +119,7 @@ def _start_to_originate(bench: Bench, asterisk: SimulatedAsterisk) -> list[float
         project = f"start{number}"
         _project(bench, project)
         _case(bench, project, 71_000_000 + number)
-        waits.append(_wait(asterisk, lambda project=project: bench.sql(f"SELECT dialer_project_start('{project}')")))
+        waits.append(_wait(asterisk, partial(bench.sql, f"SELECT dialer_project_start('{project}')")))
         bench.sql(f"SELECT dialer_project_stop('{project}')")
     return waits
 

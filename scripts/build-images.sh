@@ -21,9 +21,10 @@ POSTGRES12_VERSION=12.22.0-beta.15
 
 # The images: name, Debian suite of the base, the paths that make its content; the first holds the Dockerfile. The
 # build sees these paths as they lie in the tree. A stage_NAME function, where there is one, adds what is not in the
-# tree. A further server (MariaDB) is a further line.
+# tree.
 IMAGES="
 postgres12  bullseye  docker/postgres12 docker/postgres/entrypoint.sh
+mariadb10.5 bullseye  docker/mariadb10.5
 asterisk16  bullseye  docker/asterisk
 postgres    bookworm  docker/postgres
 sipp        bookworm  docker/sipp tests/acceptance/sipp_scenarios.py

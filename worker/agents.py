@@ -88,8 +88,8 @@ class Agents:
         """The queues that Asterisk has."""
         self.unsure: set[tuple[str, str]] = set()
         """(queue, interface) that a list action has to confirm."""
-        self.changed = True
-        """Do readers of the database see something old?"""
+        self.changed = False
+        """Do readers of the database see something old? Before the first list nothing is known to be."""
 
     def replace_all(self, items: Iterable[Event]) -> None:
         """Take the items of a QueueStatus of all queues."""

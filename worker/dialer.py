@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from worker.ami.client import AmiRefused
 from worker.clock import Clock
@@ -114,7 +115,7 @@ class Dialer:
         wait = self._poll_seconds
         # Who has waited longest comes first. What a project was granted and has no cases for goes to the others,
         # so those that went away empty-handed are looked at again.
-        left = sorted(items, key=lambda item: self._served.get(item.project_id, 0.0))
+        left = sorted(items, key=lambda item: self._served.get(item.project_id, -inf))
         while left:
             quotas = self._quotas(left)
             asked = [item for item in left if quotas[item.project_id] > 0]

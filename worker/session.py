@@ -9,6 +9,7 @@ concerns agents, or Asterisk as a whole, only makes this module ask.
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -383,7 +384,8 @@ class Session:
         """Ask for a look now and then: often while a call is overdue or Asterisk is about to stop."""
         while not self.stopped.is_set():
             hurry = self._stopping or not self.ready or self.tracker.overdue_calls()
-            self._clock.wait(self.stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS)
+            if self._clock.wait(self.stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS):
+                return
             if not self.client.connected and self._told != (state := ("down", self._why_down())):
                 self._tell(*state)
             self._look()
@@ -395,8 +397,11 @@ class Session:
 
     def _write(self) -> None:
         """Keep the ledger up to date: at each event, and when a missing event does not come."""
+        rested = math.inf  # when the next wrap-up ends, which no event tells
         while True:
             wait = self.tracker.tick()
+            if self._clock.monotonic() >= rested:
+                self.agents.changed = True
             ended = self.ledger.pending()
             try:
                 self.ledger.flush()
@@ -421,7 +426,9 @@ class Session:
                 return
             if ended:
                 self.wake.set()  # their lines and numbers are free again
-            self._clock.wait(self._written, 5.0 if wait is None else wait)
+            resting = self.agents.next_free_in()
+            rested = math.inf if resting is None else self._clock.monotonic() + resting
+            self._clock.wait(self._written, min(one for one in (wait, resting, 5.0) if one is not None))
             self._written.clear()
 
 

@@ -66,9 +66,8 @@ class Installation:
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run one `dialer` command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "dialer", *words], env=self.environ, capture_output=True, text=True, timeout=60
-        )
+        line = [sys.executable, "-m", "dialer", *words]
+        done = subprocess.run(line, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
         if check and done.returncode:
             raise RuntimeError(f"dialer {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done

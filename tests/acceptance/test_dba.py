@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,29 +106,28 @@ def test_before_the_call(project: Installation, carrier: Carrier) -> None:
     assert_promised(project, ids["promised"])
 
 
+@pytest.fixture
+def slow_agents(asterisk: AsteriskContainer, tmp_path: Path) -> Iterator[None]:
+    """Agents who talk long enough to write into their calls."""
+    with Agents(asterisk.agents_port, tmp_path, otherwise=Answer(ring_ms=(200,), hang_up_after_ms=4000)):
+        yield
+
+
+@pytest.mark.usefixtures("slow_agents")
 @pytest.mark.parametrize(
     ("prefix", "state", "outcome"), [("23", "ringing", "NOANSWER"), ("20", "connected", "ANSWERED")]
 )
-def test_during_the_call(
-    dialer: Installation,
-    asterisk: AsteriskContainer,
-    carrier: Carrier,
-    tmp_path: Path,
-    prefix: str,
-    state: str,
-    outcome: str,
-) -> None:
+def test_during_the_call(dialer: Installation, carrier: Carrier, prefix: str, state: str, outcome: str) -> None:
     dialer.trunk()
     dialer.project("dba", queue="sales", dial_time=4000, sort="2:2")
     ids = cases(dialer, prefix)
-    with Agents(asterisk.agents_port, tmp_path, otherwise=Answer(ring_ms=(200,), hang_up_after_ms=4000)):
-        start(dialer)
-        dialer.wait_for_attempts(len(WRITES), "state = %s", state)
-        write_each(dialer, ids)
-        assert len(dialer.attempts("state = %s", state)) == len(WRITES), "the writes came too late to tell anything"
-        dialer.wait_for_attempts(2, "case_id = %s", ids["fresh"])
-        dialer.wait_for_state("dba", "idle")
-        dialer.wait_until_quiet()
+    start(dialer)
+    dialer.wait_for_attempts(len(WRITES), "state = %s", state)
+    write_each(dialer, ids)
+    assert len(dialer.attempts("state = %s", state)) == len(WRITES), "the writes came too late to tell anything"
+    dialer.wait_for_attempts(2, "case_id = %s", ids["fresh"])
+    dialer.wait_for_state("dba", "idle")
+    dialer.wait_until_quiet()
 
     assert_accounted(dialer, carrier)
     assert {name: outcomes(dialer, case) for name, case in ids.items()} == {

@@ -6,6 +6,7 @@ All instants are the ledger's and the database's own clock; `-s` prints the late
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_lines_type_context_and_exten(dialer: Installation, carrier: Carrier, ag
     dialer.wait_for_attempts(1, "project_id = 'edited' AND type = 'progressive'", seconds=3)
     first = dialer.attempts("project_id = 'edited' AND type = 'progressive'")[0]
     soon("type to the first progressive call", changed, first["begun_at"])
-    assert dialer.attempts("project_id = 'edited' AND type = 'autoinforming' AND begun_at > %s", first["begun_at"]) == []
+    assert dialer.attempts("type = 'autoinforming' AND project_id = 'edited' AND id > %s", first["id"]) == []
     dialer.wait_for_attempts(2, "type = 'progressive' AND agent_at IS NOT NULL")
 
     # An extension that is not there, and back. The dialplan is asked, so nothing is called in vain.
@@ -89,7 +90,7 @@ def test_lines_type_context_and_exten(dialer: Installation, carrier: Carrier, ag
         up = [one for one in other if one["id"] < row["id"] and (one["ended_at"] or dialer.now()) > row["begun_at"]]
         assert len(up) < 2
     begun = [row["begun_at"] for row in other]
-    pauses = [(later - earlier).total_seconds() for earlier, later in zip(begun, begun[1:], strict=False)]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(begun)]
     assert max(pauses) < 1 + SOON_SECONDS, "the other project was disturbed"
     for project in ("edited", "other"):
         assert dialer.get(f"/?action=stop&projectid={project}")[0] == 200

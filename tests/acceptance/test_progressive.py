@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_projects_that_share_agents_never_dial_more_than_are_free(
     dialer.trunk()
     for project in ("sales", "support"):
         dialer.project(project, dial_time=3000)
-    dialed = numbers(n20=30, n22=12, n23=3, n24=6, n36=6)
+    dialed = numbers(n20=20, n22=8, n23=2, n24=4, n36=5)
     dialer.cases("sales", *dialed)
     dialer.cases("support", *(f"{number}9" for number in dialed))
     dialer.start("run")
@@ -72,7 +73,7 @@ def test_projects_that_share_agents_never_dial_more_than_are_free(
         assert connected <= {f"PJSIP/agent{number}" for number in members}
     # One call at a time at each phone, by SIPp's word.
     calls = sorted(agents.wait_until_over(), key=lambda call: (call.number, call.at))
-    for first, second in zip(calls, calls[1:], strict=False):
+    for first, second in pairwise(calls):
         assert first.number != second.number or (first.ended_at or 0) <= second.at
     waited = [row for row in attempts if row["phone_number"].startswith("20")]
     assert {row["outcome"] for row in waited} == {"ANSWERED"}
@@ -84,7 +85,7 @@ def test_an_agent_who_pauses_is_not_counted_and_one_who_never_answers_costs_no_c
 ) -> None:
     dialer.trunk()
     dialer.project("sales", dial_time=3000)
-    dialer.cases("sales", *numbers(n20=16))
+    dialer.cases("sales", *numbers(n20=12))
     with (
         paused(asterisk, "PJSIP/agent1", "sales"),
         Agents(asterisk.agents_port, tmp_path, {"agent4@": Ring()}) as agents,
@@ -110,7 +111,7 @@ def test_an_agent_who_pauses_is_not_counted_and_one_who_never_answers_costs_no_c
 def test_pauses_and_wrap_up_hold_calls_back(
     dialer: Installation, asterisk: AsteriskContainer, carrier: Carrier, agents: Agents
 ) -> None:
-    wrap_up = 3
+    wrap_up = 2
     dialer.trunk()
     dialer.project("solo", dial_time=3000)
     dialer.project("rest", dial_time=3000)
@@ -143,6 +144,6 @@ def test_pauses_and_wrap_up_hold_calls_back(
     assert_accounted(dialer, carrier)
     rests = dialer.attempts("project_id = 'rest'")
     assert [row["outcome"] for row in rests] == ["ANSWERED"] * 3
-    for first, second in zip(rests, rests[1:], strict=False):
+    for first, second in pairwise(rests):
         pause = (second["begun_at"] - first["ended_at"]).total_seconds()
         assert wrap_up - HANG_UP.total_seconds() <= pause < wrap_up + 1.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
+from operator import itemgetter
 
 from tests.acceptance.installation import Installation
 from tests.acceptance.sipp import Call, Carrier
@@ -14,8 +15,8 @@ from tests.waiting import wait_for
 def numbers(**counts: int) -> list[str]:
     """Numbers by their subscribers' behaviour, mixed: n20=2, n22=1 is 200000, 220000, 200001."""
     kinds = [[f"{kind[1:]}{index:04d}" for index in range(count)] for kind, count in counts.items()]
-    places = sorted((index / len(kind), position, index) for position, kind in enumerate(kinds) for index in range(len(kind)))
-    return [kinds[position][index] for _, position, index in places]
+    placed = [(index / len(kind), number) for kind in kinds for index, number in enumerate(kind)]
+    return [number for _, number in sorted(placed, key=itemgetter(0))]
 
 
 def assert_accounted(dialer: Installation, carrier: Carrier, *, died: float = 0.0) -> None:
@@ -46,7 +47,8 @@ def assert_accounted(dialer: Installation, carrier: Carrier, *, died: float = 0.
     lost = Counter(row["phone_number"] for row in attempts if row["outcome"] in ("LOST", "TECHNICAL"))
     for number in sent | made:
         assert made[number] - lost[number] <= sent[number] <= made[number], (
-            f"{number}: {sent[number]} calls at the carrier, in the ledger {dialer.attempts('phone_number = %s', number)}"
+            f"{number}: {sent[number]} calls at the carrier,"
+            f" in the ledger {dialer.attempts('phone_number = %s', number)}"
         )
     assert dialer.sql("SELECT * FROM dialer_invariants") == []
     assert dialer.sql("SELECT * FROM dialer_claims") == []

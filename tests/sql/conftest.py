@@ -16,6 +16,14 @@ from worker.db.migration import config
 _SERVERS = {"postgresql": "postgres_server"}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a server needs a container."""
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()) and "tests/sql/" in item.path.as_posix():
+            item.add_marker("docker")
+
+
 @pytest.fixture(scope="session", params=list(DIALECTS))
 def dialect(request: pytest.FixtureRequest) -> Dialect:
     """Each test runs once for each kind of server."""

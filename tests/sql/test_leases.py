@@ -150,6 +150,14 @@ def test_reap_frees_the_claims_of_lost_ownerships_only(caller: Caller, dialect: 
     assert caller.db.value("dialer_reap") == 0
 
 
+def test_reap_does_not_wait_for_an_heir(caller: Caller) -> None:
+    case = add_case(caller.db)
+    caller.claim()
+    let_the_lease_pass(caller)
+    assert caller.db.value("dialer_reap") == 1
+    assert not caller.case(case)["checked"]
+
+
 def test_the_instant_is_believed_only_in_a_database_marked_virtual_clock(caller: Caller) -> None:
     execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
     attempt = caller.dial(add_case(caller.db))

@@ -90,6 +90,14 @@ def test_more_calls_in_flight_than_agents_grant_nothing() -> None:
     assert quotas({"p": {"a", "b"}}, {"p": 7}, {"p": 5}) == {"p": 0}
 
 
+def test_call_left_over_is_charged_to_who_shares_its_agents() -> None:
+    """Asterisk gave the shared agent, whom p's call could have had, to another queue: p's call still waits for one."""
+    teams = {"p": {"a", "b"}, "q": {"b", "c"}, "r": {"d"}}
+    free = {"p": set[str](), "q": {"c"}, "r": {"d"}}
+    assert quotas(free, {"p": 1}, {"q": 1, "r": 1}, teams) == {"q": 0, "r": 1}
+    assert quotas(free, {"p": 1}, {"q": 1, "r": 1}) == {"q": 1, "r": 1}
+
+
 def test_order_of_the_wanted_decides_who_gets_the_odd_one() -> None:
     free = {project: {"a"} for project in PROJECTS}
     for first in PROJECTS:

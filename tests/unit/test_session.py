@@ -133,14 +133,6 @@ class Lab:
         until(lambda: self.session.client.counters.reconnects > connections)
         until(lambda: self.session.ready)
 
-    def look(self) -> None:
-        """One look around, as the reminder would ask for; returns when channels and members were listed."""
-        asked = self.asterisk.said.count("QueueStatus")
-        self.session._look()
-        until(lambda: self.asterisk.said.count("QueueStatus") > asked)
-        until(lambda: self.session.client.inbox.empty())
-        gevent.sleep(0.01)
-
     def outcome(self, number: int = 1) -> str | None:
         return self.database.outcomes().get(number)
 
@@ -168,7 +160,7 @@ def test_nothing_is_originated_before_channels_and_members_were_listed(lab: Lab)
     lab.asterisk.silent = {"QueueStatus"}
     lab.session.start()
     until(lambda: "QueueStatus" in lab.asterisk.said)
-    assert lab.database.calls[:1] == ["dialer_open_attempts"], "what is open is taken before Asterisk is asked"
+    assert lab.database.calls == ["dialer_open_attempts"], "what is open is taken before Asterisk is asked"
     assert lab.session.client.connected
     assert not lab.session.ready
     lab.originate()

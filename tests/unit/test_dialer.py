@@ -1,0 +1,541 @@
+"""One turn: what is asked, claimed, begun and sent, and what is given back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from gevent.event import Event
+
+from tests.unit.facts import member, queue_params
+from tests.unit.fake_database import FakeDatabase, open_attempt
+from worker.agents import Agents
+from worker.ami.client import AmiLinkLost, AmiRefused
+from worker.ami.message import Message
+from worker.clock import VirtualClock
+from worker.dialer import SOON_SECONDS, TRUST_SECONDS, Dialer
+from worker.errors import DatabaseUnavailable
+from worker.ledger import Ledger
+from worker.model import Begun, Outcome, Ownership
+from worker.session import Session
+from worker.tracker import Tracker
+
+START = 1_800_000_000.0
+POLL = 5.0
+
+
+class Cases(FakeDatabase):
+    """Projects and their waiting cases, and what became of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.projects: dict[str, dict[str, Any]] = {}
+        self.waiting: dict[str, list[int]] = {}
+        self.claimed: dict[str, list[int]] = {}
+        self.begun: list[tuple[str, int]] = []
+        self.refuse: dict[int, tuple[str, datetime | None]] = {}
+        """Refusals by case: reason and retry_at."""
+        self.reports: list[tuple[str, str | None]] = []
+        self.released: list[str | None] = []
+        self.answer_is_lost = False
+
+    def project(self, name: str, cases: int = 0, **changes: Any) -> None:
+        first = 100 * (len(self.projects) + 1)
+        self.waiting[name] = list(range(first, first + cases))
+        self.projects[name] = {
+            "project_id": name,
+            "type": "progressive",
+            "lines": 0,
+            "queue": "sales",
+            "exten": None,
+            "context": "progressive",
+            "trunk": "default",
+            "trunk_lines": 30,
+            "trunk_live": 0,
+            "trunk_failing": False,
+            "trunk_retry_at": None,
+            "live": 0,
+            "state": "running",
+            "until_at": None,
+            **changes,
+        }
+
+    def call(self, routine: str, *arguments: Any) -> list[dict[str, Any]]:
+        if routine == "dialer_work" and not self.down:
+            self.calls.append(routine)
+            return list(self.projects.values())
+        if routine == "dialer_claim":
+            self.calls.append(routine)
+            project, count = arguments[3], arguments[4]
+            taken, self.waiting[project] = self.waiting[project][:count], self.waiting[project][count:]
+            self.claimed.setdefault(project, []).extend(taken)
+            return [{"case_id": case, "kind": "fresh"} for case in taken]
+        if routine == "dialer_release":
+            self.calls.append(routine)
+            return self._release(arguments[2])
+        if routine == "dialer_attempt_begin":
+            self.calls.append(routine)
+            return self._begin(arguments[3], json.loads(arguments[4]))
+        if routine == "dialer_project_report":
+            self.reports.append((arguments[3], arguments[4]))
+            return []
+        return super().call(routine, *arguments)
+
+    def _release(self, project: str | None) -> list[dict[str, Any]]:
+        self.released.append(project)
+        for name in [project] if project else list(self.claimed):
+            self.waiting.setdefault(name, [])[:0] = self.claimed.pop(name, [])
+        return [{"dialer_release": 0}]
+
+    def _begin(self, project: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        rows = []
+        for request in requests:
+            case = request["case_id"]
+            assert case in self.claimed[project], f"case {case} is begun without having been claimed"
+            reason, retry_at = self.refuse.get(case, (None, None))
+            if reason is None or reason not in ("no_line", "pacing"):
+                self.claimed[project].remove(case)
+            if reason is None:
+                self.begun.append((project, case))
+            rows.append(
+                {
+                    "case_id": case,
+                    "attempt_id": None if reason else 1000 + case,
+                    "refusal": reason,
+                    "retry_at": retry_at,
+                    "case_name": "",
+                    "phone_number": f"7{case}",
+                    "channel": f"PJSIP/7{case}@carrier",
+                    "channel_id": request["channel_id"],
+                    "action_id": request["action_id"],
+                    "exten": None,
+                    "context": "progressive",
+                    "queue": self.projects[project]["queue"],
+                    "caller_id": None,
+                    "dial_seconds": 30,
+                    "abandon_seconds": 2,
+                }
+            )
+        if self.answer_is_lost:
+            self.open = [
+                open_attempt(row["attempt_id"], row["channel_id"], action_id=row["action_id"], epoch=9)
+                for row in rows
+                if row["attempt_id"]
+            ]
+            raise DatabaseUnavailable("of this test", "the connection broke")
+        return rows
+
+
+@dataclass
+class Lists:
+    """The part of the AMI client that a turn uses: answers to ShowDialPlan and QueueStatus."""
+
+    contexts: set[str] = field(default_factory=lambda: {"progressive", "autoinforming"})
+    queues: set[str] = field(default_factory=set)
+    error: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def ask_list(self, fields: list[tuple[str, str]]) -> list[Message]:
+        values = dict(fields)
+        self.asked.append(values["Action"])
+        if self.error is not None:
+            raise self.error
+        if values["Action"] == "QueueStatus":
+            return [queue_params(values["Queue"])] if values["Queue"] in self.queues else []
+        if values["Context"] not in self.contexts:
+            raise refused("Did not find context " + values["Context"])
+        return [queue_params()]
+
+
+def refused(text: str) -> AmiRefused:
+    return AmiRefused("ShowDialPlan", Message(f"Response: Error\r\nMessage: {text}".encode()))
+
+
+class FakeSession:
+    """A session whose Asterisk takes every Originate; agents and calls are real."""
+
+    def __init__(self, clock: VirtualClock, database: Cases) -> None:
+        self.name = "default"
+        self.owner = Ownership(4, "default", 9)
+        self.tracker = Tracker(clock.monotonic)
+        self.agents = Agents(clock.monotonic)
+        self.ledger = Ledger(database.as_database(), clock, self.tracker, self.owner)
+        self.wake = Event()
+        self.refusals: dict[str, str] = {}
+        self.ready = True
+        self.look_again = False
+        self.client = Lists()
+        self.sent: list[Begun] = []
+        self.given_up: list[Begun] = []
+
+    def originate(self, begun: Begun) -> None:
+        self.sent.append(begun)
+        self.tracker.sent(self.tracker.begin(begun))
+
+    def give_up(self, begun: Begun, why: str) -> None:
+        self.given_up.append(begun)
+        self.tracker.unsent(self.tracker.begin(begun), why)
+
+
+class Lab:
+    def __init__(self) -> None:
+        self.clock = VirtualClock(START)
+        self.database = Cases()
+        self.session = FakeSession(self.clock, self.database)
+        self.may_dial = True
+        self.dialer = Dialer(
+            cast("Session", self.session),
+            self.database.as_database(),
+            self.clock,
+            lambda: self.may_dial,
+            POLL,
+        )
+
+    def staff(self, count: int, *queues: str) -> None:
+        """So many free agents, each of them in all of these queues."""
+        items = []
+        for queue in queues or ("sales",):
+            items.append(queue_params(queue))
+            items += [member("QueueMember", f"PJSIP/agent{number}", queue=queue) for number in range(count)]
+        self.session.agents.replace_all(items)
+
+    def turn(self) -> float:
+        return self.dialer.turn()
+
+    def cases(self) -> list[int]:
+        """Cases that were dialled, in order."""
+        return [begun.case_id for begun in self.session.sent]
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.run_until(self.clock.time() + seconds)
+
+    def at(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(self.clock.time() + seconds, UTC)
+
+    def end_calls(self) -> None:
+        for call in list(self.session.tracker.calls()):
+            self.session.tracker.unsent(call, "over")
+        self.session.tracker.over.clear()
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab()
+
+
+# --- how many --------------------------------------------------------------------------------------------
+
+
+def test_one_call_for_each_free_agent_and_no_more(lab: Lab) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=10)
+    assert lab.turn() == POLL
+    assert lab.cases() == [100, 101, 102]
+    lab.turn()
+    assert len(lab.cases()) == 3, "they are in flight"
+    lab.end_calls()
+    lab.turn()
+    assert lab.cases() == [100, 101, 102, 103, 104, 105]
+
+
+def test_projects_that_share_agents_share_their_calls(lab: Lab) -> None:
+    lab.staff(4)
+    lab.database.project("p", cases=10)
+    lab.database.project("q", cases=10)
+    lab.turn()
+    assert sorted(lab.cases()) == [100, 101, 200, 201]
+
+
+def test_grant_that_a_project_has_no_cases_for_goes_to_the_others(lab: Lab) -> None:
+    lab.staff(2)
+    lab.database.project("a", cases=0)
+    lab.database.project("b", cases=1)
+    lab.database.project("c", cases=9)
+    lab.turn()
+    assert sorted(lab.cases()) == [200, 300]
+    lab.end_calls()
+    lab.turn()
+    assert lab.cases()[2:] == [301, 302]
+
+
+def test_one_agent_serves_all_projects_in_turn(lab: Lab) -> None:
+    lab.staff(1)
+    for name in ("a", "b", "c"):
+        lab.database.project(name, cases=9)
+    for _ in range(6):
+        lab.turn()
+        lab.end_calls()
+        lab.pass_time(1)
+    assert [begun.project_id for begun in lab.session.sent] == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_calls_of_a_stopped_project_still_take_agents(lab: Lab) -> None:
+    lab.staff(2)
+    lab.database.project("p", cases=1)
+    lab.database.project("q", cases=0)
+    lab.turn()
+    del lab.database.projects["p"]
+    lab.database.waiting["q"] = [200, 201]
+    lab.turn()
+    assert lab.cases() == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({"lines": 2}, 2),
+        ({"lines": 5, "live": 4}, 1),
+        ({"lines": 5, "live": 9}, 0),
+        ({"trunk_lines": 3, "trunk_live": 1}, 2),
+        ({"lines": 0, "trunk_lines": 4}, 4),
+        ({"trunk_failing": True}, 1),
+    ],
+)
+def test_lines_of_project_and_trunk_bound_a_turn(lab: Lab, changes: dict[str, Any], most: int) -> None:
+    lab.database.project("p", cases=50, type="autoinforming", context="autoinforming", **changes)
+    lab.turn()
+    assert len(lab.cases()) == most
+
+
+def test_informing_needs_no_agents(lab: Lab) -> None:
+    lab.database.project("p", cases=3, type="autoinforming", context="autoinforming")
+    lab.turn()
+    assert len(lab.cases()) == 3
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["no_line", "pacing"])
+def test_what_has_no_room_now_stays_in_hand_until_it_has(lab: Lab, reason: str) -> None:
+    lab.staff(2)
+    lab.database.project("p", cases=2)
+    lab.database.refuse = {100: (reason, lab.at(0.5)), 101: (reason, lab.at(0.5))}
+    assert lab.turn() == pytest.approx(0.5, abs=0.01)
+    assert lab.turn() == pytest.approx(0.5, abs=0.01)
+    assert lab.database.calls.count("dialer_attempt_begin") == 1, "not before its time"
+    lab.database.refuse = {}
+    lab.pass_time(0.5)
+    lab.turn()
+    assert lab.cases() == [100, 101]
+    assert lab.database.calls.count("dialer_claim") == 1
+
+
+@pytest.mark.parametrize("reason", ["not_owner", "project_stopped", "project_failing", "no_trunk", "trunk_failing"])
+def test_what_holds_for_the_whole_project_gives_all_of_it_back(lab: Lab, reason: str) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=3)
+    lab.database.refuse = {100: (reason, None)}
+    lab.database.refuse[101] = lab.database.refuse[102] = ("no_line", None)
+    lab.turn()
+    assert lab.cases() == []
+    assert lab.database.released[-1] == "p"
+    assert lab.database.claimed == {}
+
+
+def test_case_that_may_not_be_dialled_makes_room_for_another_at_once(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=2)
+    lab.database.refuse = {100: ("number_in_call", None)}
+    assert lab.turn() == SOON_SECONDS
+    lab.turn()
+    assert lab.cases() == [101]
+
+
+def test_failing_trunk_is_left_alone_until_its_time(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=2, trunk_failing=True, trunk_retry_at=lab.at(3))
+    assert lab.turn() == pytest.approx(3)
+    assert "dialer_claim" not in lab.database.calls
+    lab.pass_time(3)
+    lab.turn()
+    assert len(lab.cases()) == 1
+
+
+# --- when nothing is to be done --------------------------------------------------------------------------
+
+
+def test_next_turn_is_when_the_next_case_falls_due(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=0, state="idle", until_at=lab.at(1.5))
+    assert lab.turn() == pytest.approx(1.5)
+
+
+def test_next_turn_is_when_a_wrapup_ends(lab: Lab) -> None:
+    lab.staff(1)
+    lab.session.agents.replace_one(
+        "sales", "PJSIP/agent0", [member("QueueMember", "PJSIP/agent0", LastCall=5, Wrapuptime=2)]
+    )
+    lab.database.project("p", cases=1)
+    assert lab.turn() == pytest.approx(2)
+    lab.pass_time(2)
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+def test_case_inserted_just_before_the_project_went_idle_is_found(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=0, state="running")
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") == 2
+    lab.database.projects["p"]["state"] = "idle"
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") == 3
+
+
+@pytest.mark.parametrize(("ready", "may_dial"), [(False, True), (True, False)])
+def test_nothing_is_claimed_without_asterisk_or_lease(lab: Lab, ready: bool, may_dial: bool) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.session.ready, lab.may_dial = ready, may_dial
+    assert lab.turn() == POLL
+    assert lab.database.calls == []
+
+
+def test_lease_that_passes_between_permission_and_originate_sends_nothing(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    answers = iter([True, False])
+    lab.dialer._may_dial = lambda: next(answers)
+    lab.turn()
+    assert lab.session.sent == []
+    assert [begun.case_id for begun in lab.session.given_up] == [100]
+
+
+# --- claims that nobody remembers ------------------------------------------------------------------------
+
+
+def test_first_turn_gives_back_what_an_earlier_life_has_left(lab: Lab) -> None:
+    lab.turn()
+    assert lab.database.released == [None]
+    lab.turn()
+    assert lab.database.released == [None], "once"
+
+
+def test_attempt_whose_permission_was_lost_on_the_way_is_cancelled_and_never_sent(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=2)
+    lab.database.answer_is_lost = True
+    with pytest.raises(DatabaseUnavailable):
+        lab.turn()
+    assert lab.cases() == []
+    lab.database.answer_is_lost = False
+    lab.database.refuse = {101: ("no_line", None)}
+    lab.turn()
+    assert lab.database.outcomes() == {1100: Outcome.CANCELLED}
+    assert lab.database.released == [None, None]
+
+
+def test_attempts_that_are_known_or_another_owners_are_left_alone(lab: Lab) -> None:
+    lab.staff(2)
+    lab.database.project("p", cases=2)
+    lab.turn()
+    living, ended = lab.session.sent
+    tracker = lab.session.tracker
+    tracker.unsent(next(call for call in tracker.calls() if call.case_id == ended.case_id), "over")
+    lab.database.open = [
+        open_attempt(living.attempt_id, living.channel_id, epoch=9),
+        open_attempt(ended.attempt_id, ended.channel_id, epoch=9),
+        open_attempt(5, "c5", epoch=8),
+    ]
+    lab.dialer._doubtful = True
+    lab.turn()
+    assert lab.database.outcomes() == {ended.attempt_id: Outcome.CANCELLED}
+    assert [call.attempt_id for call in tracker.calls()] == [living.attempt_id]
+
+
+def test_hand_of_a_stopped_project_is_given_back(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.refuse = {100: ("no_line", lab.at(60))}
+    lab.turn()
+    del lab.database.projects["p"]
+    lab.turn()
+    assert lab.database.released == [None, "p"]
+    lab.turn()
+    assert lab.database.released == [None, "p"]
+
+
+# --- what a project needs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"queue": "hell"}, ["'hell'", "queues.conf", "dialer_params.queue"]),
+        ({"context": "nowhere"}, ["'nowhere'", "'s'", "extensions.conf"]),
+        ({"trunk": "gone", "trunk_lines": None}, ["'gone'", "dialer_trunks"]),
+    ],
+)
+def test_project_that_cannot_be_dialled_is_told_why(lab: Lab, changes: dict[str, Any], names: list[str]) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1, **changes)
+    lab.turn()
+    ((project, reason),) = lab.database.reports
+    assert project == "p"
+    assert all(name in (reason or "") for name in names)
+    assert lab.cases() == []
+
+
+def test_one_project_that_cannot_be_dialled_holds_up_no_other(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("a", cases=1, context="nowhere")
+    lab.database.project("b", cases=1)
+    lab.turn()
+    assert lab.cases() == [200]
+
+
+def test_failing_project_is_looked_at_when_its_time_has_come(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1, state="failing", until_at=lab.at(10))
+    lab.turn()
+    assert lab.session.client.asked == []
+    lab.pass_time(10)
+    lab.turn()
+    assert lab.database.reports == [("p", None)]
+    assert lab.cases() == [100]
+
+
+def test_refusals_of_asterisk_and_wrong_queues_make_the_project_failing(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.session.refusals["p"] = "Asterisk refused its call: no"
+    lab.turn()
+    assert lab.database.reports == [("p", "Asterisk refused its call: no")]
+    lab.session.tracker.wrong_queue["p"] = "its call joined queue 'x'"
+    lab.turn()
+    assert lab.database.reports[1:] == [("p", "its call joined queue 'x'")]
+    assert lab.cases() == []
+
+
+def test_dialplan_is_asked_now_and_then_not_each_turn(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p")
+    for _ in range(3):
+        lab.turn()
+    assert lab.session.client.asked == ["ShowDialPlan"]
+    lab.pass_time(TRUST_SECONDS)
+    lab.turn()
+    assert len(lab.session.client.asked) == 2
+
+
+@pytest.mark.parametrize("error", [AmiLinkLost("gone"), refused("Permission denied")])
+def test_question_that_cannot_be_asked_condemns_no_project(lab: Lab, error: Exception) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.session.client.error = error
+    lab.turn()
+    assert lab.database.reports == []
+    assert lab.cases() == [100]
+
+
+def test_queue_that_came_after_the_last_list_is_found(lab: Lab) -> None:
+    lab.session.client.queues = {"sales"}
+    lab.database.project("p")
+    lab.turn()
+    lab.turn()
+    assert lab.database.reports == []
+    assert lab.session.client.asked.count("QueueStatus") == 1
