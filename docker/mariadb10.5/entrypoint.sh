@@ -25,7 +25,7 @@ if [ ! -d "$data/mysql" ]; then
         # The zones of the package tzdata; without them MariaDB knows no Europe/Moscow.
         if [ "${MARIADB_ZONES:-yes}" != no ]; then
             echo 'USE mysql;'
-            mysql_tzinfo_to_sql --skip-write-binlog /usr/share/zoneinfo 2>/dev/null
+            mariadb-tzinfo-to-sql --skip-write-binlog /usr/share/zoneinfo 2>/dev/null
         fi
         echo "DROP USER IF EXISTS 'root'@'localhost';"
         echo "CREATE USER 'dialer'@'%' IDENTIFIED BY '$MARIADB_PASSWORD';"

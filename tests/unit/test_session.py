@@ -115,6 +115,7 @@ class Lab:
         owner = Ownership(4, "default", 9)
         self.session = Session(settings, database.as_database(), SystemClock(), owner, "d4")
         self.session.client._reconnect_seconds = (0.01, 0.05)
+        self.session.client._ping_seconds = 3600.0  # so that a Ping is a question of the session's
 
     def start(self) -> Session:
         self.session.start()
@@ -142,6 +143,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second look comes soon; the regular one never comes by itself."""
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0.02)
     monkeypatch.setattr(module, "CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "STOPPING_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -326,10 +328,12 @@ def test_overdue_call_is_looked_for_without_being_asked(lab: Lab, monkeypatch: p
 
 def test_shutdown_is_believed_only_if_asterisk_confirms_it(lab: Lab) -> None:
     session = lab.start()
+    lab.originate()
+    until(lambda: bool(lab.asterisk.originates))
     lab.asterisk.event("Shutdown", Shutdown="Cleanly")
     until(lambda: "Ping" in lab.asterisk.said)
-    lab.originate()
-    until(lambda: len(lab.asterisk.originates) == 1)
+    lab.originate(2)
+    until(lambda: len(lab.asterisk.originates) == 2)
     assert session.ready
     assert lab.database.told == [("up", None)]
     assert not any(call.shutdown for call in session.tracker.calls())
@@ -361,15 +365,15 @@ def test_confirmed_shutdown_stops_dialling_until_it_is_called_off(lab: Lab, monk
 
 
 def test_shutdown_during_the_first_look_does_not_end_in_ready(lab: Lab) -> None:
-    lab.asterisk.silent = {"QueueStatus"}
+    lab.asterisk.replies = {"Ping": "Asterisk is shutting down"}
+    lab.asterisk.before_list_ends = [b"Event: Shutdown\r\nShutdown: Cleanly\r\n\r\n"]
     lab.session.start()
-    until(lambda: "QueueStatus" in lab.asterisk.said)
-    assert lab.asterisk.link is not None
-    lab.asterisk.stopping = True
-    lab.asterisk.event("Shutdown", Shutdown="Cleanly")
-    lab.asterisk.silent = set()
-    gevent.sleep(0.05)
+    until(lambda: lab.database.told == [("down", "it is shutting down")])
+    until(lambda: bool(lab.session.agents.free("sales")))
     assert not lab.session.ready
+    lab.asterisk.replies = {}
+    lab.session._look()
+    until(lambda: lab.session.ready)
 
 
 def test_member_becomes_free_by_a_list_only(lab: Lab) -> None:

@@ -78,6 +78,8 @@ class _Seating:
         for group in self._spare:
             for project in group:
                 self._groups.setdefault(project, []).append(group)
+        self._roomy = {project: list(groups) for project, groups in self._groups.items()}
+        """Of those, the groups that had an agent to spare when last looked at; what is used up stays so."""
         self._seated: dict[_Group, Counter[str]] = {group: Counter() for group in self._spare}
         self._full: set[str] = set()
         """Projects for which a search has failed. Seats are only ever taken, so it would fail again."""
@@ -90,14 +92,18 @@ class _Seating:
         came_from: dict[str, _Group] = {}
         frontier = [project]
         for mover in frontier:
+            roomy = self._roomy.get(mover, [])
+            while roomy and not self._spare[roomy[-1]]:
+                roomy.pop()
+            if roomy:
+                moved_by[roomy[-1]] = mover
+                self._spare[roomy[-1]] -= 1
+                self._shift(roomy[-1], project, moved_by, came_from)
+                return True
             for group in self._groups.get(mover, ()):
                 if group in moved_by:
                     continue
                 moved_by[group] = mover
-                if self._spare[group]:
-                    self._spare[group] -= 1
-                    self._shift(group, project, moved_by, came_from)
-                    return True
                 for other, calls in self._seated[group].items():
                     if calls and other != project and other not in came_from:
                         came_from[other] = group
