@@ -13,6 +13,7 @@
 #   AGENTS             127.0.0.1:5071     address of the agents' phones, which are PJSIP/agent1, agent2 ...
 #   AGENT_COUNT        5
 #   QUEUES             sales:1-5          queues and their agents, e.g. "sales:1-5 support:4-8 empty:"
+#   QUEUE_WRAPUP_SECONDS  0               an agent's rest after a call
 #   QUEUE_RING_SECONDS                    how long one agent's phone rings; default: what queues.conf says
 set -eu
 
@@ -64,7 +65,8 @@ for queue in ${QUEUES-sales:1-5}; do
     [ -z "${QUEUE_RING_SECONDS:-}" ] || printf 'timeout = %s\n' "$QUEUE_RING_SECONDS"
     [ -n "$members" ] || continue
     for number in $(seq "${members%-*}" "${members#*-}"); do
-        printf 'member => PJSIP/agent%d,0,Agent %d,PJSIP/agent%d\n' "$number" "$number" "$number"
+        printf 'member => PJSIP/agent%d,0,Agent %d,PJSIP/agent%d,no,%d\n' "$number" "$number" "$number" \
+            "${QUEUE_WRAPUP_SECONDS:-0}"
     done
 done >"$SITE/queues.conf"
 
