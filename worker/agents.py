@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Protocol
 
+from worker.ami.message import Event
 from worker.model import storable
 
 # AST_DEVICE_* of Asterisk's devicestate.h, in the Status of QueueMember and QueueMemberStatus.
@@ -25,19 +25,6 @@ _BUSY = {2, 3, 8}
 UNSURE_MOST = 1000
 """Events that name more members than this are not asked about one by one: somebody invents them."""
 _NAME_CHARACTERS = 200
-
-
-class Event(Protocol):
-    """What is read of an AMI message."""
-
-    @property
-    def name(self) -> str:
-        """The event's name."""
-        ...
-
-    def get(self, key: str, default: str = "") -> str:
-        """A field."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +86,8 @@ class Agents:
         for item in items:
             if item.name == "QueueParams":
                 self.queues.add(item.get("Queue"))
-            elif item.name == "QueueMember":
+            elif item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) not in self._members:
+                # The first counts: members are listed before the callers who wait, whose names may hold forgeries.
                 self._put(self._read(item, item.get("Name"), item.get("Location"), before))
         self.unsure.clear()
         self.changed = True
@@ -116,6 +104,7 @@ class Agents:
         for item in items:
             if item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) == key:
                 self._put(self._read(item, item.get("Name"), interface, before))
+                break  # the first counts, as above
         self.changed = True
 
     def _put(self, member: Member) -> None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from worker.ami.message import Event
 from worker.model import Begun, OpenAttempt, Outcome, State, Step, reached
 
 # Hangup causes of ITU-T Q.850 as Asterisk 16 reports them for PJSIP (res_pjsip makes a cause of SIP's response:
@@ -48,19 +48,6 @@ _UP = "6"
 _RINGING = "5"
 _LOCAL = "Local/"
 _STEPS = tuple(Step)
-
-
-class Event(Protocol):
-    """What is read of an AMI message."""
-
-    @property
-    def name(self) -> str:
-        """The event's name."""
-        ...
-
-    def get(self, key: str, default: str = "") -> str:
-        """A field."""
-        ...
 
 
 @dataclass(eq=False)

@@ -37,8 +37,7 @@ def encode(fields: Fields) -> bytes:
         raise UnsafeAction("an AMI action needs at least the line Action")
     if len(fields) > MAX_LINES:
         raise UnsafeAction(
-            f"the AMI action has {len(fields)} lines and Asterisk reads {MAX_LINES} at most; pass fewer "
-            "variables"
+            f"the AMI action has {len(fields)} lines and Asterisk reads {MAX_LINES} at most; pass fewer variables"
         )
     lines = []
     for key, value in fields:
@@ -46,17 +45,14 @@ def encode(fields: Fields) -> bytes:
             raise UnsafeAction(f"{key!r} is no AMI header name; use letters, digits, '-' and '_'")
         for character, name in _FORBIDDEN.items():
             if character in value:
-                raise UnsafeAction(
-                    f"the value of {key} contains {name}, which would start a new AMI header; remove it"
-                )
+                raise UnsafeAction(f"the value of {key} contains {name}, which would start a new AMI header; remove it")
         try:
             line = f"{key}: {value}".encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             raise UnsafeAction(f"the value of {key} is not valid text; remove its half characters") from None
         if len(line) > MAX_LINE_BYTES:
             raise UnsafeAction(
-                f"the AMI line {key} has {len(line)} bytes and Asterisk reads {MAX_LINE_BYTES} at most; "
-                "shorten it"
+                f"the AMI line {key} has {len(line)} bytes and Asterisk reads {MAX_LINE_BYTES} at most; shorten it"
             )
         lines.append(line)
     lines.append(b"\r\n")
@@ -90,15 +86,11 @@ def originate(
             f"{'' if '/' in channel else ' and no slash'}; correct the trunk's dial_template"
         )
     if not context or not exten:
-        raise UnsafeAction(
-            "Context and Exten of an Originate must not be empty; correct the project's settings"
-        )
+        raise UnsafeAction("Context and Exten of an Originate must not be empty; correct the project's settings")
     if timeout_ms <= 0:
         raise UnsafeAction(f"Timeout of an Originate is {timeout_ms} ms; it must be greater than 0")
     if not action_id:
-        raise UnsafeAction(
-            "ActionID of an Originate must not be empty; its reply could not be told from others"
-        )
+        raise UnsafeAction("ActionID of an Originate must not be empty; its reply could not be told from others")
     if not 0 < len(channel_id.encode("utf-8", "surrogateescape")) <= MAX_CHANNEL_ID_BYTES:
         raise UnsafeAction(f"ChannelId of an Originate must have 1 to {MAX_CHANNEL_ID_BYTES} bytes")
     fields = [

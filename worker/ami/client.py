@@ -125,6 +125,7 @@ class _Pending:
     due: float  # time.monotonic() at which the sweep gives up; `ask` watches its own time
     settle: Callable[[Message | DialerError], None]
     items: list[Message] | None = None  # a list's items so far
+    started: bool = False  # a list's reply is in, its items follow
 
 
 @dataclass(slots=True)
@@ -248,12 +249,8 @@ class AmiClient:
         closing = self._exchange(link, fields, deadline, items)
         tampered = link.framer.tampered - tampered
         announced = closing.get("ListItems")
-        if announced and not (
-            announced.isdecimal() and len(items) <= int(announced) <= len(items) + tampered
-        ):
-            raise AmiListError(
-                f"{_name(fields)} announced {announced[:20]} items and {len(items)} came; ask again"
-            )
+        if announced and not (announced.isdecimal() and len(items) <= int(announced) <= len(items) + tampered):
+            raise AmiListError(f"{_name(fields)} announced {announced[:20]} items and {len(items)} came; ask again")
         if tampered:
             log.warning(
                 "Messages with forged headers were dropped while a list was read",
@@ -281,9 +278,7 @@ class AmiClient:
         link = self._live_link()
         if link is None:
             why = self.login_error or self.down_reason or "not connected yet"
-            raise AmiLinkLost(
-                f"{_name(fields)} was not sent, there is no link to Asterisk at {self._address}: {why}"
-            )
+            raise AmiLinkLost(f"{_name(fields)} was not sent, there is no link to Asterisk at {self._address}: {why}")
         return link
 
     def _live_link(self) -> _Link | None:
@@ -294,9 +289,7 @@ class AmiClient:
     def _address(self) -> str:
         return f"{self._host}:{self._port}"
 
-    def _exchange(
-        self, link: _Link, fields: Fields, deadline: float, items: list[Message] | None = None
-    ) -> Message:
+    def _exchange(self, link: _Link, fields: Fields, deadline: float, items: list[Message] | None = None) -> Message:
         """Send, wait, and return the reply; for a list the closing event."""
         result: AsyncResult[Message] = AsyncResult()
 
@@ -313,9 +306,7 @@ class AmiClient:
             result.wait(deadline)
             if not result.ready():
                 self.counters.timeouts += 1
-                raise AmiTimeout(
-                    f"Asterisk at {self._address} did not answer {_name(fields)} within {deadline:g} s"
-                )
+                raise AmiTimeout(f"Asterisk at {self._address} did not answer {_name(fields)} within {deadline:g} s")
             reply = cast("Message", result.get())
         finally:
             self._forget(link, action_id)
@@ -433,8 +424,7 @@ class AmiClient:
         banner = link.framer.banner or ""
         if not banner.startswith(_BANNER):
             raise DialerError(
-                f"{self._address} greets with {banner[:40]!r}, which is not Asterisk's manager; correct "
-                "host and port"
+                f"{self._address} greets with {banner[:40]!r}, which is not Asterisk's manager; correct host and port"
             )
         try:
             remaining = max(_REFUSAL_SECONDS, give_up - time.monotonic())
@@ -453,13 +443,10 @@ class AmiClient:
         if refusal.text == _SHUTTING_DOWN:
             # True for bad and for good credentials alike, so it says nothing about them.
             raise AmiLinkLost(f"Asterisk at {self._address} is shutting down") from refusal
-        sentence = (
-            f"Asterisk at {self._address} refused the login of user {self._username} ({refusal.text}); "
-        )
+        sentence = f"Asterisk at {self._address} refused the login of user {self._username} ({refusal.text}); "
         if refusal.text == _AUTHENTICATION_FAILED:
             sentence += (
-                "correct Username and Password in the settings, or secret, permit and deny "
-                "of this user in manager.conf"
+                "correct Username and Password in the settings, or secret, permit and deny of this user in manager.conf"
             )
         else:
             sentence += "see the user's section in manager.conf"
@@ -498,9 +485,7 @@ class AmiClient:
         link.dead.set()
         link.greeted.set()
         link.ready.set()
-        lost = AmiLinkLost(
-            f"the link to Asterisk at {self._address} was lost before the answer came: {link.reason}"
-        )
+        lost = AmiLinkLost(f"the link to Asterisk at {self._address} was lost before the answer came: {link.reason}")
         for action_id in list(link.pending):
             pending = self._forget(link, action_id)
             if pending is not None:
@@ -572,6 +557,10 @@ class AmiClient:
         if pending is None:
             self.counters.strays += 1
             return
+        if pending.started:
+            # A list is answered once; a caller can put a second "answer" into one of its items.
+            link.framer.tampered += 1
+            return
         refused = reply.get("Response") == "Error"
         if pending.action == "Login" and not refused:
             # Here and not in the greenlet that waits: FullyBooted may be the next message of this very chunk.
@@ -579,6 +568,8 @@ class AmiClient:
         if pending.items is None or refused:
             self._forget(link, action_id)
             self._settle(pending, reply)
+        else:
+            pending.started = True
 
     def _take_item(self, link: _Link, event: Message) -> bool:
         """Whether the event is part of a list that somebody waits for."""
@@ -597,9 +588,7 @@ class AmiClient:
             self._forget(link, action_id)
             self._settle(
                 pending,
-                AmiListError(
-                    f"the list of {pending.action} has more than {LIST_ITEMS_MAX} items; narrow the action"
-                ),
+                AmiListError(f"the list of {pending.action} has more than {LIST_ITEMS_MAX} items; narrow the action"),
             )
         else:
             pending.items.append(event)
@@ -610,9 +599,7 @@ class AmiClient:
             pending.settle(outcome)
         except Exception:
             # One consumer's mistake must not cost all others the link.
-            log.exception(
-                "A reply's callback failed", extra={"action": "ami_callback", "ami_action": pending.action}
-            )
+            log.exception("A reply's callback failed", extra={"action": "ami_callback", "ami_action": pending.action})
 
     def _come_up(self, link: _Link, booted: Message) -> None:
         text = booted.get("Uptime")
@@ -661,9 +648,7 @@ class AmiClient:
         while not link.dead.wait(self._ping_seconds):
             if link.pings >= PING_MISSES:
                 seconds = PING_MISSES * self._ping_seconds
-                self._drop(
-                    link, f"Asterisk at {self._address} did not answer {PING_MISSES} pings in {seconds:g} s"
-                )
+                self._drop(link, f"Asterisk at {self._address} did not answer {PING_MISSES} pings in {seconds:g} s")
                 return
             link.pings += 1
             self._put(link, [("Action", "Ping")], _Pending("Ping", float("inf"), answered))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from worker.errors import DialerError
 
@@ -32,10 +33,21 @@ _REPEATABLE = re.compile(rb"(?:[A-Za-z]*ChanVariable(?:\(.*\))?|Variable|Output|
 _LAYOUTS_PER_NAME = 8
 _LAYOUTS = 256
 
-_needles: dict[
-    str, bytes
-] = {}  # field name to the bytes to search for; the names are literals in our own code
+_needles: dict[str, bytes] = {}  # field name to the bytes to search for; the names are literals in our own code
 _NEEDLES = 1024
+
+
+class Event(Protocol):
+    """What those who judge read of an event; Message is one, a test's fact another."""
+
+    @property
+    def name(self) -> str:
+        """The event's name."""
+        ...
+
+    def get(self, key: str, default: str = "") -> str:
+        """A field."""
+        ...
 
 
 class FramingError(DialerError):
@@ -200,6 +212,10 @@ class Framer:
         # Asterisk modules and later versions end some messages with an empty line too many.
         raw = raw.lstrip(CRLF)
         if not raw:
+            return
+        if not raw.startswith((EVENT, REPLY)):
+            # The tail of a message that a caller has cut in two with an empty line.
+            self.tampered += 1
             return
         first_line = raw[: raw.find(CRLF) + 1]
         name = _event_name(raw)

@@ -520,6 +520,16 @@ def test_tampered_item_does_not_cost_the_list(start: Start) -> None:
         assert client.counters.tampered == 2
 
 
+@pytest.mark.parametrize("tail", [b"x: y", b"Response: Error\r\nMessage: Permission denied"])
+def test_caller_who_cuts_an_item_in_two_costs_nobody_the_list(start: Start, tail: bytes) -> None:
+    """CallerIDNum stands before ActionID: what a caller writes behind an empty line ends with the list's own id."""
+    item = b"Event: QueueEntry\r\nCallerIDNum: 1\r\n\r\n" + tail + b"\r\nActionID: {id}\r\n\r\n"
+    with Peer(list_script(4, item)) as peer:  # two members, two callers
+        client = start(peer)
+        up(client)
+        assert len(client.ask_list([("Action", "QueueStatus")])) == 2
+
+
 def test_broken_off_list_is_an_error(start: Start) -> None:
     with Peer(list_script(2, closing="Cancelled")) as peer:
         client = start(peer)

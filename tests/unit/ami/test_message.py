@@ -342,3 +342,15 @@ def test_any_bytes_are_read_the_same_in_any_chunking(junk: bytes, size: int) -> 
     pieces, messages = frame(data, size)
     assert [message.raw for message in messages] == [message.raw for message in expected]
     assert pieces.tampered == whole.tampered
+
+
+def test_the_tail_of_a_message_cut_in_two_by_a_caller_is_dropped_and_counted() -> None:
+    framer = Framer()
+    framer.expect = b"\r\nActionID: "
+    entry = (
+        b"Event: QueueEntry\r\nQueue: sales\r\nCallerIDNum: 1\r\n\r\n"  # the caller's own empty line
+        b"x: y\r\nCallerIDName: z\r\nActionID: list-1\r\n\r\n"
+    )
+    messages = framer.feed(b"Asterisk Call Manager/5.0.4\r\n" + entry)
+    assert [message.name for message in messages] == ["QueueEntry"]
+    assert framer.tampered == 1

@@ -1,0 +1,104 @@
+-- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
+-- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
+-- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. p_reached as in
+-- dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
+-- caller leaves the claim, and dialer_reap comes back to it.
+CREATE OR REPLACE PROCEDURE dialer_case_settle(
+    p_attempt bigint,
+    p_reached tinyint(1),
+    p_now datetime(6),
+    OUT p_settled tinyint(1)
+)
+BEGIN
+    DECLARE v_attempt ROW TYPE OF dialer_attempts;
+    DECLARE v_outcome ROW TYPE OF dialer_outcomes;
+    DECLARE v_id bigint;
+    DECLARE v_known bigint;
+    DECLARE v_locked tinyint(1) DEFAULT false;
+    DECLARE v_used tinyint(1);
+    DECLARE v_call_back tinyint(1);
+    DECLARE v_period varchar(1000);
+    DECLARE v_redials int DEFAULT 0;
+    DECLARE v_minutes int;
+    DECLARE v_deferred_time datetime(6);
+    DECLARE v_deferred_done tinyint(1);
+    DECLARE v_redials_done int;
+    DECLARE v_failures int;
+    DECLARE v_brought_back int;
+    DECLARE v_wait bigint;
+    DECLARE v_effect varchar(20);
+    DECLARE v_trunk_failing tinyint(1) DEFAULT false;
+    work: BEGIN
+        SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = p_attempt;
+        SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
+        BEGIN
+            -- SKIP LOCKED came with 10.6; NOWAIT raises this at once.
+            DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
+            SELECT c.id, c.used, c.call_back, replace(c.call_back_period, ' ', ''), c.deferred_time, c.deferred_done,
+                c.redials_done, c.failures, c.brought_back
+            INTO v_id, v_used, v_call_back, v_period, v_deferred_time, v_deferred_done, v_redials_done, v_failures,
+                v_brought_back
+            FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE NOWAIT;
+        END;
+        IF v_locked THEN
+            SET p_settled = false;
+            LEAVE work;
+        END IF;
+        SET p_settled = true;
+        IF v_id IS NULL THEN
+            UPDATE dialer_attempts SET effect = 'kept' WHERE id = p_attempt;
+            LEAVE work;
+        END IF;
+        SELECT coalesce(max(t.state = 'failing'), false) INTO v_trunk_failing
+        FROM dialer_trunks t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
+        -- How many redials the list has, and how long the next one waits.
+        IF v_call_back AND v_period <> '' THEN
+            SET v_redials = 1 + char_length(v_period) - char_length(replace(v_period, ',', ''));
+            IF v_redials_done < v_redials THEN
+                SET v_minutes = CAST(substring_index(substring_index(v_period, ',', v_redials_done + 1), ',', -1) AS int);
+            END IF;
+        END IF;
+        SET v_effect = CASE
+            WHEN v_brought_back <> v_attempt.brought_back
+                OR v_used
+                OR (v_deferred_time IS NOT NULL AND NOT v_deferred_done) THEN 'kept'
+            WHEN v_outcome.uses_attempt AND NOT (v_trunk_failing AND NOT coalesce(p_reached, true)) THEN
+                IF(v_outcome.redial AND v_redials_done < v_redials, 'redial', 'used')
+            WHEN v_outcome.outcome = 'FAILED' AND NOT v_trunk_failing AND v_failures >= 9 THEN 'used'
+            ELSE 'back'
+        END;
+        IF v_effect = 'back' THEN
+            SET v_wait = CASE
+                WHEN v_trunk_failing AND NOT coalesce(p_reached, true) THEN 0  -- the trunk's own delay holds it
+                WHEN v_outcome.outcome = 'FAILED' THEN 10 * pow(2, least(v_failures, 8))
+                WHEN v_attempt.ringing_at IS NOT NULL OR v_attempt.answered_at IS NOT NULL THEN
+                    60 * greatest(10, coalesce(v_minutes, 0))
+                ELSE 10
+            END;
+        END IF;
+        UPDATE dialer_attempts SET effect = v_effect WHERE id = p_attempt;
+        UPDATE dialer_clients c
+        SET c.checked = false,
+            c.last_attempt_id = p_attempt,
+            c.used = c.used OR v_effect = 'used',
+            c.deferred_kind = IF(v_effect = 'redial', 'redial', c.deferred_kind),
+            c.deferred_done = CASE
+                WHEN v_effect = 'redial' THEN false
+                -- as it was: the promise that this call was for is still to be kept, unless it was withdrawn
+                WHEN v_effect = 'back' AND v_deferred_time = v_attempt.due_at THEN false
+                ELSE c.deferred_done
+            END,
+            c.deferred_time = IF(v_effect = 'redial', v_attempt.ended_at + INTERVAL v_minutes MINUTE, c.deferred_time),
+            c.redials_done = c.redials_done + IF(v_effect = 'redial', 1, 0),
+            c.not_before_at = CASE
+                WHEN v_effect = 'back' THEN p_now + INTERVAL v_wait SECOND
+                WHEN v_effect = 'kept' THEN c.not_before_at
+            END,
+            c.failures = CASE
+                WHEN v_outcome.outcome <> 'FAILED' THEN 0
+                WHEN v_trunk_failing THEN c.failures
+                ELSE c.failures + 1
+            END
+        WHERE c.id = v_id;
+    END work;
+END

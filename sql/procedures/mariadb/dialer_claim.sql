@@ -1,0 +1,100 @@
+-- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at
+-- Take up to p_n more cases in hand for the owner of an Asterisk, in dial order; never more than the
+-- project's case_limit are claimed and not yet dialled. Nothing comes back when p_worker is not the owner
+-- any more or the project is not to be dialled.
+-- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
+-- while something is in hand, idle until the next case is due, finished when nothing is left.
+-- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds
+-- are left for the next time.
+CREATE OR REPLACE PROCEDURE dialer_claim(
+    p_worker bigint,
+    p_asterisk varchar(400),
+    p_epoch bigint,
+    p_project varchar(400),
+    p_n int,
+    p_now datetime(6)
+)
+BEGIN
+    DECLARE v_owns tinyint(1);
+    DECLARE v_wanted varchar(20);
+    DECLARE v_state varchar(20);
+    DECLARE v_now datetime(6);
+    DECLARE v_limit bigint;
+    DECLARE v_n int;
+    DECLARE v_got int DEFAULT 0;
+    DECLARE v_id bigint;
+    DECLARE v_locked tinyint(1) DEFAULT false;
+    DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        IF v_own THEN
+            ROLLBACK;
+        END IF;
+        RESIGNAL;
+    END;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_taken (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    DELETE FROM dialer_taken;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
+    work: BEGIN
+        CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
+        IF NOT v_owns THEN
+            LEAVE work;
+        END IF;
+        SELECT j.wanted, j.state INTO v_wanted, v_state
+        FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
+        SELECT dialer_instant(p_now) INTO v_now;
+        IF NOT v_wanted <=> 'start' OR v_state = 'failing' THEN
+            LEAVE work;
+        END IF;
+        SELECT r.case_limit INTO v_limit FROM dialer_rules r WHERE r.project_id = p_project;
+        IF v_limit IS NULL THEN
+            LEAVE work;
+        END IF;
+        SELECT least(p_n, v_limit - count(*)) INTO v_n
+        FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL;
+        IF v_n <= 0 THEN
+            LEAVE work;
+        END IF;
+        CALL dialer_pick(p_project, v_now, v_n);
+        DELETE FROM dialer_picked WHERE case_id IN (SELECT l.case_id FROM dialer_claims l);
+        BEGIN
+            -- SKIP LOCKED came with 10.6; NOWAIT raises this at once if one of them is locked.
+            DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
+            INSERT INTO dialer_taken (case_id)
+            SELECT c.id FROM dialer_picked k STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
+            WHERE NOT c.used AND NOT c.checked FOR UPDATE NOWAIT;
+        END;
+        IF v_locked THEN
+            DELETE FROM dialer_taken;
+            FOR k IN (SELECT d.case_id FROM dialer_picked d ORDER BY d.place) DO
+                SET v_id = NULL;
+                BEGIN
+                    DECLARE CONTINUE HANDLER FOR 1205 SET v_id = NULL;
+                    SELECT c.id INTO v_id FROM dialer_clients c
+                    WHERE c.id = k.case_id AND NOT c.used AND NOT c.checked FOR UPDATE NOWAIT;
+                END;
+                IF v_id IS NOT NULL THEN
+                    INSERT INTO dialer_taken (case_id) VALUES (v_id);
+                END IF;
+            END FOR;
+        END IF;
+        INSERT INTO dialer_claims (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
+        SELECT k.case_id, p_project, p_asterisk, p_worker, p_epoch, k.kind, k.due_at, v_now
+        FROM dialer_picked k
+        JOIN dialer_taken t ON t.case_id = k.case_id
+        ORDER BY k.place;
+        SET v_got = row_count();
+        UPDATE dialer_taken t STRAIGHT_JOIN dialer_clients c ON c.id = t.case_id SET c.checked = true;
+        CALL dialer_project_settle(p_project, v_got < v_n, v_now);
+    END work;
+    IF v_own THEN
+        COMMIT;
+    END IF;
+    SELECT l.place, l.case_id, l.kind, l.due_at
+    FROM dialer_taken t STRAIGHT_JOIN dialer_claims l ON l.case_id = t.case_id
+    ORDER BY l.place;
+END

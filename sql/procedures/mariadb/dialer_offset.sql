@@ -1,0 +1,35 @@
+-- dialer_offset(p_utc) -> minutes east of UTC, NULL when p_utc is no offset
+-- '+3', '+05:30', '-03.30h', '+03.00h' (hours.minutes), '+5.5h' and '+05.50h' (half an hour: no zone is off
+-- by 50 minutes, so decimal quarters cannot be mistaken), 'Z', 'UTC', 'GMT'. From -12:00 to +14:00.
+CREATE OR REPLACE FUNCTION dialer_offset(p_utc varchar(400))
+RETURNS int
+DETERMINISTIC NO SQL
+BEGIN
+    DECLARE v_tail varchar(400);
+    DECLARE v_part varchar(400);
+    DECLARE v_minutes int;
+    IF upper(p_utc) IN ('Z', 'UTC', 'GMT') THEN
+        RETURN 0;
+    END IF;
+    IF p_utc IS NULL OR p_utc NOT REGEXP '^[+-][0-9]{1,2}([.:][0-9]{1,2})?h?\\z' THEN
+        RETURN NULL;
+    END IF;
+    -- '', '.30' or ':30'
+    SET v_tail = regexp_replace(p_utc, '^[+-][0-9]+|h', '');
+    SET v_part = substr(v_tail, 2);
+    SET v_minutes = CASE
+        WHEN v_tail = '' THEN 0
+        WHEN v_part IN ('00', '15', '30', '45') THEN CAST(v_part AS int)
+        WHEN left(v_tail, 1) = ':' THEN NULL
+        WHEN v_part = '0' THEN 0
+        WHEN v_part = '25' THEN 15
+        WHEN v_part IN ('5', '50') THEN 30
+        WHEN v_part = '75' THEN 45
+    END;
+    SET v_minutes = (CAST(regexp_substr(substr(p_utc, 2), '^[0-9]+') AS int) * 60 + v_minutes)
+        * IF(left(p_utc, 1) = '-', -1, 1);
+    IF v_minutes NOT BETWEEN -720 AND 840 THEN
+        RETURN NULL;
+    END IF;
+    RETURN v_minutes;
+END

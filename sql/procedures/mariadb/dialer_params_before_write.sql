@@ -1,0 +1,72 @@
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: old names first, then the checks.
+CREATE OR REPLACE PROCEDURE dialer_params_before_write(
+    p_project_id varchar(400),
+    p_lines bigint,
+    INOUT p_dial_time bigint,
+    p_case_limit bigint,
+    p_sort varchar(400),
+    p_type varchar(400),
+    p_exten varchar(400),
+    p_context varchar(400),
+    p_queue varchar(400),
+    p_zone varchar(400),
+    p_asterisk varchar(400),
+    p_trunk varchar(400),
+    p_caller_id varchar(400),
+    p_abandon_seconds decimal(6, 3),
+    INOUT p_call_time bigint
+)
+READS SQL DATA
+BEGIN
+    SET p_dial_time = coalesce(p_call_time, p_dial_time), p_call_time = NULL;
+    IF p_project_id IS NULL OR p_project_id = '' OR char_length(p_project_id) > 100
+       OR p_project_id REGEXP '[\\x01-\\x1f\\x7f]' THEN
+        CALL dialer_refuse('dialer_params.project_id', coalesce(p_project_id, 'NULL'),
+            'write the name of the project, up to 100 characters without control characters');
+    END IF;
+    IF p_type NOT IN ('progressive', 'autoinforming') THEN
+        CALL dialer_refuse('dialer_params.type', p_type, 'write progressive or autoinforming');
+    END IF;
+    IF p_sort NOT REGEXP '^ *[123]:[12]( *, *[123]:[12])* *\\z' THEN
+        CALL dialer_refuse('dialer_params.sort', p_sort,
+            'write column:order, 1 priority 2 created 3 utc, 1 DESC 2 ASC, like 1:2 or 3:1,1:2');
+    END IF;
+    IF p_lines < 0 THEN
+        CALL dialer_refuse('dialer_params.lines', p_lines, 'write 0 (no cap) or more');
+    END IF;
+    IF p_dial_time NOT BETWEEN 1 AND 600000 THEN
+        CALL dialer_refuse('dialer_params.dial_time', p_dial_time, 'write milliseconds to ring, 1000 to 600000');
+    END IF;
+    IF p_case_limit < 1 THEN
+        CALL dialer_refuse('dialer_params.case_limit', p_case_limit, 'write 1 or more, or NULL');
+    END IF;
+    IF p_exten NOT REGEXP '^[A-Za-z0-9_+*#.-]{1,79}\\z' THEN
+        CALL dialer_refuse('dialer_params.exten', p_exten,
+            'write an extension of extensions.conf: letters, digits and _ + * # . -');
+    END IF;
+    IF p_context NOT REGEXP '^[A-Za-z0-9_.-]{1,79}\\z' THEN
+        CALL dialer_refuse('dialer_params.context', p_context,
+            'write a context of extensions.conf: letters, digits and _ . -');
+    END IF;
+    IF p_queue REGEXP '[\\x01-\\x1f\\x7f,]' OR p_queue = '' THEN
+        CALL dialer_refuse('dialer_params.queue', p_queue, 'write the name of a queue, or NULL');
+    END IF;
+    IF p_trunk REGEXP '[\\x01-\\x1f\\x7f]' OR p_trunk = '' THEN
+        CALL dialer_refuse('dialer_params.trunk', p_trunk, 'write the name of a row of dialer_trunks, or NULL');
+    END IF;
+    IF p_asterisk REGEXP '[\\x01-\\x1f\\x7f]' OR p_asterisk = '' THEN
+        CALL dialer_refuse('dialer_params.asterisk', p_asterisk, 'write the name of an Asterisk of the settings, or NULL');
+    END IF;
+    IF NOT p_abandon_seconds BETWEEN 0.001 AND 600 THEN
+        CALL dialer_refuse('dialer_params.abandon_seconds', p_abandon_seconds,
+            'write seconds, more than 0, at most 600');
+    END IF;
+    IF p_caller_id REGEXP '[\\x01-\\x1f\\x7f]' THEN
+        CALL dialer_refuse('dialer_params.caller_id', p_caller_id, 'write number or Name <number>');
+    END IF;
+    IF p_zone IS NOT NULL AND NOT dialer_zone_known(p_zone) THEN
+        CALL dialer_refuse('dialer_params.zone', p_zone, IF(dialer_zone_known('Europe/London') OR p_zone NOT LIKE '%/%',
+            'write an offset like +03.00h, an IANA zone like Europe/Moscow, or NULL',
+            'this server knows no zone by its name: load them with mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql, or write an offset like +03.00h'));
+    END IF;
+END

@@ -1,0 +1,107 @@
+-- dialer_pick_fresh(p_project, p_now, p_n)
+-- Appends the first p_n fresh cases of the windows in dialer_windows_found, in the order of the project's sort,
+-- to dialer_picked; for dialer_pick. (PostgreSQL has one query for it, see its dialer_pick_text.)
+--
+-- Column by column: of each window as many cases as are wanted, by an index on that column alone; merged, the
+-- value of the last one wanted is the bound. What lies before it is chosen; among the cases at the bound the next
+-- column decides, at last the id. So the ascending id that breaks ties needs no index of its own for each
+-- direction, and nothing reads more than it returns (but what has a delay or a number in a call). utc is the same
+-- throughout a window: where it is a column of the sort, windows of one offset are asked together.
+CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int)
+BEGIN
+    DECLARE v_sort varchar(400);
+    DECLARE v_term varchar(10);
+    DECLARE v_column varchar(10);
+    DECLARE v_direction varchar(5);
+    DECLARE v_seen varchar(100) DEFAULT '';
+    DECLARE v_equal varchar(200) DEFAULT '';
+    DECLARE v_order varchar(200) DEFAULT '';
+    DECLARE v_left int DEFAULT p_n;
+    DECLARE v_found int;
+    DECLARE v_minutes int;
+    DECLARE v_bound varchar(50);
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_candidates (
+        id bigint NOT NULL,
+        priority bigint NOT NULL,
+        created datetime(6) NOT NULL,
+        minutes int NOT NULL
+    ) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_chosen (
+        id bigint NOT NULL,
+        priority bigint NOT NULL,
+        created datetime(6) NOT NULL,
+        minutes int NOT NULL
+    ) ENGINE = MEMORY;
+    DELETE FROM dialer_chosen;
+    SELECT concat(replace(coalesce(max(r.sort), '2:1'), ' ', ''), ',') INTO v_sort
+    FROM dialer_rules r WHERE r.project_id = p_project;
+    columns: WHILE v_left > 0 DO
+        SET v_term = substring_index(v_sort, ',', 1),
+            v_sort = substr(v_sort, char_length(v_term) + 2),
+            v_column = CASE left(v_term, 1) WHEN '1' THEN 'priority' WHEN '2' THEN 'created' WHEN '3' THEN 'minutes' ELSE 'id' END,
+            v_direction = IF(right(v_term, 1) = '1', ' DESC', ' ASC');
+        IF find_in_set(v_column, v_seen) THEN
+            ITERATE columns;
+        END IF;
+        SET v_seen = concat(v_seen, ',', v_column);
+        IF v_column <> 'id' THEN
+            SET v_order = concat(v_order, v_column, v_direction, ', ');
+        END IF;
+        IF v_column = 'minutes' THEN
+            -- The windows of one offset after the other; those of the first that has more than enough go on.
+            FOR g IN (
+                SELECT DISTINCT f.minutes FROM dialer_windows_found f
+                ORDER BY IF(v_direction = ' DESC', -f.minutes, f.minutes)
+            ) DO
+                IF v_left > 0 AND v_minutes IS NULL THEN
+                    CALL dialer_pick_windows(p_project, p_now, v_left, v_equal, '', g.minutes);
+                    SELECT count(*) INTO v_found FROM dialer_candidates;
+                    IF v_found < v_left THEN
+                        INSERT INTO dialer_chosen SELECT * FROM dialer_candidates;
+                        SET v_left = v_left - v_found;
+                    ELSE
+                        SET v_minutes = g.minutes;
+                    END IF;
+                END IF;
+            END FOR;
+            IF v_minutes IS NULL THEN
+                LEAVE columns;
+            END IF;
+            ITERATE columns;
+        END IF;
+        CALL dialer_pick_windows(p_project, p_now, v_left, v_equal, concat(v_column, v_direction), v_minutes);
+        SELECT count(*) INTO v_found FROM dialer_candidates;
+        IF v_found < v_left THEN
+            INSERT INTO dialer_chosen SELECT * FROM dialer_candidates;
+            LEAVE columns;
+        END IF;
+        SET v_left = v_left - 1;
+        CASE v_column
+            WHEN 'id' THEN
+                SET v_left = v_left + 1;
+                INSERT INTO dialer_chosen SELECT * FROM dialer_candidates ORDER BY id LIMIT v_left;
+                LEAVE columns;
+            WHEN 'priority' THEN
+                IF v_direction = ' DESC' THEN
+                    SELECT priority INTO v_bound FROM dialer_candidates ORDER BY priority DESC LIMIT v_left, 1;
+                    INSERT INTO dialer_chosen SELECT * FROM dialer_candidates WHERE priority > v_bound;
+                ELSE
+                    SELECT priority INTO v_bound FROM dialer_candidates ORDER BY priority LIMIT v_left, 1;
+                    INSERT INTO dialer_chosen SELECT * FROM dialer_candidates WHERE priority < v_bound;
+                END IF;
+                SET v_equal = concat(v_equal, ' AND c.priority = ', v_bound);
+            ELSE
+                IF v_direction = ' DESC' THEN
+                    SELECT created INTO v_bound FROM dialer_candidates ORDER BY created DESC LIMIT v_left, 1;
+                    INSERT INTO dialer_chosen SELECT * FROM dialer_candidates WHERE created > v_bound;
+                ELSE
+                    SELECT created INTO v_bound FROM dialer_candidates ORDER BY created LIMIT v_left, 1;
+                    INSERT INTO dialer_chosen SELECT * FROM dialer_candidates WHERE created < v_bound;
+                END IF;
+                SET v_equal = concat(v_equal, ' AND c.created = ', quote(v_bound));
+        END CASE;
+        SELECT p_n - count(*) INTO v_left FROM dialer_chosen;
+    END WHILE;
+    EXECUTE IMMEDIATE concat('INSERT IGNORE INTO dialer_picked (case_id, kind, due_at)',
+        ' SELECT id, ''fresh'', NULL FROM dialer_chosen ORDER BY ', v_order, 'id LIMIT ', p_n);
+END

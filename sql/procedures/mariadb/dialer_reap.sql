@@ -1,0 +1,75 @@
+-- dialer_reap() -> how many cases were given back
+-- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
+-- calls whose case was held by somebody's transaction when they ended. Heals `checked` where no claim stands
+-- behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
+-- owner of their Asterisk, which can ask it (dialer_open_attempts).
+CREATE OR REPLACE PROCEDURE dialer_reap()
+BEGIN
+    DECLARE v_cases longtext;
+    DECLARE v_freed bigint;
+    DECLARE v_id bigint;
+    DECLARE v_settled tinyint(1);
+    DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        IF v_own THEN
+            ROLLBACK;
+        END IF;
+        RESIGNAL;
+    END;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
+    SELECT group_concat(l.case_id) INTO v_cases
+    FROM dialer_claims l
+    WHERE l.attempt_id IS NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM dialer_asterisks a
+        WHERE a.asterisk = l.asterisk
+          AND a.worker_id = l.worker_id
+          AND a.epoch = l.epoch
+          AND a.lease_until > sysdate(6));
+    CALL dialer_claims_free(v_cases, v_freed);
+    FOR late IN (
+        SELECT l.case_id, a.id, a.ended_at,
+            o.reached OR coalesce(a.ringing_at, a.answered_at) IS NOT NULL AS reached
+        FROM dialer_claims l
+        JOIN dialer_attempts a ON a.id = l.attempt_id
+        JOIN dialer_outcomes o ON o.outcome = a.outcome
+        WHERE a.effect IS NULL
+        ORDER BY l.case_id
+    ) DO
+        SET v_id = NULL;
+        BEGIN
+            DECLARE CONTINUE HANDLER FOR 1205 SET v_id = NULL;
+            SELECT l.case_id INTO v_id FROM dialer_claims l
+            WHERE l.case_id = late.case_id AND l.attempt_id = late.id FOR UPDATE NOWAIT;
+        END;
+        IF v_id IS NOT NULL THEN
+            CALL dialer_case_settle(late.id, late.reached, late.ended_at, v_settled);
+            IF v_settled THEN
+                DELETE FROM dialer_claims WHERE case_id = late.case_id;
+            END IF;
+        END IF;
+    END FOR;
+    FOR alone IN (
+        SELECT c.id FROM dialer_clients c
+        WHERE c.checked = 1 AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
+    ) DO
+        SET v_id = NULL;
+        BEGIN
+            DECLARE CONTINUE HANDLER FOR 1205 SET v_id = NULL;
+            SELECT c.id INTO v_id FROM dialer_clients c WHERE c.id = alone.id AND c.checked = 1 FOR UPDATE NOWAIT;
+        END;
+        IF v_id IS NOT NULL THEN
+            UPDATE dialer_clients c SET c.checked = false
+            WHERE c.id = v_id AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = v_id);
+        END IF;
+    END FOR;
+    IF v_own THEN
+        COMMIT;
+    END IF;
+    SELECT v_freed AS dialer_reap;
+END

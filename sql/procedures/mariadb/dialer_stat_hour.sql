@@ -1,0 +1,22 @@
+-- dialer_stat_hour: ended attempts per project and hour (of the session's time zone).
+-- Rates as in dialer_stat_project.
+CREATE OR REPLACE VIEW dialer_stat_hour AS
+SELECT
+    project_id,
+    timestamp(date(ended_at)) + INTERVAL hour(ended_at) HOUR AS hour_at,
+    count(*) AS attempts,
+    count(DISTINCT case_id) AS cases,
+    count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS answered,
+    count(CASE WHEN outcome = 'ANSWERED' THEN 1 END) AS connected,
+    count(CASE WHEN abandoned_at IS NOT NULL THEN 1 END) AS abandoned,
+    CAST(count(CASE WHEN outcome <> 'MACHINE' AND abandoned_at IS NOT NULL THEN 1 END) AS decimal(20, 10))
+        / nullif(count(CASE WHEN outcome <> 'MACHINE' AND (agent_at IS NOT NULL OR abandoned_at IS NOT NULL) THEN 1 END), 0)
+        AS abandon_rate,
+    CAST(count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS decimal(20, 10)) / nullif(count(*), 0) AS answer_rate,
+    avg(ring_seconds) AS ring_seconds,
+    avg(wait_seconds) AS wait_seconds,
+    avg(talk_seconds) AS talk_seconds,
+    count(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost
+FROM dialer_attempts
+WHERE ended_at IS NOT NULL
+GROUP BY project_id, timestamp(date(ended_at)) + INTERVAL hour(ended_at) HOUR

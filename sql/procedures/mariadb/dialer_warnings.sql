@@ -1,0 +1,35 @@
+-- dialer_warnings: what an operator should look at; each with a remedy.
+CREATE OR REPLACE VIEW dialer_warnings AS
+SELECT 'no_project' AS kind, min(c.id) AS id, concat('cases of project ', c.project_id,
+    ' wait, but it has no row in dialer_params') AS detail,
+    'insert one, or correct project_id' AS remedy
+FROM dialer_clients c
+WHERE NOT c.used AND NOT EXISTS (SELECT 1 FROM dialer_rules r WHERE r.project_id = c.project_id)
+GROUP BY c.project_id
+UNION ALL
+SELECT 'no_redials', min(c.id), concat(count(*), ' cases of project ', c.project_id,
+    ' have call_back and no call_back_period: they are not redialled'),
+    'write call_back_period, like 1,1'
+FROM dialer_clients c
+WHERE NOT c.used AND c.call_back AND coalesce(trim(c.call_back_period), '') = ''
+GROUP BY c.project_id
+UNION ALL
+SELECT 'dial_time_in_seconds', p.id, concat('dial_time ', p.dial_time, ' of project ', p.project_id,
+    ' is read as seconds'), 'write milliseconds'
+FROM dialer_params p
+WHERE p.dial_time < 1000
+UNION ALL
+SELECT 'project_failing', p.id, concat(s.project_id, ': ', s.reason), 'it is tried again by itself'
+FROM dialer_project_states s
+JOIN dialer_params p ON p.project_id = s.project_id
+WHERE s.state = 'failing'
+UNION ALL
+SELECT 'trunk_failing', NULL, concat('trunk ', t.trunk, ' on ', t.asterisk, ': ', t.reason),
+    'it is tried again by itself; a change of dial_template tries it at once'
+FROM dialer_trunks t
+WHERE t.state = 'failing'
+UNION ALL
+SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),
+    'look at dialer_attempts.detail, then clear used'
+FROM dialer_clients c
+WHERE c.used AND c.failures >= 10

@@ -1,0 +1,39 @@
+-- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
+-- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
+-- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
+-- windows with a million cases cost nothing.
+CREATE OR REPLACE PROCEDURE dialer_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
+BEGIN
+    DECLARE v_key varchar(82) DEFAULT '';
+    DECLARE v_project_zone varchar(400);
+    DECLARE v_zone varchar(400);
+    DECLARE v_start varchar(8);
+    DECLARE v_stop varchar(8);
+    -- The rows come in this table of the session: a procedure's result can be read by no other one.
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
+        window_key varchar(82) NOT NULL PRIMARY KEY,
+        zone varchar(400) NOT NULL,
+        allowed_start varchar(8) NOT NULL,
+        allowed_stop varchar(8) NOT NULL,
+        is_open tinyint(1) NOT NULL,
+        minutes int NOT NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DELETE FROM dialer_windows_found;
+    SELECT max(r.zone) INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
+    SELECT coalesce(v_project_zone, dialer_setting('server_zone')) INTO v_project_zone;
+    probe: LOOP
+        SELECT min(c.window_key) INTO v_key
+        FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+        WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key > v_key;
+        IF v_key IS NULL THEN
+            LEAVE probe;
+        END IF;
+        SET v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
+            v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
+            v_stop = substring_index(v_key, '|', -1);
+        INSERT INTO dialer_windows_found (window_key, zone, allowed_start, allowed_stop, is_open, minutes)
+        SELECT v_key, v_zone, v_start, v_stop, dialer_window_open(v_zone, v_start, v_stop, p_now),
+            round((timestampdiff(MICROSECOND, '1970-01-01', dialer_local(v_zone, p_now)) / 1000000
+                - unix_timestamp(p_now)) / 60);
+    END LOOP;
+END

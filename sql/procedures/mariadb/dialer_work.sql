@@ -1,0 +1,18 @@
+-- dialer_work(p_asterisk) -> one row per project that may be dialled on an Asterisk
+-- What its owner has to know each turn: the rules, what is up and claimed, what the trunk has left.
+-- Progressive projects belong to the Asterisk that holds their queue; autoinforming ones to each that has
+-- their trunk. trunk_lines NULL: there is no such trunk.
+CREATE OR REPLACE PROCEDURE dialer_work(p_asterisk varchar(400))
+READS SQL DATA
+SELECT r.project_id, r.type, r.`lines`, r.queue, r.exten, r.context,
+    r.trunk, t.max_lines AS trunk_lines,
+    (SELECT count(*) FROM dialer_live l WHERE l.trunk = t.trunk AND l.asterisk = t.asterisk) AS trunk_live,
+    t.state = 'failing' AS trunk_failing, t.retry_at AS trunk_retry_at,
+    (SELECT count(*) FROM dialer_live l WHERE l.project_id = r.project_id) AS live,
+    j.state, j.until_at
+FROM dialer_projects j
+JOIN dialer_rules r ON r.project_id = j.project_id
+LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = p_asterisk
+WHERE j.wanted = 'start'
+  AND (r.asterisk = p_asterisk OR (r.type = 'autoinforming' AND t.trunk IS NOT NULL))
+ORDER BY r.project_id
