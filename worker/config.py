@@ -204,7 +204,7 @@ def _database(reader: Reader) -> DatabaseSettings:
     if url is not None:
         settings = _from_url(reader, url, parts)
     elif not parts:
-        reader.required(section, "url", "and the parts that may stand for it are missing")
+        reader.required(section, "url", "is missing, and so are the parts that may stand for it")
         settings = _NOWHERE
     else:
         settings = _from_parts(reader)
