@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sqlalchemy import create_engine, pool, text
-
 from alembic import context
 from worker.config import DatabaseSettings, load
+from worker.db.dialect import dialect_of
 from worker.db.migration import VERSION_TABLE
-
-# Any number will do; it keeps two `dialer migrate` from running into each other.
-_LOCK = 5_417_003
 
 
 def _settings() -> DatabaseSettings:
@@ -26,14 +22,10 @@ def _settings() -> DatabaseSettings:
 
 def _run() -> None:
     settings = _settings()
-    engine = create_engine(settings.url(), poolclass=pool.NullPool)
+    dialect = dialect_of(settings)
+    engine = dialect.migration_engine(settings)
     try:
-        with engine.connect() as connection:
-            quoted = connection.dialect.identifier_preparer.quote(settings.schema)
-            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
-            connection.execute(text(f"SET search_path TO {quoted}, pg_temp"))
-            connection.commit()
+        with engine.connect() as connection, dialect.migrating(connection, settings.schema):
             context.configure(
                 connection=connection,
                 version_table=VERSION_TABLE,

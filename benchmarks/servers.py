@@ -1,4 +1,4 @@
-"""A migrated database on the oldest supported server, with durable settings, for one benchmark."""
+"""Migrated databases on the oldest supported servers, with durable settings, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -6,31 +6,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 from sqlalchemy import make_url
 
 from alembic import command
-from tests.containers import PostgresContainer
-from worker.config import DatabaseSettings, load
+from tests.acceptance.dba import dba
+from tests.containers import MariaDbContainer, PostgresContainer
+from worker.config import load
+from worker.db import Database
 from worker.db.migration import config
 
 SCHEMA = "nc"
+SERVERS = {"PostgreSQL 12": PostgresContainer, "MariaDB 10.5": MariaDbContainer}
 
 
 class Bench:
-    """One connection that does what a DBA and a worker would."""
+    """What a DBA and a worker would do on one database."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
-        self.settings = settings
-        plain = settings.url().set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connection = psycopg.connect(
-            plain, autocommit=True, options=f"-c search_path={SCHEMA},pg_temp -c timezone=UTC"
-        )
+    def __init__(self, url: str) -> None:
+        self.environ = environment(url)
+        self.database = Database(load(None, self.environ).database)
+        self.is_mariadb = make_url(url).get_backend_name() == "mariadb"
+        self._dba = dba(url, SCHEMA)
 
-    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a statement; its rows."""
-        cursor = self._connection.execute(statement.encode(), values or None)
-        return cursor.fetchall() if cursor.description else []
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Run a DBA's statement; its rows."""
+        return self._dba.sql(statement, *values)
+
+    def call(self, routine: str, *arguments: Any) -> list[Any]:
+        """Call a routine as the worker does."""
+        return list(self.database.call(routine, *arguments))
+
+    def numbers(self, size: int) -> str:
+        """FROM what: the numbers 1 to `size`, as column n."""
+        return f"(SELECT seq AS n FROM seq_1_to_{size}) s" if self.is_mariadb else f"generate_series(1, {size}) n"
+
+    def later(self, instant: str, seconds: str) -> str:
+        """The expression of an instant plus so many seconds."""
+        if self.is_mariadb:
+            return f"TIMESTAMP'{instant}' + INTERVAL ({seconds}) SECOND"
+        return f"timestamptz '{instant}' + ({seconds}) * interval '1 second'"
+
+    def analyze(self) -> None:
+        """Let the server look at what was inserted."""
+        self.sql("ANALYZE TABLE dialer_clients" if self.is_mariadb else "VACUUM ANALYZE")
 
     def virtual_clock(self) -> None:
         """Let claims believe the instant that they are given."""
@@ -38,21 +56,31 @@ class Bench:
 
     def own_asterisk(self) -> tuple[int, int]:
         """Register a worker that owns the Asterisk 'default' for an hour: worker id and epoch."""
-        worker = self.sql("SELECT dialer_worker_start('bench', 3600)")[0][0]
-        epoch = self.sql("SELECT dialer_asterisk_own(%s, 'default', 3600)", worker)[0][0]
-        self.sql("SELECT dialer_trunk_ensure('default', 'PJSIP/{number}@carrier')")
+        worker = self.database.value("dialer_worker_start", "bench", 3600)
+        epoch = self.database.value("dialer_asterisk_own", worker, "default", 3600)
+        self.call("dialer_trunk_ensure", "default", "PJSIP/{number}@carrier")
         return worker, epoch
 
+    def project(self, name: str) -> None:
+        """An autoinforming project, not started."""
+        self.sql(
+            "INSERT INTO dialer_params (project_id, type, exten, context, dial_time)"
+            " VALUES (%s, 'autoinforming', 's', 'autoinforming', 2000)",
+            name,
+        )
+
     def close(self) -> None:
-        """Give the connection up."""
-        self._connection.close()
+        """Give the connections up."""
+        self._dba.close()
+        self.database.dispose()
 
 
 def environment(url: str) -> dict[str, str]:
     """Settings of a dialer on this database, as environment variables; the AMI is to be added."""
+    schema = {} if make_url(url).get_backend_name() == "mariadb" else {"DIALER_DATABASE_SCHEME": SCHEMA}
     return {
-        "DIALER_DATABASE_URL": make_url(url).render_as_string(hide_password=False),
-        "DIALER_DATABASE_SCHEME": SCHEMA,
+        "DIALER_DATABASE_URL": url,
+        **schema,
         "DIALER_AMI_IP": "127.0.0.1",
         "DIALER_AMI_USERNAME": "dialer",
         "DIALER_AMI_PASSWORD": "bench",
@@ -60,19 +88,12 @@ def environment(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def bench_server() -> Iterator[str]:
-    """The URL of a migrated database."""
-    with PostgresContainer(durable=True) as server:
-        url = server.databases().create()
+def bench_on(server: str) -> Iterator[Bench]:
+    """A migrated database on one of SERVERS."""
+    with SERVERS[server](durable=True) as running:
+        url = running.databases().create()
         command.upgrade(config(load(None, environment(url)).database), "head")
-        yield url
-
-
-@contextmanager
-def bench_database() -> Iterator[Bench]:
-    """A connection to a migrated database."""
-    with bench_server() as url:
-        bench = Bench(load(None, environment(url)).database)
+        bench = Bench(url)
         try:
             yield bench
         finally:

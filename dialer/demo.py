@@ -29,7 +29,7 @@ from gevent.event import Event
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from sqlalchemy import text
+from sqlalchemy import column, insert, table, text
 
 from dialer import embedded
 from dialer.migrate import migrate
@@ -99,8 +99,7 @@ def _drop(settings: config.DatabaseSettings) -> None:
     database = Database(settings)
     try:
         with database.transaction() as connection:
-            quoted = connection.dialect.identifier_preparer.quote(settings.schema)
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {quoted} CASCADE"))
+            database.dialect.drop_schema(connection, settings.schema)
     finally:
         database.dispose()
 
@@ -111,19 +110,25 @@ def _insert_sample(database: Database) -> None:
         "INSERT INTO dialer_trunks (trunk, asterisk, dial_template, max_lines, calls_per_second)"
         " VALUES ('default', 'default', 'PJSIP/{number}@carrier', 60, 25)"
     )
-    project = (
-        "INSERT INTO dialer_params (project_id, lines, dial_time, case_limit, type, exten, context)"
-        " VALUES (:name, :lines, 4000, 500, :kind, 's', :kind)"
-    )
     case = (
         "INSERT INTO dialer_clients"
         " (case_name, project_id, phone_number, priority, call_back, call_back_period)"
         " VALUES (:name, :project, :number, :priority, true, '1,5')"
     )
     projects = [
-        {"name": "sales", "kind": "progressive", "lines": 0},
-        {"name": "reminder", "kind": "autoinforming", "lines": 12},
+        {
+            "project_id": name,
+            "lines": lines,
+            "dial_time": 4000,
+            "case_limit": 500,
+            "type": kind,
+            "exten": "s",
+            "context": kind,
+        }
+        for name, kind, lines in (("sales", "progressive", 0), ("reminder", "autoinforming", 12))
     ]
+    # Written by SQLAlchemy, which knows where `lines` is a reserved word.
+    params = table("dialer_params", *map(column, projects[0]))
     cases = [
         {
             "name": f"Customer {index}",
@@ -135,7 +140,7 @@ def _insert_sample(database: Database) -> None:
     ]
     with database.transaction() as connection:
         connection.execute(text(trunk))
-        connection.execute(text(project), projects)
+        connection.execute(insert(params).values(projects))
         connection.execute(text(case), cases)
 
 

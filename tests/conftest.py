@@ -17,7 +17,14 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.acceptance.sipp import Agents, Carrier
-from tests.containers import AsteriskContainer, PostgresContainer, PostgresDatabases, remove_leftovers
+from tests.containers import (
+    AsteriskContainer,
+    MariaDbContainer,
+    MariaDbDatabases,
+    PostgresContainer,
+    PostgresDatabases,
+    remove_leftovers,
+)
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +47,21 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresDatabase
         return
     request.getfixturevalue("_no_leftovers")
     with PostgresContainer() as server:
+        yield server.databases()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbDatabases]:
+    """One MariaDB for the whole run; make databases on it with `create` and `template`.
+
+    DIALER_TEST_MARIADB_URL=mariadb+pymysql://user:password@host:port/ names an existing server instead, one with
+    the zone tables loaded. Its user must be allowed to create databases.
+    """
+    if existing := os.environ.get("DIALER_TEST_MARIADB_URL"):
+        yield MariaDbDatabases(make_url(existing).set(drivername="mariadb+pymysql"))
+        return
+    request.getfixturevalue("_no_leftovers")
+    with MariaDbContainer() as server:
         yield server.databases()
 
 

@@ -1,4 +1,4 @@
-"""The servers that tests talk to, real ones in containers: PostgreSQL 12 and Asterisk 16.
+"""The servers that tests talk to, real ones in containers: PostgreSQL 12, MariaDB 10.5 and Asterisk 16.
 
 Images come from `scripts/prepare-tests.sh`. Every container shares the host's network, on ports of its own: SIP
 puts addresses into its messages, so a translated address would not do, and several servers (and test runs) live
@@ -17,11 +17,12 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import psycopg
+import pymysql
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
@@ -36,6 +37,7 @@ from testcontainers.core.container import DockerContainer
 docker_sdk: Any = importlib.import_module("docker")
 
 POSTGRES_IMAGE = "dialer-postgres12"
+MARIADB_IMAGE = "dialer-mariadb10.5"
 ASTERISK_IMAGE = "dialer-asterisk16"
 REMEDY = "Run `make prepare` (as root it installs Docker and builds the images)."
 
@@ -182,6 +184,22 @@ class Server(DockerContainer):
             container.unpause()
 
 
+# --- databases ---------------------------------------------------------------------------------------------------
+
+
+class Databases(Protocol):
+    """Makes databases on a running server, whichever it is."""
+
+    def create(self, template: str | None = None) -> str:
+        """The URL of a new database: empty, or as the named template."""
+
+    def template(self, name: str, prepare: Callable[[str], None]) -> str:
+        """Has `prepare(url)` fill a database that `create(template=name)` gives; once for each name."""
+
+    def drop(self, url: str) -> None:
+        """Drops a database made here, together with the sessions that are still in it."""
+
+
 # --- PostgreSQL --------------------------------------------------------------------------------------------------
 
 
@@ -288,6 +306,115 @@ class PostgresContainer(Server):
         return URL.create(
             "postgresql+psycopg", self._username, self._password, _LOCALHOST, self.port, database="dialer"
         )
+
+
+# --- MariaDB -----------------------------------------------------------------------------------------------------
+
+
+class MariaDbDatabases:
+    """Makes databases on a running server.
+
+    MariaDB cannot copy a database, so a template is prepared anew for each `create(template=...)`.
+    """
+
+    def __init__(self, admin_url: URL) -> None:
+        self.admin_url = admin_url
+        """mariadb+pymysql://user:password@host:port/ of a user who may create databases"""
+        self._templates: dict[str, Callable[[str], None]] = {}
+
+    def create(self, template: str | None = None) -> str:
+        """The URL of a new database: empty, or as the named template."""
+        name = f"test_{secrets.token_hex(6)}"
+        # Not the collation that the dialer would choose: it has to bring its own.
+        self._run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        url = self._url(name)
+        if template:
+            self._templates[template](url)
+        return url
+
+    def template(self, name: str, prepare: Callable[[str], None]) -> str:
+        """Remembers how `create(template=name)` fills a database. Returns the name."""
+        self._templates.setdefault(name, prepare)
+        return name
+
+    def drop(self, url: str) -> None:
+        """Drops a database made here, together with the sessions that are still in it."""
+        name = make_url(url).database
+        assert name is not None
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
+            for (session,) in cursor.fetchall():
+                with suppress(pymysql.OperationalError):  # it has just ended by itself
+                    cursor.execute(f"KILL {int(session)}")
+            cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+    def connect(self, url: str | None = None) -> pymysql.Connection[Any]:
+        """A plain PyMySQL connection with autocommit, to that database or to none."""
+        place = make_url(url) if url else self.admin_url
+        return pymysql.connect(
+            host=place.host,
+            port=place.port or 3306,
+            user=place.username,
+            password=place.password or "",
+            database=place.database or None,
+            autocommit=True,
+            ssl_disabled=True,
+        )
+
+    def _run(self, statement: str) -> None:
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def _url(self, name: str) -> str:
+        return self.admin_url.set(database=name).render_as_string(hide_password=False)
+
+
+class MariaDbContainer(Server):
+    """MariaDB 10.5 with an administrator `dialer` and the zone tables.
+
+    `durable=False` gives up what only a crash of the machine needs (fsync at every commit).
+    """
+
+    image_name = MARIADB_IMAGE
+    _username = "dialer"
+
+    def __init__(self, *, durable: bool = False, options: dict[str, str] | None = None, zones: bool = True) -> None:
+        """`options`: of mariadbd, without the dashes. `zones=False`: the zone tables are empty."""
+        settings = {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
+        settings |= {} if durable else {"innodb-flush-log-at-trx-commit": "0"}
+        settings |= options or {}
+        super().__init__([f"--{name}={value}" for name, value in settings.items()])
+        self.port = free_ports(1)
+        self._password = secrets.token_hex(12)
+        self.with_envs(
+            MARIADB_PASSWORD=self._password,
+            MARIADB_PORT=str(self.port),
+            MARIADB_LISTEN=_LOCALHOST,
+            MARIADB_ZONES="yes" if zones else "no",
+        )
+
+    @property
+    def url(self) -> str:
+        """mariadb+pymysql://… of the database `dialer`."""
+        return self._admin_url().set(database="dialer").render_as_string(hide_password=False)
+
+    def databases(self) -> MariaDbDatabases:
+        return MariaDbDatabases(self._admin_url())
+
+    def wait_until_ready(self) -> None:
+        databases = self.databases()
+
+        def answers() -> bool:
+            try:
+                databases.connect().close()
+            except pymysql.OperationalError:
+                return False
+            return True
+
+        self._wait_ready(answers, seconds=60)
+
+    def _admin_url(self) -> URL:
+        return URL.create("mariadb+pymysql", self._username, self._password, _LOCALHOST, self.port)
 
 
 # --- Asterisk ----------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ class Keeper:
         self._settings = settings
         self._worker_id: int | None = None
         self._fence = 0.0
+        self._lease_end = 0.0
         self.beat_seconds = settings.lease_seconds / BEATS_PER_LEASE
 
     def may_dial(self) -> bool:
@@ -36,21 +37,24 @@ class Keeper:
         return time.monotonic() < self._fence
 
     def beat(self) -> bool:
-        """Renew the lease, or register; True: this is a new registration, nothing is owned yet.
+        """Renew the lease, or register; True: what is owned has to be confirmed.
 
-        Raises DatabaseUnavailable.
+        An Asterisk can be taken from a worker only once its lease has run out. So there is something to confirm
+        after a new registration, and after a renewal that may have come too late. Raises DatabaseUnavailable.
         """
         asked = time.monotonic()
         lease = self._settings.lease_seconds
-        fresh = False
+        unsure = False
         if self._worker_id is None or not procedures.worker_beat(self._database, self._worker_id, lease):
             self._fence = 0.0
             asked = time.monotonic()
             self._worker_id = procedures.worker_start(self._database, self._settings.name, lease)
             log.info("registered", extra={"action": "worker_start", "worker_id": self._worker_id})
-            fresh = True
+            unsure = True
+        unsure = unsure or time.monotonic() >= self._lease_end
         self._fence = asked + lease * (1 - MARGIN)
-        return fresh
+        self._lease_end = asked + lease
+        return unsure
 
     def own(self, asterisk: str) -> Ownership | None:
         """Take an Asterisk, or confirm it; None: another worker owns it. Raises DatabaseUnavailable."""

@@ -110,15 +110,21 @@ class Service:
                 self._stop.wait(WAIT_SECONDS)
 
     def _keep(self) -> None:
+        unsure = False
+
         def turn() -> None:
-            fresh = self.keeper.beat()
+            nonlocal unsure
+            unsure = self.keeper.beat() or unsure  # until all are confirmed, also when the database goes away
             for settings in self.settings.asterisks:
-                owner = self.keeper.own(settings.name)
                 owned = self._owned.get(settings.name)
-                if owned is not None and (fresh or owner != owned.session.owner or owned.session.ledger.disowned):
+                if owned is not None and not unsure and not owned.session.ledger.disowned:
+                    continue
+                owner = self.keeper.own(settings.name)
+                if owned is not None and (owner != owned.session.owner or owned.session.ledger.disowned):
                     self._let_go(settings.name, write=False)
                 if owner is not None and settings.name not in self._owned:
                     self._take(settings.name, owner)
+            unsure = False
 
         self._every(self.keeper.beat_seconds, turn)
 

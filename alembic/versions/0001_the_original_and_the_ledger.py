@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import sql
 from alembic import op
 from worker.db.migration import execute
@@ -11,7 +13,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# In the order in which they need each other.
+# In the order in which they need each other. What one dialect alone needs stands among them: the other has no file.
 ROUTINES = [
     "dialer_now",
     "dialer_setting",
@@ -22,6 +24,7 @@ ROUTINES = [
     "dialer_window_open",
     "dialer_window_next",
     "dialer_wake",
+    "dialer_wait",
     "dialer_refuse",
     "dialer_rules",
     "dialer_fresh",
@@ -38,11 +41,14 @@ ROUTINES = [
     "dialer_trunks_after_write",
     "dialer_windows",
     "dialer_pick_text",
+    "dialer_pick_windows",
+    "dialer_pick_fresh",
     "dialer_pick",
     "dialer_next",
     "dialer_project_until",
     "dialer_project_settle",
     "dialer_owns",
+    "dialer_case_lock",
     "dialer_claims_free",
     "dialer_claim",
     "dialer_release",
@@ -79,7 +85,7 @@ ROUTINES = [
     "dialer_stat_project",
 ]
 
-TRIGGERS = [
+POSTGRESQL_TRIGGERS = [
     """CREATE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
        FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_insert()""",
     # Not OF checked: a claim touches nothing else and pays nothing here.
@@ -106,33 +112,99 @@ TRIGGERS = [
        FOR EACH ROW EXECUTE FUNCTION dialer_trunks_after_write()""",
 ]
 
+# Here a trigger has one event, and what several share is a procedure.
+MARIADB_TRIGGERS = [
+    *(
+        f"""CREATE OR REPLACE TRIGGER dialer_params_before_{event.lower()} BEFORE {event} ON dialer_params FOR EACH ROW
+        CALL dialer_params_before_write(NEW.project_id, NEW.`lines`, NEW.dial_time, NEW.case_limit, NEW.sort,
+            NEW.type, NEW.exten, NEW.context, NEW.queue, NEW.zone, NEW.asterisk, NEW.trunk, NEW.caller_id,
+            NEW.abandon_seconds, NEW.call_time)"""
+        for event in ("INSERT", "UPDATE")
+    ),
+    """CREATE OR REPLACE TRIGGER dialer_params_after_insert AFTER INSERT ON dialer_params FOR EACH ROW
+        CALL dialer_params_after_write(NULL, NEW.project_id)""",
+    """CREATE OR REPLACE TRIGGER dialer_params_after_update AFTER UPDATE ON dialer_params FOR EACH ROW
+        CALL dialer_params_after_write(OLD.project_id, NEW.project_id)""",
+    """CREATE OR REPLACE TRIGGER dialer_params_after_delete AFTER DELETE ON dialer_params FOR EACH ROW
+        CALL dialer_params_after_write(OLD.project_id, NULL)""",
+    """CREATE OR REPLACE TRIGGER dialer_trunks_before_insert BEFORE INSERT ON dialer_trunks FOR EACH ROW
+        CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
+            NEW.calls_per_second)""",
+    """CREATE OR REPLACE TRIGGER dialer_trunks_before_update BEFORE UPDATE ON dialer_trunks FOR EACH ROW
+        BEGIN
+            IF NOT (NEW.trunk <=> OLD.trunk AND NEW.asterisk <=> OLD.asterisk
+                AND NEW.dial_template <=> OLD.dial_template AND NEW.max_lines <=> OLD.max_lines
+                AND NEW.calls_per_second <=> OLD.calls_per_second) THEN
+                CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
+                    NEW.calls_per_second);
+            END IF;
+            IF NEW.dial_template <> OLD.dial_template THEN
+                SET NEW.state = 'ok', NEW.reason = NULL, NEW.since_at = now(6), NEW.retry_at = NULL,
+                    NEW.retries = 0, NEW.streak = 0, NEW.silent_at = NULL;
+            END IF;
+        END""",
+    """CREATE OR REPLACE TRIGGER dialer_trunks_after_insert AFTER INSERT ON dialer_trunks FOR EACH ROW
+        CALL dialer_trunks_after_write()""",
+    """CREATE OR REPLACE TRIGGER dialer_trunks_after_update AFTER UPDATE ON dialer_trunks FOR EACH ROW
+        IF NOT (NEW.dial_template <=> OLD.dial_template AND NEW.max_lines <=> OLD.max_lines
+            AND NEW.calls_per_second <=> OLD.calls_per_second) THEN
+            CALL dialer_trunks_after_write();
+        END IF""",
+]
+
+# Written so that it can be run again.
 SETTINGS = """
-INSERT INTO dialer_settings (name, value, description) VALUES
-    ('server_zone', CASE WHEN dialer_zone_known(current_setting('TimeZone'))
-        THEN current_setting('TimeZone') ELSE 'UTC' END,
+INSERT {ignore} INTO dialer_settings (name, value, description) VALUES
+    ('server_zone', {zone},
      'zone of cases that name none and whose project names none; taken from the server at installation'),
     ('virtual_clock', 'false',
      'true: claims and results go by the instants that the worker gives; for simulations only'),
     ('max_call_seconds', '14400', 'a call that nobody can ask for is over after this long')
 """
+POSTGRESQL_ZONE = """CASE WHEN dialer_zone_known(current_setting('TimeZone'))
+        THEN current_setting('TimeZone') ELSE 'UTC' END"""
+# The server's own zone has only a short name like MSK as a rule; then it is the offset that is in force.
+MARIADB_ZONE = """CASE
+        WHEN dialer_zone_known(@@global.time_zone) THEN @@global.time_zone
+        WHEN dialer_zone_known(@@system_time_zone) THEN @@system_time_zone
+        ELSE concat(
+            IF(convert_tz(utc_timestamp(), '+00:00', 'SYSTEM') < utc_timestamp(), '-', '+'),
+            time_format(timediff(greatest(convert_tz(utc_timestamp(), '+00:00', 'SYSTEM'), utc_timestamp()),
+                least(convert_tz(utc_timestamp(), '+00:00', 'SYSTEM'), utc_timestamp())), '%H:%i'))
+    END"""
+
+# What each dialect says in its own words: the triggers, the installation's settings, how an object is dropped.
+TRIGGERS = {"postgresql": POSTGRESQL_TRIGGERS, "mariadb": MARIADB_TRIGGERS}
+SERVER_SETTINGS = {
+    "postgresql": SETTINGS.format(ignore="", zone=POSTGRESQL_ZONE),
+    "mariadb": SETTINGS.format(ignore="IGNORE", zone=MARIADB_ZONE),
+}
+DROP = {"postgresql": "DROP {kind} IF EXISTS {name} CASCADE", "mariadb": "DROP {kind} IF EXISTS {name}"}
 
 
 def upgrade() -> None:
     dialect = op.get_bind().dialect.name
     for statement in sql.schema_statements(dialect, revision):
         execute(op, statement)
-    for name in ROUTINES:
+    for name in routines(dialect):
         op.install_routine(name, revision)
-    for statement in TRIGGERS:
+    for statement in TRIGGERS[dialect]:
         execute(op, statement)
-    execute(op, SETTINGS)
+    execute(op, SERVER_SETTINGS[dialect])
 
 
 def downgrade() -> None:
-    for name in reversed(ROUTINES):
-        kind = "VIEW" if " VIEW " in sql.routine("postgresql", name, revision) else "FUNCTION"
-        execute(op, f"DROP {kind} IF EXISTS {name} CASCADE")
-    for statement in reversed(sql.schema_statements("postgresql", revision)):
-        words = statement[statement.index("CREATE") :].split() if "CREATE TABLE" in statement else []
-        if words[:2] == ["CREATE", "TABLE"]:
-            execute(op, f"DROP TABLE {words[2]} CASCADE")
+    dialect = op.get_bind().dialect.name
+    for name in reversed(routines(dialect)):
+        created = re.search(r"^CREATE OR REPLACE (\w+)", sql.routine(dialect, name, revision), re.MULTILINE)
+        assert created is not None
+        execute(op, DROP[dialect].format(kind=created[1], name=name))
+    for statement in reversed(sql.schema_statements(dialect, revision)):
+        created = re.search(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", statement, re.MULTILINE)
+        if created is not None:
+            execute(op, DROP[dialect].format(kind="TABLE", name=created[1]))
+
+
+def routines(dialect: str) -> list[str]:
+    known = set(sql.routine_names(dialect))
+    return [name for name in ROUTINES if name in known]

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.installation import Installation, migrate
-from tests.containers import AsteriskContainer, PostgresDatabases
+from tests.containers import AsteriskContainer, Databases
 
 
 @pytest.fixture
-def migrated_database(postgres_server: PostgresDatabases) -> Iterator[str]:
-    """The URL of a database of the test's own, at head and without a case."""
-    url = postgres_server.create(postgres_server.template("migrated for acceptance", migrate))
+def migrated_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of the test's own, at head and without a case: on PostgreSQL, or on what an indirect
+    parameter names."""
+    server: Databases = request.getfixturevalue(f"{getattr(request, 'param', 'postgres')}_server")
+    url = server.create(server.template("migrated for acceptance", migrate))
     yield url
-    postgres_server.drop(url)
+    server.drop(url)
 
 
 @pytest.fixture

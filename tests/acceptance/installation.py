@@ -13,10 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-import psycopg
-from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
+from tests.acceptance.dba import dba
 from tests.containers import AsteriskContainer, free_ports
 from tests.waiting import wait_for
 
@@ -25,8 +24,14 @@ SCHEMA = "nc"
 
 def migrate(url: str) -> None:
     """Bring an empty database to head, as its operator would."""
-    environ = {"DIALER_DATABASE_URL": url, "DIALER_DATABASE_SCHEME": SCHEMA}
-    subprocess.run([sys.executable, "-m", "dialer", "migrate"], env={**_environ(), **environ}, check=True, timeout=60)
+    environ = {**_environ(), **_database(url)}
+    subprocess.run([sys.executable, "-m", "dialer", "migrate"], env=environ, check=True, timeout=60)
+
+
+def _database(url: str) -> dict[str, str]:
+    """On MariaDB the schema is the database itself."""
+    named = {} if make_url(url).get_backend_name() == "mariadb" else {"DIALER_DATABASE_SCHEME": SCHEMA}
+    return {"DIALER_DATABASE_URL": url, **named}
 
 
 def _environ() -> dict[str, str]:
@@ -43,8 +48,7 @@ class Installation:
         self._starts = 0
         self.environ = {
             **_environ(),
-            "DIALER_DATABASE_URL": url,
-            "DIALER_DATABASE_SCHEME": SCHEMA,
+            **_database(url),
             "DIALER_AMI_IP": asterisk.host,
             "DIALER_AMI_PORT": str(asterisk.ami_port),
             "DIALER_AMI_USERNAME": asterisk.username,
@@ -53,14 +57,12 @@ class Installation:
             "DIALER_HTTP_PORT": str(self.port),
             "DIALER_LOGLEVEL": "3",
         }
-        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._url = url
         self.connect()
 
     def connect(self) -> None:
         """Connect the DBA; again, after the database was away."""
-        self._database = psycopg.connect(
-            self._url, autocommit=True, row_factory=dict_row, options=f"-c search_path={SCHEMA},pg_temp"
-        )
+        self._dba = dba(self._url, SCHEMA)
 
     # --- what an operator types --------------------------------------------------------------------------
 
@@ -135,8 +137,7 @@ class Installation:
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Run SQL as a DBA would; the rows."""
-        cursor = self._database.execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return self._dba.sql(statement, *values)
 
     def value(self, statement: str, *values: Any) -> Any:
         """The first column of the first row."""
@@ -145,7 +146,9 @@ class Installation:
     def project(self, project_id: str, **params: Any) -> None:
         """Insert a project; what is not said is as shipped."""
         row = {"project_id": project_id, "exten": "s", "context": "progressive", **params}
-        self.sql(f"INSERT INTO dialer_params ({', '.join(row)}) VALUES ({', '.join('%s' for _ in row)})", *row.values())
+        quote = self._dba.quote
+        names = ", ".join(f"{quote}{name}{quote}" for name in row)
+        self.sql(f"INSERT INTO dialer_params ({names}) VALUES ({', '.join('%s' for _ in row)})", *row.values())
 
     def cases(self, project_id: str, *numbers: str, **columns: Any) -> None:
         """Insert cases in one statement, in this order."""
@@ -220,4 +223,4 @@ class Installation:
         for process in self._processes.values():
             process.kill()
             process.wait(10)
-        self._database.close()
+        self._dba.close()

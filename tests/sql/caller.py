@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.factories import PROJECT
-from tests.sql.dialects import Dialect, query_at
+from tests.sql.dialects import Dialect, query_at, rows_of
 from worker.db import Database
 from worker.db.database import Row
 
@@ -68,7 +68,7 @@ class Caller:
         return [row["case_id"] for row in rows]
 
     def case(self, case_id: int) -> Row:
-        return self.db.query("SELECT * FROM dialer_clients WHERE id = :id", id=case_id)[0]
+        return rows_of(self.db, "dialer_clients", "WHERE id = :id", id=case_id)[0]
 
     def why(self, case_id: int) -> Row:
         return query_at(self.db, self.dialect, self.now, "SELECT * FROM dialer_why WHERE case_id = :id", id=case_id)[0]

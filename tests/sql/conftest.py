@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from alembic import command
-from tests.containers import PostgresDatabases
+from tests.containers import Databases
 from tests.sql.caller import Caller
 from tests.sql.dialects import DIALECTS, Dialect, clean
 from worker.db import Database
 from worker.db.migration import config
 
-_SERVERS = {"postgresql": "postgres_server"}
+_SERVERS = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,15 +31,15 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, dialect: Dialect) -> PostgresDatabases:
-    """The server of that kind, with the template `migrated`: a database at head, schema `nc`."""
-    server: PostgresDatabases = request.getfixturevalue(_SERVERS[dialect.name])
+def server(request: pytest.FixtureRequest, dialect: Dialect) -> Databases:
+    """The server of that kind, with the template `migrated`: a database at head (on PostgreSQL in schema `nc`)."""
+    server: Databases = request.getfixturevalue(_SERVERS[dialect.name])
     server.template("migrated", lambda url: command.upgrade(config(dialect.settings(url)), "head"))
     return server
 
 
 @pytest.fixture(scope="session")
-def shared_database(server: PostgresDatabases, dialect: Dialect) -> Iterator[Database]:
+def shared_database(server: Databases, dialect: Dialect) -> Iterator[Database]:
     """One migrated database for the run; tests use `db`."""
     url = server.create(template="migrated")
     database = Database(dialect.settings(url))
@@ -64,7 +64,7 @@ def other(db: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def own_database(server: PostgresDatabases, dialect: Dialect) -> Iterator[Database]:
+def own_database(server: Databases, dialect: Dialect) -> Iterator[Database]:
     """A migrated database of the test's own, for what cannot be undone by emptying tables."""
     url = server.create(template="migrated")
     database = Database(dialect.settings(url))

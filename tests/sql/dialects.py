@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
@@ -14,7 +15,7 @@ from tests.waiting import wait_for
 from worker.config import DatabaseSettings, load
 from worker.db import Database
 from worker.db.database import Row
-from worker.db.postgresql import Wakeups
+from worker.db.dialect import Wakeups
 
 # Everything but dialer_outcomes and dialer_settings, which migrations fill.
 TABLES = (
@@ -36,6 +37,16 @@ class Dialect(Protocol):
     """What one kind of server does its own way, for tests."""
 
     name: str
+    lines: str
+    """How dialer_params.lines is written; a reserved word of MariaDB's."""
+    make_schema: str
+    """The statement that makes the schema `nc`; on MariaDB there is nothing to make."""
+    in_schema: str
+    """What stands before a name in it while no session works in it."""
+    analyze: str
+    """The statement that gathers statistics."""
+    reads_one_case: str
+    """Stands in a plan that looks a case up by its id."""
 
     def settings(self, url: str) -> DatabaseSettings:
         """The settings of a database whose schema is called `nc`."""
@@ -52,14 +63,22 @@ class Dialect(Protocol):
     def catalog(self, db: Database) -> dict[str, str]:
         """Every object of the dialer's schema and its definition."""
 
-    def listen(self, db: Database) -> Any:
-        """A context: `heard()` gives the wake-ups since, one entry each."""
+    def call(self, routine: str, *arguments: object) -> str:
+        """The statement that calls a routine, its arguments written in."""
+
+    def write_promise(self, connection: Connection, case_id: int, local: str, offset: str) -> None:
+        """A DBA whose session is at `offset` ('+03:00') promises a callback at `local`, by the clock there."""
 
 
 class PostgreSQL:
     """PostgreSQL 12 and later."""
 
     name = "postgresql"
+    lines = "lines"
+    make_schema = "CREATE SCHEMA nc"
+    in_schema = "nc."
+    analyze = "ANALYZE"
+    reads_one_case = "Index Scan using dialer_clients_pkey"
 
     def settings(self, url: str) -> DatabaseSettings:
         return load(None, {"DIALER_DATABASE_URL": url, "DIALER_DATABASE_SCHEME": "nc"}).database
@@ -113,17 +132,104 @@ class PostgreSQL:
         )
         return {row["name"]: row["text"] for row in rows}
 
-    @contextmanager
-    def listen(self, db: Database) -> Iterator[_Ear]:
-        wakeups = Wakeups(db.settings)
+    def call(self, routine: str, *arguments: object) -> str:
+        return f"SELECT * FROM {routine}({', '.join(map(_literal, arguments))})"
+
+    def write_promise(self, connection: Connection, case_id: int, local: str, offset: str) -> None:
+        connection.exec_driver_sql(
+            f"UPDATE dialer_clients SET deferred_time = '{local}{offset}' WHERE id = {int(case_id)}"
+        )
+
+
+class MariaDB:
+    """MariaDB 10.3 and later."""
+
+    name = "mariadb"
+    lines = "`lines`"
+    make_schema = "DO 0"
+    in_schema = ""
+    analyze = "ANALYZE TABLE dialer_clients"
+    reads_one_case = "table=c type=const"
+
+    def settings(self, url: str) -> DatabaseSettings:
+        return load(None, {"DIALER_DATABASE_URL": url}).database
+
+    def set_now(self, connection: Connection, instant: datetime) -> None:
+        connection.execute(text("SET @dialer_now = :now"), {"now": instant})
+
+    def waiting_sessions(self, db: Database) -> int:
+        # Of the whole server; information_schema.innodb_trx shows what it showed before to who asks too often.
+        return int(db.query("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")[0]["Value"])
+
+    def plan(self, connection: Connection, statement: str, values: dict[str, Any]) -> str:
+        found = connection.execute(text("EXPLAIN " + statement), values).mappings()
+        return "\n".join(" ".join(f"{name}={value}" for name, value in row.items()) for row in found)
+
+    def catalog(self, db: Database) -> dict[str, str]:
+        found: dict[str, str] = {}
+
+        def add(kind: str, name: str, definition: object) -> None:
+            # Two databases are compared; one of them may have been filled and emptied.
+            text = re.sub(r" AUTO_INCREMENT=\d+", "", str(definition)).replace(f"`{db.schema}`.", "")
+            found[f"{kind} {name}"] = text
+
+        for row in db.query(
+            "SELECT table_name AS name, table_type AS type FROM information_schema.tables"
+            " WHERE table_schema = database()"
+        ):
+            kind = "view" if row["type"] == "VIEW" else "table"
+            shown = db.query(f"SHOW CREATE {kind} `{row['name']}`")[0]
+            add(kind, row["name"], next(value for name, value in shown.items() if name.startswith("Create ")))
+        for row in db.query(
+            "SELECT routine_name AS name, routine_type AS type FROM information_schema.routines"
+            " WHERE routine_schema = database()"
+        ):
+            shown = db.query(f"SHOW CREATE {row['type']} `{row['name']}`")[0]
+            add("routine", row["name"], [value for name, value in shown.items() if name != "Database Collation"])
+        for row in db.query(
+            "SELECT trigger_name AS name, event_manipulation AS event, action_timing AS timing,"
+            " event_object_table AS target, action_statement AS body FROM information_schema.triggers"
+            " WHERE trigger_schema = database()"
+        ):
+            add("trigger", row["name"], (row["timing"], row["event"], row["target"], row["body"]))
+        for row in db.query(
+            "SELECT table_name AS t, column_name AS c, column_type AS type, ordinal_position AS n"
+            " FROM information_schema.columns WHERE table_schema = database()"
+        ):
+            add("column", f"{row['t']}.{row['c']}", (row["type"], row["n"]))
+        return found
+
+    def call(self, routine: str, *arguments: object) -> str:
+        return f"CALL {routine}({', '.join(map(_literal, arguments))})"
+
+    def write_promise(self, connection: Connection, case_id: int, local: str, offset: str) -> None:
+        connection.exec_driver_sql(f"SET time_zone = '{offset}'")
         try:
-            yield _Ear(db, wakeups)
+            connection.exec_driver_sql(f"UPDATE dialer_clients SET deferred_time = '{local}' WHERE id = {int(case_id)}")
         finally:
-            wakeups.close()
+            connection.exec_driver_sql("SET time_zone = '+00:00'")
 
 
-class _Ear:
-    """Hears the wake-ups of one LISTEN."""
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        return f"'{value.astimezone(UTC).replace(tzinfo=None)}'"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+
+@contextmanager
+def listen(db: Database) -> Iterator[Ear]:
+    """`heard()` gives the wake-ups since, one entry each."""
+    wakeups = db.wakeups()
+    try:
+        yield Ear(db, wakeups)
+    finally:
+        wakeups.close()
+
+
+class Ear:
+    """Hears the wake-ups of one listener."""
 
     def __init__(self, db: Database, wakeups: Wakeups) -> None:
         self._db = db
@@ -141,7 +247,25 @@ class _Ear:
         raise TimeoutError(f"the wake-up {last} did not come; only {found}")
 
 
-DIALECTS: dict[str, Dialect] = {"postgresql": PostgreSQL()}
+DIALECTS: dict[str, Dialect] = {"postgresql": PostgreSQL(), "mariadb": MariaDB()}
+
+
+_columns: dict[tuple[str, str], str] = {}
+
+
+def rows_of(db: Database, table: str, condition: str = "", **values: Any) -> list[Row]:
+    """Rows of a table with every column, those too that `SELECT *` leaves out (MariaDB's INVISIBLE ones)."""
+    key = (db.dialect.name, table)
+    if key not in _columns:
+        found = db.query(
+            "SELECT column_name AS name FROM information_schema.columns WHERE table_name = :table"
+            " AND table_schema = :schema ORDER BY ordinal_position",
+            table=table,
+            schema=db.schema,
+        )
+        quote = "`" if db.dialect.name == "mariadb" else '"'
+        _columns[key] = ", ".join(f"{quote}{row['name']}{quote}" for row in found)
+    return db.query(f"SELECT {_columns[key]} FROM {table} {condition}", **values)
 
 
 def query_at(db: Database, dialect: Dialect, instant: datetime, statement: str, **values: Any) -> list[Row]:

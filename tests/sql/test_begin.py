@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import gevent
 import pytest
+from sqlalchemy import Connection
 
 from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
@@ -65,7 +67,7 @@ def test_a_refused_case_carries_nothing_of_the_one_before_it(caller: Caller) -> 
 
 def test_the_lines_of_a_project_are_never_exceeded(caller: Caller) -> None:
     add_trunk(caller.db)
-    execute(caller.db, "UPDATE dialer_params SET lines = 2")
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = 2")
     cases = hopper(caller, 4)
     rows = caller.begin(cases)
     assert [row["refusal"] for row in rows] == [None, None, "no_line", "no_line"]
@@ -88,7 +90,7 @@ def test_the_lines_of_a_trunk_are_shared_by_its_projects(caller: Caller) -> None
 
 def test_no_lines_of_its_own_means_the_trunks(caller: Caller) -> None:
     add_trunk(caller.db, max_lines=3)
-    execute(caller.db, "UPDATE dialer_params SET lines = 0")
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = 0")
     assert caller.refusals(hopper(caller, 4)) == [None, None, None, "no_line"]
 
 
@@ -102,7 +104,7 @@ def test_more_calls_up_than_lines_left_after_an_edit_is_no_error(caller: Caller)
     cases = hopper(caller, 4)
     caller.begin(cases[:3])
     execute(caller.db, "UPDATE dialer_trunks SET max_lines = 1")
-    execute(caller.db, "UPDATE dialer_params SET lines = 1")
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = 1")
     assert caller.refusals(cases[3:]) == ["no_line"]
 
 
@@ -248,13 +250,28 @@ def in_background(work: Callable[..., Any], *arguments: object) -> gevent.Greenl
     return gevent.spawn(work, *arguments)
 
 
+def begin_in(connection: Connection, caller: Caller, project: str, case: int) -> str | None:
+    """Begin a case inside a transaction that stays open; the refusal."""
+    lock(connection)
+    request = json.dumps([{"case_id": case, "channel_id": "c", "action_id": "a"}])
+    statement = caller.dialect.call("dialer_attempt_begin", *caller.owner, project, request, NOON)
+    refusal: str | None = connection.exec_driver_sql(statement).mappings().one()["refusal"]
+    return refusal
+
+
+def lock(connection: Connection) -> None:
+    """Begin the transaction: on MariaDB a routine commits unless it finds itself in one."""
+    connection.exec_driver_sql("UPDATE dialer_settings SET value = value WHERE name = 'nobody'")
+
+
 def test_a_begin_that_meets_an_uncommitted_stop_waits_and_is_refused(
     caller: Caller, other: Database, dialect: Dialect
 ) -> None:
     add_trunk(caller.db)
     cases = hopper(caller, 3)
     with other.transaction() as connection:
-        connection.exec_driver_sql("SELECT * FROM dialer_project_stop('p')")
+        lock(connection)
+        connection.exec_driver_sql(dialect.call("dialer_project_stop", "p"))
         begin = in_background(lambda: caller.refusals(cases))
         wait_for_waiting(caller.db, dialect)
         assert not begin.ready()
@@ -270,11 +287,7 @@ def test_a_stop_that_meets_an_uncommitted_begin_waits_and_counts_its_call(
     begin = Caller.begin
 
     with other.transaction() as connection:
-        statement = (
-            "SELECT refusal FROM dialer_attempt_begin(%s, 'default', %s, 'p',"
-            ' \'[{"case_id": %s, "channel_id": "c", "action_id": "a"}]\', \'%s\')'
-        )
-        connection.exec_driver_sql(statement % (caller.worker_id, caller.epoch, case, NOON))
+        begin_in(connection, caller, "p", case)
         stop = in_background(caller.stop)
         wait_for_waiting(caller.db, dialect)
         assert not stop.ready()
@@ -294,12 +307,7 @@ def test_two_projects_that_want_one_number_at_once_get_one_call(
     add_cases(caller.db, [{"phone_number": "42", "project_id": "q"}])
     rival = caller.claim(project="q")[0]
     with other.transaction() as connection:
-        statement = (
-            "SELECT refusal FROM dialer_attempt_begin(%s, 'default', %s, 'q',"
-            ' \'[{"case_id": %s, "channel_id": "c", "action_id": "a"}]\', \'%s\')'
-        )
-        said = connection.exec_driver_sql(statement % (caller.worker_id, caller.epoch, rival, NOON)).scalar()
-        assert said is None
+        assert begin_in(connection, caller, "q", rival) is None
         begin = in_background(lambda: caller.refusals([case]))
         wait_for_waiting(caller.db, dialect)
     assert begin.get(timeout=10) == ["number_in_call"]
@@ -326,7 +334,7 @@ def test_four_claimers_at_once_take_each_case_once_and_leave_none(caller: Caller
 
 def test_four_beginners_at_once_keep_to_the_lines(caller: Caller) -> None:
     add_trunk(caller.db, max_lines=30)
-    execute(caller.db, "UPDATE dialer_params SET lines = 25")
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = 25")
     cases = hopper(caller, 60)
 
     def begin_one_by_one(mine: list[int]) -> list[str | None]:

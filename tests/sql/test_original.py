@@ -6,26 +6,31 @@ from datetime import timedelta
 
 from tests.factories import add_trunk
 from tests.sql.caller import Caller, at
-from tests.sql.dialects import execute
+from tests.sql.dialects import Dialect, execute, rows_of
 from worker.db import Database
 
-# Both printed in the original's documentation, word for word.
+# Both printed in the original's documentation, word for word; but {lines} stands in backticks on MariaDB, and
+# {scheme}, there a database, is that of the test.
 CLIENTS = (
-    "INSERT INTO nc.dialer_clients (case_name, project_id, phone_number, priority, utc,recall, allowed_start,"
+    "INSERT INTO {scheme}.dialer_clients (case_name, project_id, phone_number, priority, utc,recall, allowed_start,"
     " allowed_stop, recall_period) VALUES('Name', 'test', '1111', 1 , '+03.00h',true, '10:00:00', '18:00:00','1,1' )"
 )
-PARAMS = """INSERT INTO nc.dialer_params
-(project_id, lines
+PARAMS = """INSERT INTO {scheme}.dialer_params
+(project_id, {lines}
 , call_time, case_limit, type
 , exten, context)
 VALUES('test', 0, 20000, 500, 'progressive', '2222', 'default')"""
 
 
-def test_the_printed_inserts_run_as_they_are_and_mean_what_they_say(db: Database) -> None:
-    execute(db, CLIENTS)
-    execute(db, PARAMS)
+def run_the_printed_inserts(db: Database, dialect: Dialect) -> None:
+    for statement in (CLIENTS, PARAMS):
+        execute(db, statement.format(scheme=db.schema, lines=dialect.lines))
 
-    case = db.query("SELECT * FROM dialer_clients")[0]
+
+def test_the_printed_inserts_run_as_they_are_and_mean_what_they_say(db: Database, dialect: Dialect) -> None:
+    run_the_printed_inserts(db, dialect)
+
+    case = rows_of(db, "dialer_clients")[0]
     assert (case["call_back"], case["call_back_period"]) == (True, "1,1"), "recall is call_back's old name"
     assert (case["recall"], case["recall_period"]) == (None, None), "the old names keep nothing to themselves"
     rules = db.query("SELECT * FROM dialer_rules")[0]
@@ -35,8 +40,7 @@ def test_the_printed_inserts_run_as_they_are_and_mean_what_they_say(db: Database
 
 
 def test_the_printed_case_is_dialled_between_ten_and_eighteen_where_the_subscriber_is(caller: Caller) -> None:
-    execute(caller.db, CLIENTS)
-    execute(caller.db, PARAMS)
+    run_the_printed_inserts(caller.db, caller.dialect)
     add_trunk(caller.db)
     caller.start("test")
     caller.now = at(6, 59)
@@ -47,12 +51,11 @@ def test_the_printed_case_is_dialled_between_ten_and_eighteen_where_the_subscrib
     assert caller.next(project="test") == []
 
 
-def test_old_names_count_in_an_update_too(db: Database) -> None:
-    execute(db, CLIENTS)
-    execute(db, PARAMS)
+def test_old_names_count_in_an_update_too(db: Database, dialect: Dialect) -> None:
+    run_the_printed_inserts(db, dialect)
     execute(db, "UPDATE dialer_clients SET recall = false, recall_period = '5'")
     execute(db, "UPDATE dialer_params SET call_time = 30000")
-    case = db.query("SELECT * FROM dialer_clients")[0]
+    case = rows_of(db, "dialer_clients")[0]
     assert (case["call_back"], case["call_back_period"], case["recall"]) == (False, "5", None)
     assert db.query("SELECT * FROM dialer_rules")[0]["dial_seconds"] == 30
 
@@ -60,20 +63,20 @@ def test_old_names_count_in_an_update_too(db: Database) -> None:
 def test_only_what_the_original_required_is_required_and_its_defaults_hold(db: Database) -> None:
     execute(db, "INSERT INTO dialer_clients (case_name, project_id, phone_number) VALUES ('a', 'p', '1')")
     execute(db, "INSERT INTO dialer_params (project_id) VALUES ('p')")
-    case = db.query("SELECT * FROM dialer_clients")[0]
+    case = rows_of(db, "dialer_clients")[0]
     assert case["priority"] == 1
     assert case["utc"] is None
     assert (case["allowed_start"], case["allowed_stop"]) == ("00:00:00", "00:00:00")
     assert not any(case[name] for name in ("used", "checked", "call_back", "deferred_done"))
     assert (case["call_back_period"], case["deferred_time"]) == (None, None)
-    age = db.query("SELECT CURRENT_TIMESTAMP - created AS age FROM dialer_clients")[0]["age"]
-    assert timedelta(0) <= age < timedelta(minutes=1)
+    row = db.query("SELECT CURRENT_TIMESTAMP(6) AS now, created FROM dialer_clients")[0]
+    assert timedelta(0) <= row["now"] - row["created"] < timedelta(minutes=1)
     rules = db.query("SELECT * FROM dialer_rules")[0]
     assert (rules["lines"], rules["case_limit"], rules["sort"]) == (0, 500, "2:1")
     assert (rules["type"], rules["context"], rules["dial_seconds"]) == ("progressive", "default", 20)
 
 
-def test_every_column_of_the_original_can_be_written(db: Database) -> None:
+def test_every_column_of_the_original_can_be_written(db: Database, dialect: Dialect) -> None:
     execute(
         db,
         "INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, used, call_back,"
@@ -83,7 +86,8 @@ def test_every_column_of_the_original_can_be_written(db: Database) -> None:
     )
     execute(
         db,
-        "INSERT INTO dialer_params (project_id, lines, dial_time, case_limit, sort, id, type, exten, context)"
+        f"INSERT INTO dialer_params (project_id, {dialect.lines}, dial_time, case_limit, sort, id, type, exten,"
+        " context)"
         " VALUES ('p', 5, 15000, 20, '1:2,2:2', 77, 'autoinforming', '100', 'inform')",
     )
     execute(
@@ -91,7 +95,7 @@ def test_every_column_of_the_original_can_be_written(db: Database) -> None:
         "INSERT INTO dialer_stat (id, case_name, project_id, phone_number, dial_count, ended, state)"
         " VALUES (12345, 'a', 'p', '1', 3, '2026-01-01 00:00:00', 'BUSY')",
     )
-    case = db.query("SELECT * FROM dialer_clients")[0]
+    case = rows_of(db, "dialer_clients")[0]
     assert (case["id"], case["priority"], case["used"]) == (12345, 7, True)
     assert not case["checked"], "only the dialer takes a case in hand"
     rules = db.query("SELECT * FROM dialer_rules")[0]

@@ -165,5 +165,5 @@ def test_a_scheduled_callback_starts_the_redial_list_anew(caller: Caller) -> Non
 
 def test_a_promise_means_the_zone_of_whoever_wrote_it(caller: Caller) -> None:
     case = add_case(caller.db)
-    execute(caller.db, "UPDATE dialer_clients SET deferred_time = '2026-06-01 16:30:00+03:00' WHERE id = :id", id=case)
+    caller.db.run(lambda c: caller.dialect.write_promise(c, case, "2026-06-01 16:30:00", "+03:00"))
     assert caller.case(case)["deferred_time"] == datetime(2026, 6, 1, 13, 30, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from tests.factories import add_case, add_project, add_trunk
-from tests.sql.dialects import execute
+from tests.sql.dialects import Dialect, execute
 from worker.db import Database
-from worker.db.database import reason, sqlstate
+from worker.db.database import cause, reason
 
 LONG = "x" * 300
 
@@ -77,28 +77,50 @@ TRUNKS: list[tuple[str, Any]] = [
 ]
 
 
+NO_VALUE_IN_MARIADB = [
+    ("deferred_time", "9999-06-01 00:00:00"),
+    ("deferred_time", "1970-01-01 00:00:00"),
+    ("calls_per_second", "NaN"),
+]
+
+
 def refused(db: Database, statement: str, **values: Any) -> str:
     """The sentence with which the statement is refused."""
     with pytest.raises(DBAPIError) as caught:
         execute(db, statement, **values)
-    assert sqlstate(caught.value) == "23514"
+    assert db.dialect.sqlstate(cause(caught.value)) == "23514"
     return reason(caught.value)
 
 
 def names(sentence: str, table: str, column: str, value: Any) -> bool:
     """Does the sentence begin with the column and the value, cut to 100 characters, and go on with a remedy?"""
     said = "NULL" if value is None else str(value)[:100]
+    if "\\00" in sentence:
+        # As MariaDB writes control characters in messages.
+        said = "".join(f"\\{ord(one):04X}" if one < " " or one == "\x7f" else one for one in said)
     head, remedy = sentence.split("': ", 1) if "': " in sentence else (sentence, "")
     shown = head.startswith(f"{table}.{column} is '")
     # A line break inside the value ends the first line, which is all that `reason` gives.
     return shown and (said.splitlines() or [""])[0][:20] in head and ("\n" in said or "\r" in said or bool(remedy))
 
 
+def refused_by_its_type(db: Database, column: str, value: Any) -> bool:
+    """What MariaDB's column cannot even hold it refuses by itself, before any trigger: it is refused all the same."""
+    if db.dialect.name != "mariadb" or (column, value) not in NO_VALUE_IN_MARIADB:
+        return False
+    add = add_case if column == "deferred_time" else add_trunk
+    with pytest.raises(DBAPIError, match=column):
+        add(db, **{column: value})
+    return True
+
+
 @pytest.mark.parametrize(("column", "value"), CASES)
 def test_a_bad_case_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+    if refused_by_its_type(db, column, value):
+        return
     with pytest.raises(DBAPIError) as caught:
         add_case(db, **{column: value})
-    assert sqlstate(caught.value) == "23514"
+    assert db.dialect.sqlstate(cause(caught.value)) == "23514"
     assert names(reason(caught.value), "dialer_clients", column, value)
 
     case = add_case(db)
@@ -107,23 +129,28 @@ def test_a_bad_case_is_refused_at_insert_and_at_update(db: Database, column: str
 
 
 @pytest.mark.parametrize(("column", "value"), PARAMS)
-def test_a_bad_project_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+def test_a_bad_project_is_refused_at_insert_and_at_update(
+    db: Database, dialect: Dialect, column: str, value: Any
+) -> None:
     with pytest.raises(DBAPIError) as caught:
         add_project(db, **{"project_id": "q", column: value})
-    assert sqlstate(caught.value) == "23514"
+    assert db.dialect.sqlstate(cause(caught.value)) == "23514"
     named = "dial_time" if column == "call_time" else column
     assert names(reason(caught.value), "dialer_params", named, value)
 
     add_project(db)
-    said = refused(db, f"UPDATE dialer_params SET {column} = :value", value=value)
+    quoted = dialect.lines if column == "lines" else column
+    said = refused(db, f"UPDATE dialer_params SET {quoted} = :value", value=value)
     assert names(said, "dialer_params", named, value)
 
 
 @pytest.mark.parametrize(("column", "value"), TRUNKS)
 def test_a_bad_trunk_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+    if refused_by_its_type(db, column, value):
+        return
     with pytest.raises(DBAPIError) as caught:
         add_trunk(db, **{"trunk": "other", column: value})
-    assert sqlstate(caught.value) == "23514"
+    assert db.dialect.sqlstate(cause(caught.value)) == "23514"
     assert names(reason(caught.value), "dialer_trunks", column, value)
 
     add_trunk(db)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute
+from tests.sql.dialects import execute, listen
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def ear(caller: Caller) -> Iterator[Any]:
     add_trunk(caller.db)
     execute(caller.db, "UPDATE dialer_clients SET used = true WHERE id = :id", id=add_case(caller.db))
     caller.start()
-    with caller.dialect.listen(caller.db) as ear:
+    with listen(caller.db) as ear:
         assert ear.heard() == []
         yield ear
 
@@ -86,7 +86,7 @@ def test_the_dialers_own_writes_wake_nobody(caller: Caller, ear: Any) -> None:
 
 
 def test_parameters_wake_their_project(caller: Caller, ear: Any) -> None:
-    execute(caller.db, "UPDATE dialer_params SET lines = 5")
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = 5")
     assert ear.heard() == ["p"]
     add_project(caller.db, "new")
     assert ear.heard() == ["new"]
@@ -111,6 +111,6 @@ def test_start_and_stop_wake_once_and_only_if_they_change_something(caller: Call
 
 def test_what_is_rolled_back_wakes_nobody(caller: Caller, ear: Any) -> None:
     with caller.db.transaction() as connection:
-        connection.exec_driver_sql("UPDATE dialer_params SET lines = 5")
+        connection.exec_driver_sql(f"UPDATE dialer_params SET {caller.dialect.lines} = 5")
         connection.rollback()
     assert ear.heard() == []

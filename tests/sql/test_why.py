@@ -139,7 +139,7 @@ def test_a_closed_window_says_when_it_opens_and_what_it_is(caller: Caller, case:
 
 
 def test_the_lines_of_the_project_are_a_reason_too(caller: Caller, case: int) -> None:
-    execute(caller.db, "UPDATE dialer_params SET lines = 1")
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = 1")
     caller.dial(case)
     second = add_case(caller.db)
     assert caller.why(second)["reason"] == "no_line"

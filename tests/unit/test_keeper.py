@@ -165,3 +165,16 @@ def test_sign_off_stops_dialling_first(keeper: Keeper, leases: Leases) -> None:
 
 def test_beats_come_often_enough_to_miss_one(keeper: Keeper) -> None:
     assert 2 * keeper.beat_seconds < HOLDS
+
+
+def test_what_is_owned_is_confirmed_after_a_renewal_that_may_have_come_too_late(
+    keeper: Keeper, leases: Leases, time: Time
+) -> None:
+    keeper.beat()
+    time.now += LEASE - 1
+    assert not keeper.beat()
+    time.now += LEASE
+    assert keeper.beat()
+    time.now += LEASE - 1
+    leases.delay = 1.0  # it arrived in time, or it did not: nobody knows
+    assert keeper.beat()

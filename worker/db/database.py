@@ -1,7 +1,7 @@
 """Connections to the database, and what happens when it is not there.
 
-SQLAlchemy's pool carries the connections; each unit of work is one transaction on one of them. Under gevent
-psycopg gives way to other greenlets while it waits (if it was imported after monkey.patch_all()).
+SQLAlchemy's pool carries the connections; each unit of work is one transaction on one of them. Under gevent both
+drivers give way to other greenlets while they wait (if they were imported after monkey.patch_all()).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.config import DatabaseSettings
-from worker.db import postgresql
+from worker.db.dialect import Wakeups, dialect_of
 from worker.db.migration import VERSION_TABLE, head
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable
 
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 T = TypeVar("T")
 
-# Serialisation failure and deadlock: the transaction was rolled back for another's sake and may run again.
-_RETRYABLE = {"40001", "40P01"}
 _TRIES = 5
 
 
@@ -38,30 +36,30 @@ class Database:
         self.where = settings.where()
         self.schema = settings.schema
         self.settings = settings
+        self.dialect = dialect_of(settings)
+        self.connection_lost = self.dialect.lost
+        """What Wakeups.wait raises when its connection is gone."""
         self.retries = 0
         self._busy = 0
         self._lock = threading.Lock()
         self._engine = create_engine(
             settings.url(),
             **settings.pool(),
-            connect_args=postgresql.connect_args(statement_timeout_seconds),
+            connect_args=self.dialect.connect_args(settings, statement_timeout_seconds),
             isolation_level="READ COMMITTED",
         )
-        event.listen(self._engine, "connect", postgresql.prepare(settings))
+        event.listen(self._engine, "connect", self.dialect.prepare(settings, statement_timeout_seconds))
 
     def dispose(self) -> None:
         """Close all pooled connections."""
         self._engine.dispose()
 
-    def wakeups(self) -> postgresql.Wakeups:
+    def wakeups(self) -> Wakeups:
         """A connection of its own that waits for wake-ups. Raises DatabaseUnavailable."""
         try:
-            return postgresql.Wakeups(self.settings)
-        except postgresql.LOST as error:
+            return self.dialect.wakeups(self.settings)
+        except self.dialect.lost as error:
             raise DatabaseUnavailable(self.where, reason(error)) from error
-
-    connection_lost = postgresql.LOST
-    """What Wakeups.wait raises when its connection is gone."""
 
     def busy(self) -> bool:
         """Is a transaction under way? A virtual clock stands still meanwhile."""
@@ -88,12 +86,10 @@ class Database:
                     # of it; in the pool it would fail somebody else.
                     connection.invalidate()
                     raise
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            if sqlstate(error) in _RETRYABLE:
-                raise
+        except PoolTimeout as error:
             raise DatabaseUnavailable(self.where, reason(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or self.dialect.is_unavailable(cause(error)):
                 raise DatabaseUnavailable(self.where, reason(error)) from error
             raise
         finally:
@@ -107,7 +103,7 @@ class Database:
                 with self.transaction() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if sqlstate(error) not in _RETRYABLE or attempt == _TRIES:
+                if not self.dialect.is_retryable(cause(error)) or attempt == _TRIES:
                     raise
                 self.retries += 1
                 log.info("transaction rolled back, tried again", extra={"action": "retry", "try": attempt})
@@ -116,11 +112,13 @@ class Database:
     def call(self, routine: str, *arguments: object) -> list[Row]:
         """Call a routine; its result as mappings. Arguments in the order of its parameters."""
         names = [f"p{index}" for index in range(len(arguments))]
-        statement = text(postgresql.call(routine, names))
+        statement = text(self.dialect.call(routine, names))
         values = dict(zip(names, arguments, strict=True))
 
         def work(connection: Connection) -> list[Row]:
-            return [dict(row) for row in connection.execute(statement, values).mappings()]
+            result = connection.execute(statement, values)
+            # A procedure that only writes has no result, not even an empty one.
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
         return self.run(work)
 
@@ -141,15 +139,17 @@ class Database:
         """The revision that the schema is at; None when nothing is installed."""
 
         def work(connection: Connection) -> str | None:
-            found = connection.execute(
-                text("SELECT to_regclass(:name)"), {"name": f'"{self.schema}".{VERSION_TABLE}'}
-            ).scalar()
-            if found is None:
+            if not self.dialect.version_table(connection, self.schema, VERSION_TABLE):
                 return None
             value = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
             return None if value is None else str(value)
 
-        return self.run(work)
+        try:
+            return self.run(work)
+        except DatabaseUnavailable as error:
+            if error.__cause__ is not None and self.dialect.is_schema_missing(cause(error.__cause__)):
+                return None
+            raise
 
     def require_head(self) -> None:
         """Raise DatabaseNotAtHead unless the schema is the one that this program was written for."""
@@ -158,12 +158,15 @@ class Database:
             raise DatabaseNotAtHead(self.where, revision, head())
 
 
-def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE that the server gave, if the error came from it."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None)
+def cause(error: BaseException) -> BaseException:
+    """The driver's own error, if SQLAlchemy wrapped one."""
+    found = getattr(error, "orig", None)
+    return found if isinstance(found, BaseException) else error
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what the driver said."""
-    said = str(getattr(error, "orig", None) or error).strip()
+    """The first line of what the server said, or the driver."""
+    found = cause(error)
+    # PyMySQL's errors are pairs of a number and a text.
+    said = str(found.args[-1] if len(found.args) > 1 else found).strip()
     return said.splitlines()[0] if said else type(error).__name__

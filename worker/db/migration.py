@@ -11,7 +11,6 @@ from alembic.config import Config
 from alembic.operations import MigrateOperation, Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.engine import make_url
 
 import sql
 from worker.config import DatabaseSettings
@@ -59,8 +58,3 @@ def execute(operations: Operations, text: str) -> None:
     bind = operations.get_bind()
     assert isinstance(bind, Connection)
     bind.execution_options(no_parameters=True).exec_driver_sql(text)
-
-
-def dialect_name(settings: DatabaseSettings) -> str:
-    """`postgresql` or `mariadb`."""
-    return make_url(settings.url()).get_backend_name()

@@ -3,63 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from worker.config import DatabaseSettings
 
-LOST = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What a lost or refused connection raises outside SQLAlchemy."""
+# Serialisation failure and deadlock.
+_RETRYABLE = {"40001", "40P01"}
+# Any number will do; it keeps two `dialer migrate` from running into each other.
+_MIGRATION_LOCK = 5_417_003
 
 
-def connect_args(statement_timeout_seconds: float) -> dict[str, Any]:
-    """Arguments of psycopg.connect: keepalives find a dead peer within half a minute."""
-    return {
-        "connect_timeout": 5,
-        "application_name": "dialer",
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}"
-        " -c lock_timeout=20000",
-    }
+class PostgreSQL:
+    """PostgreSQL 12 and later, by psycopg."""
 
+    name = "postgresql"
+    lost: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.InterfaceError)
 
-def prepare(settings: DatabaseSettings) -> Callable[[Any, object], None]:
-    """A listener for SQLAlchemy's connect event: every session works in the dialer's schema."""
+    def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
+        """Arguments of psycopg.connect: keepalives find a dead peer within half a minute."""
+        return {
+            "connect_timeout": 5,
+            "application_name": "dialer",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}"
+            " -c lock_timeout=20000",
+        }
 
-    def connected(connection: psycopg.Connection[Any], _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("SET search_path TO {}, pg_temp").format(sql.Identifier(settings.schema)))
+    def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
+        """A listener for SQLAlchemy's connect event: every session works in the dialer's schema."""
+
+        def connected(connection: psycopg.Connection[Any], _record: object) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL("SET search_path TO {}, pg_temp").format(sql.Identifier(settings.schema)))
+            connection.commit()
+
+        return connected
+
+    def call(self, routine: str, parameters: Sequence[str]) -> str:
+        """All routines are functions."""
+        return f"SELECT * FROM {routine}({', '.join(':' + name for name in parameters)})"  # noqa: S608
+
+    def sqlstate(self, error: BaseException) -> str | None:
+        """psycopg keeps it beside the message."""
+        return getattr(error, "sqlstate", None)
+
+    def is_retryable(self, error: BaseException) -> bool:
+        """Serialisation failure, deadlock."""
+        return self.sqlstate(error) in _RETRYABLE
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        """psycopg's OperationalError holds just these, time-outs of statements and locks included."""
+        return isinstance(error, self.lost) and not self.is_retryable(error)
+
+    def is_schema_missing(self, error: BaseException) -> bool:
+        """One connects to a database; the schema in it may be missing."""
+        return False
+
+    def version_table(self, connection: Connection, schema: str, name: str) -> bool:
+        """to_regclass looks in the schema alone."""
+        found = connection.execute(text("SELECT to_regclass(:name)"), {"name": f'"{schema}".{name}'}).scalar()
+        return found is not None
+
+    def wakeups(self, settings: DatabaseSettings) -> Wakeups:
+        """Listen for wake-ups from here on. Raises one of `lost`."""
+        return Wakeups(settings, self.connect_args(settings, statement_timeout_seconds=0))
+
+    def drop_schema(self, connection: Connection, schema: str) -> None:
+        """With whatever depends on it."""
+        quoted = connection.dialect.identifier_preparer.quote(schema)
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {quoted} CASCADE"))
+
+    def migration_engine(self, settings: DatabaseSettings) -> Engine:
+        """With the server's own settings: `server_zone` is taken from them."""
+        return create_engine(settings.url(), poolclass=NullPool)
+
+    @contextmanager
+    def migrating(self, connection: Connection, schema: str) -> Iterator[None]:
+        """The lock lasts as long as the session does."""
+        quoted = connection.dialect.identifier_preparer.quote(schema)
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
+        connection.execute(text(f"SET search_path TO {quoted}, pg_temp"))
         connection.commit()
-
-    return connected
-
-
-def call(routine: str, parameters: Sequence[str]) -> str:
-    """The statement that calls a routine with named bind parameters."""
-    return f"SELECT * FROM {routine}({', '.join(':' + name for name in parameters)})"  # noqa: S608
+        yield
 
 
 class Wakeups:
-    """Wake-ups from the database: `wait` blocks a greenlet of its own until a project wants to be looked at."""
+    """Wake-ups by LISTEN: `wait` blocks a greenlet of its own until a project wants to be looked at."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, arguments: dict[str, Any]) -> None:
         # As SQLAlchemy gives it to psycopg: several hosts become libpq's lists.
         url = settings.url()
         dialect: Any = url.get_dialect()
         positional, given = dialect().create_connect_args(url)
-        arguments = {**given, **connect_args(statement_timeout_seconds=0)}
-        self._connection = psycopg.connect(*positional, autocommit=True, **arguments)
+        self._connection = psycopg.connect(*positional, autocommit=True, **{**given, **arguments})
         self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{settings.schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:
-        """Projects that were woken, as they come, for `seconds`; '' stands for all of them.
-
-        Raises one of LOST when the connection is lost.
-        """
+        """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
         for notification in self._connection.notifies(timeout=seconds):
             yield notification.payload
         # A half-open connection looks silent: ask.

@@ -42,7 +42,6 @@ BEGIN
     DECLARE v_claimed tinyint(1);
     DECLARE v_locked tinyint(1);
     DECLARE v_id bigint;
-    DECLARE v_known bigint;
     DECLARE v_held bigint;
     DECLARE v_case_name varchar(1000);
     DECLARE v_case_project varchar(400);
@@ -147,19 +146,18 @@ BEGIN
             SELECT q.place, q.case_id, q.channel_id, q.action_id
             FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place
         ) DO
-            SET v_claimed = false, v_locked = false, v_id = NULL, v_used = NULL;
+            SET v_claimed = false, v_id = NULL;
             SELECT l.attempt_id IS NULL AND l.worker_id = p_worker AND l.asterisk = p_asterisk AND l.epoch = p_epoch
             INTO v_claimed
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
-            BEGIN
-                -- SKIP LOCKED came with 10.6; NOWAIT raises this at once.
-                DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
+            CALL dialer_case_lock(request.case_id, v_locked);
+            IF NOT v_locked THEN
                 SELECT c.id, c.case_name, c.project_id, c.phone_number, c.utc, c.allowed_start, c.allowed_stop, c.used,
                     c.deferred_time, c.deferred_done, c.deferred_kind, c.not_before_at, c.redials_done, c.brought_back
                 INTO v_id, v_case_name, v_case_project, v_phone_number, v_utc, v_start, v_stop, v_used,
                     v_deferred_time, v_deferred_done, v_deferred_kind, v_not_before_at, v_redials_done, v_brought_back
-                FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE NOWAIT;
-            END;
+                FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
+            END IF;
             SELECT count(*) INTO v_held FROM dialer_live l
             WHERE l.phone_number = v_phone_number AND l.case_id = v_id AND l.attempt_id IS NULL;
             SET v_refusal = CASE

@@ -55,7 +55,7 @@ BEGIN
         SELECT a.id, s.seq, a.trunk
         FROM seq_0_to_9999 s
         STRAIGHT_JOIN dialer_attempts a
-            ON a.id = CAST(json_value(p_reports, concat('$[', s.seq, '].attempt_id')) AS int)
+            ON a.id = CAST(json_value(p_reports, concat('$[', s.seq, '].attempt_id')) AS signed)
             AND a.asterisk = p_asterisk
         WHERE s.seq < json_length(p_reports);
         FOR t IN (SELECT DISTINCT q.trunk FROM dialer_reports q ORDER BY q.trunk) DO

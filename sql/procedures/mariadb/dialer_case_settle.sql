@@ -13,8 +13,7 @@ BEGIN
     DECLARE v_attempt ROW TYPE OF dialer_attempts;
     DECLARE v_outcome ROW TYPE OF dialer_outcomes;
     DECLARE v_id bigint;
-    DECLARE v_known bigint;
-    DECLARE v_locked tinyint(1) DEFAULT false;
+    DECLARE v_locked tinyint(1);
     DECLARE v_used tinyint(1);
     DECLARE v_call_back tinyint(1);
     DECLARE v_period varchar(1000);
@@ -31,20 +30,17 @@ BEGIN
     work: BEGIN
         SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = p_attempt;
         SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
-        BEGIN
-            -- SKIP LOCKED came with 10.6; NOWAIT raises this at once.
-            DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
-            SELECT c.id, c.used, c.call_back, replace(c.call_back_period, ' ', ''), c.deferred_time, c.deferred_done,
-                c.redials_done, c.failures, c.brought_back
-            INTO v_id, v_used, v_call_back, v_period, v_deferred_time, v_deferred_done, v_redials_done, v_failures,
-                v_brought_back
-            FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE NOWAIT;
-        END;
+        CALL dialer_case_lock(v_attempt.case_id, v_locked);
         IF v_locked THEN
             SET p_settled = false;
             LEAVE work;
         END IF;
         SET p_settled = true;
+        SELECT c.id, c.used, c.call_back, replace(c.call_back_period, ' ', ''), c.deferred_time, c.deferred_done,
+            c.redials_done, c.failures, c.brought_back
+        INTO v_id, v_used, v_call_back, v_period, v_deferred_time, v_deferred_done, v_redials_done, v_failures,
+            v_brought_back
+        FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE;
         IF v_id IS NULL THEN
             UPDATE dialer_attempts SET effect = 'kept' WHERE id = p_attempt;
             LEAVE work;
@@ -55,7 +51,7 @@ BEGIN
         IF v_call_back AND v_period <> '' THEN
             SET v_redials = 1 + char_length(v_period) - char_length(replace(v_period, ',', ''));
             IF v_redials_done < v_redials THEN
-                SET v_minutes = CAST(substring_index(substring_index(v_period, ',', v_redials_done + 1), ',', -1) AS int);
+                SET v_minutes = CAST(substring_index(substring_index(v_period, ',', v_redials_done + 1), ',', -1) AS signed);
             END IF;
         END IF;
         SET v_effect = CASE

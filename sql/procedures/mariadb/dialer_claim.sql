@@ -22,7 +22,6 @@ BEGIN
     DECLARE v_limit bigint;
     DECLARE v_n int;
     DECLARE v_got int DEFAULT 0;
-    DECLARE v_id bigint;
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -62,23 +61,20 @@ BEGIN
         CALL dialer_pick(p_project, v_now, v_n);
         DELETE FROM dialer_picked WHERE case_id IN (SELECT l.case_id FROM dialer_claims l);
         BEGIN
-            -- SKIP LOCKED came with 10.6; NOWAIT raises this at once if one of them is locked.
             DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
-            INSERT INTO dialer_taken (case_id)
-            SELECT c.id FROM dialer_picked k STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
-            WHERE NOT c.used AND NOT c.checked FOR UPDATE NOWAIT;
+            -- All at once, if nobody else holds one of them. NOWAIT must not stand in a routine as it is.
+            EXECUTE IMMEDIATE 'INSERT INTO dialer_taken (case_id)
+                SELECT c.id FROM dialer_picked k STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
+                WHERE NOT c.used AND NOT c.checked FOR UPDATE NOWAIT';
         END;
         IF v_locked THEN
             DELETE FROM dialer_taken;
             FOR k IN (SELECT d.case_id FROM dialer_picked d ORDER BY d.place) DO
-                SET v_id = NULL;
-                BEGIN
-                    DECLARE CONTINUE HANDLER FOR 1205 SET v_id = NULL;
-                    SELECT c.id INTO v_id FROM dialer_clients c
-                    WHERE c.id = k.case_id AND NOT c.used AND NOT c.checked FOR UPDATE NOWAIT;
-                END;
-                IF v_id IS NOT NULL THEN
-                    INSERT INTO dialer_taken (case_id) VALUES (v_id);
+                CALL dialer_case_lock(k.case_id, v_locked);
+                IF NOT v_locked THEN
+                    INSERT INTO dialer_taken (case_id)
+                    SELECT c.id FROM dialer_clients c
+                    WHERE c.id = k.case_id AND NOT c.used AND NOT c.checked FOR UPDATE;
                 END IF;
             END FOR;
         END IF;

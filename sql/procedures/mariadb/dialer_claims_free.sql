@@ -13,15 +13,11 @@ BEGIN
         WHERE find_in_set(l.case_id, p_cases) AND l.attempt_id IS NULL
         ORDER BY l.case_id
     ) DO
-        SET v_id = NULL, v_locked = false;
+        SET v_id = NULL;
         SELECT l.case_id INTO v_id FROM dialer_claims l
         WHERE l.case_id = claim.case_id AND l.attempt_id IS NULL FOR UPDATE;
         IF v_id IS NOT NULL THEN
-            BEGIN
-                -- SKIP LOCKED came with 10.6; NOWAIT raises this at once.
-                DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
-                SELECT c.id INTO v_id FROM dialer_clients c WHERE c.id = claim.case_id FOR UPDATE NOWAIT;
-            END;
+            CALL dialer_case_lock(claim.case_id, v_locked);
             IF v_locked THEN
                 UPDATE dialer_claims SET epoch = -1 WHERE case_id = claim.case_id;
             ELSE

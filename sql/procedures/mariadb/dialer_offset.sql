@@ -19,14 +19,14 @@ BEGIN
     SET v_part = substr(v_tail, 2);
     SET v_minutes = CASE
         WHEN v_tail = '' THEN 0
-        WHEN v_part IN ('00', '15', '30', '45') THEN CAST(v_part AS int)
+        WHEN v_part IN ('00', '15', '30', '45') THEN CAST(v_part AS signed)
         WHEN left(v_tail, 1) = ':' THEN NULL
         WHEN v_part = '0' THEN 0
         WHEN v_part = '25' THEN 15
         WHEN v_part IN ('5', '50') THEN 30
         WHEN v_part = '75' THEN 45
     END;
-    SET v_minutes = (CAST(regexp_substr(substr(p_utc, 2), '^[0-9]+') AS int) * 60 + v_minutes)
+    SET v_minutes = (CAST(regexp_substr(substr(p_utc, 2), '^[0-9]+') AS signed) * 60 + v_minutes)
         * IF(left(p_utc, 1) = '-', -1, 1);
     IF v_minutes NOT BETWEEN -720 AND 840 THEN
         RETURN NULL;

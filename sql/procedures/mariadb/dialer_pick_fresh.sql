@@ -10,12 +10,13 @@
 CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
     DECLARE v_sort varchar(400);
+    DECLARE v_terms varchar(400);
     DECLARE v_term varchar(10);
     DECLARE v_column varchar(10);
     DECLARE v_direction varchar(5);
     DECLARE v_seen varchar(100) DEFAULT '';
     DECLARE v_equal varchar(200) DEFAULT '';
-    DECLARE v_order varchar(200) DEFAULT '';
+    DECLARE v_order text DEFAULT '';
     DECLARE v_left int DEFAULT p_n;
     DECLARE v_found int;
     DECLARE v_minutes int;
@@ -35,6 +36,12 @@ BEGIN
     DELETE FROM dialer_chosen;
     SELECT concat(replace(coalesce(max(r.sort), '2:1'), ' ', ''), ',') INTO v_sort
     FROM dialer_rules r WHERE r.project_id = p_project;
+    SET v_terms = v_sort;
+    WHILE v_terms <> '' DO
+        SET v_order = concat(v_order, CASE left(v_terms, 1) WHEN '1' THEN 'priority' WHEN '2' THEN 'created' ELSE 'minutes' END,
+                IF(substr(v_terms, 3, 1) = '1', ' DESC, ', ' ASC, ')),
+            v_terms = substr(v_terms, 5);
+    END WHILE;
     columns: WHILE v_left > 0 DO
         SET v_term = substring_index(v_sort, ',', 1),
             v_sort = substr(v_sort, char_length(v_term) + 2),
@@ -44,9 +51,6 @@ BEGIN
             ITERATE columns;
         END IF;
         SET v_seen = concat(v_seen, ',', v_column);
-        IF v_column <> 'id' THEN
-            SET v_order = concat(v_order, v_column, v_direction, ', ');
-        END IF;
         IF v_column = 'minutes' THEN
             -- The windows of one offset after the other; those of the first that has more than enough go on.
             FOR g IN (

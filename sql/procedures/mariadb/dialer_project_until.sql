@@ -7,6 +7,7 @@ READS SQL DATA
 BEGIN
     DECLARE v_kind varchar(20) DEFAULT 'fresh';
     DECLARE v_key varchar(82);
+    DECLARE v_next varchar(82);
     DECLARE v_project_zone varchar(400);
     DECLARE v_at datetime(6);
     DECLARE v_until datetime(6);
@@ -16,12 +17,15 @@ BEGIN
         SET v_key = '';
         probe: LOOP
             -- As dialer_windows does; a function cannot have its temporary table.
-            SELECT min(c.window_key) INTO v_key
+            SET v_next = NULL;
+            SELECT c.window_key INTO v_next
             FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-            WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key > v_key;
-            IF v_key IS NULL THEN
+            WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key > v_key
+            ORDER BY c.window_key LIMIT 1;
+            IF v_next IS NULL THEN
                 LEAVE probe;
             END IF;
+            SET v_key = v_next;
             IF v_kind = 'fresh' THEN
                 -- a case without a delay, else the first delay to end
                 SELECT min(s.at) INTO v_at FROM (

@@ -9,6 +9,7 @@ BEGIN
     DECLARE v_freed bigint;
     DECLARE v_id bigint;
     DECLARE v_settled tinyint(1);
+    DECLARE v_locked tinyint(1);
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -42,11 +43,9 @@ BEGIN
         ORDER BY l.case_id
     ) DO
         SET v_id = NULL;
-        BEGIN
-            DECLARE CONTINUE HANDLER FOR 1205 SET v_id = NULL;
-            SELECT l.case_id INTO v_id FROM dialer_claims l
-            WHERE l.case_id = late.case_id AND l.attempt_id = late.id FOR UPDATE NOWAIT;
-        END;
+        -- Short: claims are held by routines alone.
+        SELECT l.case_id INTO v_id FROM dialer_claims l
+        WHERE l.case_id = late.case_id AND l.attempt_id = late.id FOR UPDATE;
         IF v_id IS NOT NULL THEN
             CALL dialer_case_settle(late.id, late.reached, late.ended_at, v_settled);
             IF v_settled THEN
@@ -58,14 +57,10 @@ BEGIN
         SELECT c.id FROM dialer_clients c
         WHERE c.checked = 1 AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
     ) DO
-        SET v_id = NULL;
-        BEGIN
-            DECLARE CONTINUE HANDLER FOR 1205 SET v_id = NULL;
-            SELECT c.id INTO v_id FROM dialer_clients c WHERE c.id = alone.id AND c.checked = 1 FOR UPDATE NOWAIT;
-        END;
-        IF v_id IS NOT NULL THEN
+        CALL dialer_case_lock(alone.id, v_locked);
+        IF NOT v_locked THEN
             UPDATE dialer_clients c SET c.checked = false
-            WHERE c.id = v_id AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = v_id);
+            WHERE c.id = alone.id AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = alone.id);
         END IF;
     END FOR;
     IF v_own THEN

@@ -5,6 +5,7 @@
 CREATE OR REPLACE PROCEDURE dialer_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
 BEGIN
     DECLARE v_key varchar(82) DEFAULT '';
+    DECLARE v_next varchar(82);
     DECLARE v_project_zone varchar(400);
     DECLARE v_zone varchar(400);
     DECLARE v_start varchar(8);
@@ -22,12 +23,15 @@ BEGIN
     SELECT max(r.zone) INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
     SELECT coalesce(v_project_zone, dialer_setting('server_zone')) INTO v_project_zone;
     probe: LOOP
-        SELECT min(c.window_key) INTO v_key
+        SET v_next = NULL;
+        SELECT c.window_key INTO v_next
         FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-        WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key > v_key;
-        IF v_key IS NULL THEN
+        WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key > v_key
+        ORDER BY c.window_key LIMIT 1;
+        IF v_next IS NULL THEN
             LEAVE probe;
         END IF;
+        SET v_key = v_next;
         SET v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
             v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
             v_stop = substring_index(v_key, '|', -1);

@@ -1,0 +1,269 @@
+"""What MariaDB does its own way: session settings, values, calls, and the wake-up by a table that is read.
+
+Under gevent PyMySQL gives way to other greenlets while it waits, being pure Python on a patched socket.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import pymysql
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import conversions, convert_datetime
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+
+import sql
+from worker.config import DatabaseSettings
+from worker.errors import DialerError
+
+_COLLATION = "utf8mb4_nopad_bin"
+
+# Deadlock and lock wait time-out. PyMySQL does not keep SQLSTATEs, only the server's own numbers.
+_RETRYABLE = {1213, 1205}
+_SQLSTATES = {1213: "40001", 1062: "23505", 1452: "23503", 4025: "23514"}
+# The server refuses us, is going down, or gave up on a statement: too many connections (1040, 1203, 1226), access
+# denied (1044, 1045, 1698), unknown database (1049), shutdown (1053), host blocked (1129, 1130), query interrupted
+# (1317), read only (1290, 1836), killed (1927), max_statement_time (1969).
+_REFUSED = {1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1226, 1290, 1317, 1698, 1836, 1927, 1969}
+_UNKNOWN_DATABASE = 1049
+_FIRST_OF_THE_CLIENT = 2000
+_LAST_OF_THE_CLIENT = 2999
+
+
+def _text_of(value: datetime, _mapping: object = None) -> str:
+    """An instant as a literal; sessions are in UTC."""
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return f"'{value.isoformat(sep=' ', timespec='microseconds')}'"
+
+
+def _instant_of(value: str) -> datetime | str | None:
+    """Sessions are in UTC, so every instant that is read is of UTC."""
+    found = convert_datetime(value)
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else found
+
+
+# As psycopg gives them: bool, instants with their zone.
+_CONVERSIONS = {
+    **conversions,
+    FIELD_TYPE.TINY: lambda value: bool(int(value)),  # tinyint(1), and there is no other one
+    FIELD_TYPE.TIMESTAMP: _instant_of,
+    FIELD_TYPE.DATETIME: _instant_of,
+    datetime: _text_of,
+}
+
+
+class MariaDB:
+    """MariaDB 10.3 and later, by PyMySQL."""
+
+    name = "mariadb"
+    lost: tuple[type[Exception], ...] = (pymysql.OperationalError, pymysql.InterfaceError, OSError)
+
+    def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
+        """Arguments of pymysql.connect. The server ends long statements; a silent one is given up a little later."""
+        return {
+            "connect_timeout": 5,
+            "read_timeout": statement_timeout_seconds + 10 if statement_timeout_seconds else 15,
+            "write_timeout": 30,
+            "charset": "utf8mb4",
+            "conv": _CONVERSIONS,
+            "program_name": "dialer",
+            **_tls(settings),
+        }
+
+    def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
+        """A listener for SQLAlchemy's connect event: every session is in UTC, strict, and never waits for long."""
+
+        def connected(connection: Any, _record: object) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 20, max_statement_time = %s,"
+                    " group_concat_max_len = 16777216, sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
+                    "NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION'",
+                    (statement_timeout_seconds,),
+                )
+
+        return connected
+
+    def call(self, routine: str, parameters: Sequence[str]) -> str:
+        """A procedure is called, a function selected: its file says which it is."""
+        arguments = ", ".join(":" + name for name in parameters)
+        call = f"{routine}({arguments})"
+        return f"SELECT {call} AS {routine}" if _is_function(routine) else f"CALL {call}"
+
+    def sqlstate(self, error: BaseException) -> str | None:
+        """Of those that somebody asks for."""
+        return _SQLSTATES.get(_number(error))
+
+    def is_retryable(self, error: BaseException) -> bool:
+        """Deadlock, lock wait time-out."""
+        return _number(error) in _RETRYABLE
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        """The driver's own errors, and those of a server that does not want us now."""
+        number = _number(error)
+        return (
+            number in _REFUSED
+            or _FIRST_OF_THE_CLIENT <= number <= _LAST_OF_THE_CLIENT
+            or isinstance(error, pymysql.InterfaceError)
+        )
+
+    def is_schema_missing(self, error: BaseException) -> bool:
+        """The schema is the database that one connects to."""
+        return _number(error) == _UNKNOWN_DATABASE
+
+    def version_table(self, connection: Connection, schema: str, name: str) -> bool:
+        """By the catalogue, whatever the case of names on the server's disk."""
+        found = connection.execute(
+            text("SELECT count(*) FROM information_schema.tables WHERE table_schema = :schema AND table_name = :name"),
+            {"schema": schema, "name": name},
+        ).scalar()
+        return bool(found)
+
+    def wakeups(self, settings: DatabaseSettings) -> Wakeups:
+        """Listen for wake-ups from here on. Raises one of `lost`."""
+        return Wakeups(settings, self.connect_args(settings, statement_timeout_seconds=0))
+
+    def drop_schema(self, connection: Connection, schema: str) -> None:
+        """Schema and database are one."""
+        quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
+        connection.execute(text(f"DROP DATABASE IF EXISTS {quoted}"))
+
+    def migration_engine(self, settings: DatabaseSettings) -> Engine:
+        """Without the database, which may have to be made first."""
+        # Waiting for another migration and rewriting large tables take as long as they do.
+        arguments = {**self.connect_args(settings, statement_timeout_seconds=0), "read_timeout": None}
+        engine = create_engine(settings.url()._replace(database=None), poolclass=NullPool, connect_args=arguments)
+        event.listen(engine, "connect", self.prepare(settings, statement_timeout_seconds=0))
+        return engine
+
+    @contextmanager
+    def migrating(self, connection: Connection, schema: str) -> Iterator[None]:
+        """Names are compared byte by byte in the tables; parameters of routines take the database's collation, so it
+        is lent to it for the while."""
+        quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
+        _require_server(connection)
+        connection.execute(text("SELECT GET_LOCK('dialer migrate', 3600)"))
+        before = _collation(connection, schema)
+        if before is None:
+            connection.execute(text(f"CREATE DATABASE {quoted} CHARACTER SET utf8mb4 COLLATE {_COLLATION}"))
+            before = _COLLATION
+        connection.execute(text(f"USE {quoted}"))
+        if before != _COLLATION:
+            connection.execute(text(f"ALTER DATABASE {quoted} COLLATE {_COLLATION}"))
+        connection.commit()
+        try:
+            yield
+        finally:
+            if before != _COLLATION and not connection.invalidated:
+                connection.rollback()
+                connection.execute(text(f"ALTER DATABASE {quoted} COLLATE {before}"))
+                connection.commit()
+
+
+class Wakeups:
+    """Wake-ups by reading dialer_wakeups: the server waits (dialer_wait), so an idle worker hardly asks.
+
+    Each worker sees each row. Who has known a row for _KEPT_SECONDS deletes it, by its id; until then every other
+    worker that listens has seen it as well. What was committed before this began is not heard.
+    """
+
+    _TURN_SECONDS = 2.0
+    """The longest that one question to the server takes; a closed session lives on there for as long."""
+    _KEPT_SECONDS = 2.0
+
+    def __init__(self, settings: DatabaseSettings, arguments: dict[str, Any]) -> None:
+        url = settings.url()
+        dialect: Any = url.get_dialect()
+        positional, given = dialect().create_connect_args(url)
+        self._connection = pymysql.connect(*positional, **{**given, **arguments, "autocommit": True})
+        self._seen: dict[int, float] = {}
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute("SET SESSION time_zone = '+00:00', max_statement_time = 0")
+            cursor.execute("SELECT id FROM dialer_wakeups")
+            self._seen = dict.fromkeys((int(row[0]) for row in cursor.fetchall()), time.monotonic())
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
+        until = time.monotonic() + seconds
+        while True:
+            self._forget()
+            left = until - time.monotonic()
+            turn = min(max(left, 0), self._TURN_SECONDS)
+            with self._connection.cursor() as cursor:
+                cursor.execute("CALL dialer_wait(%s, %s)", (turn, ",".join(map(str, self._seen))))
+                rows = cursor.fetchall()
+            for number, project, wanted in rows:
+                self._seen[int(number)] = time.monotonic()
+                if wanted:
+                    yield str(project)
+            if left <= 0:
+                return
+
+    def _forget(self) -> None:
+        """Delete the rows that everybody has had time to see."""
+        old = [number for number, since in self._seen.items() if since < time.monotonic() - self._KEPT_SECONDS]
+        if old:
+            with self._connection.cursor() as cursor:
+                cursor.execute("DELETE FROM dialer_wakeups WHERE id IN %s", (old,))
+            for number in old:
+                del self._seen[number]
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._connection.close()
+
+
+def _require_server(connection: Connection) -> None:
+    version = str(connection.execute(text("SELECT version()")).scalar())
+    numbers = version.split("-", maxsplit=1)[0].split(".")
+    if "MariaDB" not in version or (int(numbers[0]), int(numbers[1])) < (10, 3):
+        raise DialerError(
+            f"The server is {version}, the dialer needs MariaDB 10.3 or later (or PostgreSQL 12 or later)."
+        )
+
+
+@cache
+def _is_function(routine: str) -> bool:
+    return "CREATE OR REPLACE FUNCTION" in sql.routine(MariaDB.name, routine)
+
+
+def _number(error: BaseException) -> int:
+    """The server's or the driver's number of an error; 0: it has none."""
+    arguments = error.args
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0
+
+
+def _collation(connection: Connection, schema: str) -> str | None:
+    """The collation that a database gives to what is made in it; None: there is no such database."""
+    found = connection.execute(
+        text("SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = :schema"),
+        {"schema": schema},
+    ).scalar()
+    return None if found is None else str(found)
+
+
+@cache
+def _context(ca: str | None, cert: str | None, key: str | None, check_hostname: bool) -> ssl.SSLContext:
+    """One for all connections: making one blocks every greenlet for up to 100 ms."""
+    context = ssl.create_default_context(cafile=ca)
+    context.check_hostname = check_hostname
+    if cert:
+        context.load_cert_chain(cert, key)
+    return context
+
+
+def _tls(settings: DatabaseSettings) -> dict[str, Any]:
+    """TLS only if the url asks for it (ssl_ca=, ssl_cert=, ssl_key=, ssl_check_hostname=)."""
+    asked = {name: str(value) for name, value in settings.query.items() if name.startswith("ssl")}
+    if not asked:
+        return {"ssl_disabled": True}
+    check = asked.get("ssl_check_hostname", "true").lower() not in ("0", "false", "no")
+    return {"ssl": _context(asked.get("ssl_ca"), asked.get("ssl_cert"), asked.get("ssl_key"), check)}
