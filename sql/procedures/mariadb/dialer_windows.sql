@@ -10,6 +10,10 @@ BEGIN
     DECLARE v_zone varchar(400);
     DECLARE v_start varchar(8);
     DECLARE v_stop varchar(8);
+    DECLARE v_opens time;
+    DECLARE v_closes time;
+    DECLARE v_local datetime(6);
+    DECLARE v_minutes int;
     -- The rows come in this table of the session: a procedure's result can be read by no other one.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
         window_key varchar(82) NOT NULL PRIMARY KEY,
@@ -32,12 +36,23 @@ BEGIN
             LEAVE probe;
         END IF;
         SET v_key = v_next;
-        SET v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
-            v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
-            v_stop = substring_index(v_key, '|', -1);
+        -- Windows of one zone follow each other: its clock is read once.
+        IF NOT v_zone <=> coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone) THEN
+            SET v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
+                v_local = dialer_local(v_zone, p_now),
+                v_minutes = round((timestampdiff(MICROSECOND, '1970-01-01', v_local) / 1000000
+                    - unix_timestamp(p_now)) / 60);
+        END IF;
+        -- As dialer_window_open, which would read it anew for each window.
+        SET v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
+            v_stop = substring_index(v_key, '|', -1),
+            v_opens = IF(v_start LIKE '24:%', '00:00:00', v_start),
+            v_closes = v_stop;
         INSERT INTO dialer_windows_found (window_key, zone, allowed_start, allowed_stop, is_open, minutes)
-        SELECT v_key, v_zone, v_start, v_stop, dialer_window_open(v_zone, v_start, v_stop, p_now),
-            round((timestampdiff(MICROSECOND, '1970-01-01', dialer_local(v_zone, p_now)) / 1000000
-                - unix_timestamp(p_now)) / 60);
+        VALUES (v_key, v_zone, v_start, v_stop, CASE
+            WHEN v_opens = v_closes OR (v_opens = '00:00:00' AND v_closes = '24:00:00') THEN true
+            WHEN v_opens < v_closes THEN time(v_local) >= v_opens AND time(v_local) < v_closes
+            ELSE time(v_local) >= v_opens OR time(v_local) < v_closes
+        END, v_minutes);
     END LOOP;
 END
