@@ -35,6 +35,7 @@ unit: venv ## only the tests that need no server: seconds
 .PHONY: lint
 lint: $(VENV_TEST) ## ruff, mypy --strict, and that imports point one way
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

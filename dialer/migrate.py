@@ -28,7 +28,7 @@ def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = 
             raise DatabaseUnavailable(settings.where(), told) from error
         raise DialerError(
             f"The database {settings.where()} refused the migration to {revision!r}: {told}."
-            " What it had begun is rolled back. Look at the rights of Username on Scheme."
+            " Look at the rights of Username on Scheme, then run `dialer migrate` again: it goes on where it stopped."
         ) from error
     except CommandError as error:
         raise DialerError(

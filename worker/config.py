@@ -182,9 +182,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         asterisks=_asterisks(reader),
         http=_http(reader),
         worker=_worker(reader),
-        loglevel=reader.integer(
-            "log", "loglevel", 2, (1, 3), unit="a level: 1 ERROR, 2 also INFO, 3 also DEBUG;"
-        ),
+        loglevel=reader.integer("log", "loglevel", 2, (1, 3), unit="a level: 1 ERROR, 2 also INFO, 3 also DEBUG;"),
     )
     if reader.mistakes:
         raise SettingsError(reader.mistakes)
@@ -215,9 +213,7 @@ def _database(reader: Reader) -> DatabaseSettings:
     idle = reader.integer(section, "Max_Idle_Conns", min(5, opened or 5), (0, 10_000))
     if opened and idle > opened:
         remedy = "Give Max_Idle_Conns at most Max_Open_Conns, or Max_Open_Conns 0 (no limit)."
-        reader.wrong(
-            reader.source(section, "Max_Idle_Conns"), f"{idle} is more than Max_Open_Conns {opened}", remedy
-        )
+        reader.wrong(reader.source(section, "Max_Idle_Conns"), f"{idle} is more than Max_Open_Conns {opened}", remedy)
     schema = reader.text(section, "Scheme", "public" if settings.is_postgresql else settings.name)
     return DatabaseSettings(
         settings.driver,
@@ -244,14 +240,10 @@ def _from_url(reader: Reader, given: Given, parts: list[str]) -> DatabaseSetting
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        reader.wrong(
-            given.source, "is not a database url", f"{example} (in it, '@' is %40, '/' %2F, ':' %3A)."
-        )
+        reader.wrong(given.source, "is not a database url", f"{example} (in it, '@' is %40, '/' %2F, ':' %3A).")
         return _NOWHERE
     if text.partition("?")[0].count("@") > 1:
-        reader.wrong(
-            given.source, "has more than one '@'", "Write %40 for an '@' in the user name or the password."
-        )
+        reader.wrong(given.source, "has more than one '@'", "Write %40 for an '@' in the user name or the password.")
         return _NOWHERE
     query = dict(url.query)
     password = url.password or query.pop("password", None)  # libpq takes it there, too
@@ -284,8 +276,7 @@ def _from_parts(reader: Reader) -> DatabaseSettings:
         driver=driver,
         host=reader.host(section, "DB_Server", None),
         port=reader.port(section, "Port", _default_port(driver)),
-        name=reader.text(section, "DB_Name", "" if optional_name else None)
-        or reader.text(section, "Scheme", ""),
+        name=reader.text(section, "DB_Name", "" if optional_name else None) or reader.text(section, "Scheme", ""),
         schema="",
         username=reader.text(section, "Username", None),
         password=reader.secret(section, "Password", ""),

@@ -112,14 +112,10 @@ class Reader:
             try:
                 document = json.loads((folder / name).read_text("utf-8-sig"))
             except OSError as error:
-                self.wrong(
-                    str(folder / name), f"cannot be read ({error.strerror})", "Give the dialer the right to."
-                )
+                self.wrong(str(folder / name), f"cannot be read ({error.strerror})", "Give the dialer the right to.")
                 continue
             except ValueError as error:
-                self.wrong(
-                    str(folder / name), f"is not JSON ({_without_content(error)})", "Correct that line."
-                )
+                self.wrong(str(folder / name), f"is not JSON ({_without_content(error)})", "Correct that line.")
                 continue
             if not isinstance(document, dict):
                 remedy = 'It must be one object: {"Name": value, ...}.'
@@ -306,17 +302,13 @@ class Reader:
             return False
         value = _YES_OR_NO.get(str(found.value).strip().lower())
         if value is None:
-            self.wrong(
-                found.source, f"{str(found.value)[:60]!r} is neither true nor false", "Give true or false."
-            )
+            self.wrong(found.source, f"{str(found.value)[:60]!r} is neither true nor false", "Give true or false.")
         return bool(value)
 
     def file(self, section: str, name: str) -> Path | None:
         value = self.text(section, name, "")
         if value and not Path(value).is_file():
-            self.wrong(
-                self.source(section, name), f"there is no file {value!r}", "Give the path of a PEM file."
-            )
+            self.wrong(self.source(section, name), f"there is no file {value!r}", "Give the path of a PEM file.")
         return Path(value) if value else None
 
 

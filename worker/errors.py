@@ -35,9 +35,7 @@ class UnknownProject(DialerError):  # noqa: N818 - what it says is plain enough
 
     def __init__(self, project_id: str) -> None:
         self.project_id = project_id
-        super().__init__(
-            f"There is no project {project_id!r}. Insert it into dialer_params, or look at GET /projects."
-        )
+        super().__init__(f"There is no project {project_id!r}. Insert it into dialer_params, or look at GET /projects.")
 
 
 class DatabaseUnavailable(DialerError):  # noqa: N818
@@ -46,9 +44,7 @@ class DatabaseUnavailable(DialerError):  # noqa: N818
     def __init__(self, where: str, reason: str) -> None:
         self.where = where
         self.reason = reason
-        super().__init__(
-            f"The database {where} cannot be reached: {reason}. Look at the server, then at [database]."
-        )
+        super().__init__(f"The database {where} cannot be reached: {reason}. Look at the server, then at [database].")
 
 
 class DatabaseNotAtHead(DialerError):  # noqa: N818

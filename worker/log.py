@@ -17,9 +17,7 @@ LEVELS = {1: logging.ERROR, 2: logging.INFO, 3: logging.DEBUG}
 
 _NUMBERS = frozenset({"number", "phone", "phone_number", "caller", "caller_number", "callerid"})
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-_PLAIN = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+*#@%,;~[]{}()'!?<>&$^|"
-)
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+*#@%,;~[]{}()'!?<>&$^|")
 
 
 def setup(loglevel: int, stream: TextIO) -> None:
@@ -64,11 +62,7 @@ class FactFormatter(logging.Formatter):
         self.tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        at = (
-            datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z")
-        )
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         facts = {key: value for key, value in vars(record).items() if key not in _OWN}
         words = [at, record.levelname, record.name, _one_line(record.getMessage())]
         if "action" in facts:
@@ -77,10 +71,7 @@ class FactFormatter(logging.Formatter):
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             words.append(f"error={_value('error', f'{type(error).__name__}: {error}')}")
-            words += [
-                f"at={frame.filename}:{frame.lineno}"
-                for frame in traceback.extract_tb(error.__traceback__)[-1:]
-            ]
+            words += [f"at={frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-1:]]
         line = " ".join(words)
         if error is not None and self.tracebacks:
             told = "".join(traceback.format_exception(error)).rstrip("\n")

@@ -90,8 +90,7 @@ def shift(url: str, seed: int) -> Iterator[Day]:
 def test_an_hour_of_ten_agents_takes_seconds_and_loses_nothing(empty_database: str) -> None:
     with shift(empty_database, seed=7) as day:
         day.sql(
-            "INSERT INTO dialer_params (project_id, queue, exten, context)"
-            " VALUES ('day', 'sales', 's', 'progressive')"
+            "INSERT INTO dialer_params (project_id, queue, exten, context) VALUES ('day', 'sales', 's', 'progressive')"
         )
         day.sql("UPDATE dialer_trunks SET max_lines = 100, calls_per_second = 50")
         day.sql(

@@ -28,9 +28,7 @@ def asterisk(request: pytest.FixtureRequest) -> Iterator[SimulatedAsterisk]:
 
 def checked(asterisk: SimulatedAsterisk, *projects: Project, password: str = "dialersecret") -> list[Finding]:
     port = asterisk.serve()
-    return list(
-        check(AsteriskSettings("default", "127.0.0.1", port, 2.0, "dialer", Secret(password)), projects)
-    )
+    return list(check(AsteriskSettings("default", "127.0.0.1", port, 2.0, "dialer", Secret(password)), projects))
 
 
 def told(findings: list[Finding], verdict: Verdict) -> str:

@@ -280,9 +280,7 @@ def test_url_and_parts_together_are_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_url_in_the_environment_replaces_the_parts_of_the_file(tmp_path: Path) -> None:
-    database = load(
-        toml(tmp_path, FULL), {"DIALER_DATABASE_URL": "mysql://u:p@m.example:3307/calls"}
-    ).database
+    database = load(toml(tmp_path, FULL), {"DIALER_DATABASE_URL": "mysql://u:p@m.example:3307/calls"}).database
     assert database.url().render_as_string(hide_password=False) == "mariadb+pymysql://u:p@m.example:3307/nc"
     assert database.max_open_conns == 100  # not a part of the address
 
@@ -402,14 +400,10 @@ def test_tls_needs_a_file_that_exists_and_tls_itself(tmp_path: Path) -> None:
     pem = tmp_path / "ca.pem"
     assert (
         "no file"
-        in mistakes(None, DATABASE | ami | {"DIALER_AMI_TLS": "1", "DIALER_AMI_TLS_CA": str(pem)})[
-            "DIALER_AMI_TLS_CA"
-        ]
+        in mistakes(None, DATABASE | ami | {"DIALER_AMI_TLS": "1", "DIALER_AMI_TLS_CA": str(pem)})["DIALER_AMI_TLS_CA"]
     )
     pem.touch()
-    assert (
-        "Tls = true" in mistakes(None, DATABASE | ami | {"DIALER_AMI_TLS_CA": str(pem)})["DIALER_AMI_TLS_CA"]
-    )
+    assert "Tls = true" in mistakes(None, DATABASE | ami | {"DIALER_AMI_TLS_CA": str(pem)})["DIALER_AMI_TLS_CA"]
     settings = load(None, DATABASE | ami | {"DIALER_AMI_TLS": "1", "DIALER_AMI_TLS_CA": str(pem)})
     assert settings.asterisks[0].tls_ca == pem
 

@@ -33,8 +33,7 @@ def test_facts_follow_the_text_and_the_instant_is_utc(stream: io.StringIO) -> No
     logging.getLogger("worker.tracker").info("attempt ended", extra=facts)
     line = stream.getvalue()
     assert line.endswith(
-        " INFO worker.tracker attempt ended action=attempt_ended attempt_id=7"
-        ' outcome="NO ANSWER" ring=1.5 agent=-\n'
+        ' INFO worker.tracker attempt ended action=attempt_ended attempt_id=7 outcome="NO ANSWER" ring=1.5 agent=-\n'
     )
     instant = line.split()[0]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", instant)

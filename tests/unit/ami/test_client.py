@@ -95,9 +95,7 @@ def test_link_is_up_after_login_and_fully_booted(start: Start) -> None:
         assert client.ask([("Action", "Ping")]).get("Response") == "Success"
 
 
-def test_secret_never_crosses_the_wire_or_reaches_the_log(
-    start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_secret_never_crosses_the_wire_or_reaches_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with Peer(serving()) as peer:
         client = start(peer)
@@ -163,9 +161,7 @@ def test_forged_fully_booted_before_the_login_brings_nothing_up(start: Start) ->
         assert not client.connected
 
 
-def test_wrong_password_is_told_once_and_tried_again_late(
-    start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_password_is_told_once_and_tried_again_late(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     with Peer(lambda connection: connection.refuse_login("Authentication failed")) as peer:
         client = start(peer, secret="wrong horse", refused_seconds=0.2)
         until(lambda: len(peer.connections) == 3)
@@ -410,9 +406,7 @@ def test_send_returns_at_once_and_replies_come_by_callback(start: Start) -> None
             client.send([("Action", "Originate"), ("ActionID", f"a-{number}")], replies.append)
         assert replies == []
         until(lambda: len(replies) == 500)
-        assert [reply.get("ActionID") for reply in replies if reply] == [
-            f"a-{number}" for number in range(500)
-        ]
+        assert [reply.get("ActionID") for reply in replies if reply] == [f"a-{number}" for number in range(500)]
 
 
 def test_failing_callback_harms_nobody_else(start: Start) -> None:
@@ -580,9 +574,7 @@ def test_events_arrive_in_order_and_unwanted_ones_are_counted(start: Start) -> N
         client.ask([("Action", "Ping")])
         events = [take(client) for _ in range(client.inbox.qsize())]
     names = [event.name for event in events if isinstance(event, Message)]
-    expected = [
-        block.split(b"\r\n")[0][7:].decode() for block in data.split(b"\r\n\r\n") if block[:7] == b"Event: "
-    ]
+    expected = [block.split(b"\r\n")[0][7:].decode() for block in data.split(b"\r\n\r\n") if block[:7] == b"Event: "]
     assert names == [name for name in expected if name in WANTED]
     assert client.counters.events == len(names)
     assert client.counters.skipped == len(expected) - len(names)

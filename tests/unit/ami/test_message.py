@@ -67,20 +67,12 @@ def test_every_field_read_by_name_is_the_field_in_the_bytes() -> None:
 
 
 def test_capture_holds_the_outcomes_its_channel_ids_announce() -> None:
-    _, messages = frame(
-        capture("mixed-200-calls.txt"), 1447, wanted=frozenset({"OriginateResponse", "Hangup"})
-    )
+    _, messages = frame(capture("mixed-200-calls.txt"), 1447, wanted=frozenset({"OriginateResponse", "Hangup"}))
     responses = [message for message in messages if message.name == "OriginateResponse"]
-    ours = [
-        message
-        for message in messages
-        if message.get("Uniqueid").startswith("cap-") and message.name == "Hangup"
-    ]
+    ours = [message for message in messages if message.get("Uniqueid").startswith("cap-") and message.name == "Hangup"]
     assert len(responses) == 200
     assert all(
-        message.get("ActionID") == "orig-" + message.get("Uniqueid")
-        for message in responses
-        if message.get("Uniqueid")
+        message.get("ActionID") == "orig-" + message.get("Uniqueid") for message in responses if message.get("Uniqueid")
     )
     busy = {message.get("Cause") for message in ours if message.get("Uniqueid").endswith("-busy")}
     assert busy == {"17"}
@@ -130,10 +122,7 @@ def test_only_crlf_ends_a_line(trick: str) -> None:
 
 
 def test_extra_blank_lines_are_skipped() -> None:
-    data = (
-        BANNER
-        + b"Response: Success\r\n\r\n\r\nEvent: A\r\nX: 1\r\n\r\n\r\n\r\nEvent: B\r\n\r\n\nEvent: C\r\n\r\n"
-    )
+    data = BANNER + b"Response: Success\r\n\r\n\r\nEvent: A\r\nX: 1\r\n\r\n\r\n\r\nEvent: B\r\n\r\n\nEvent: C\r\n\r\n"
     for size in (1, 2, 3, len(data)):
         _, messages = frame(data, size)
         assert [message.name for message in messages] == ["", "A", "B", "C"]
@@ -303,9 +292,7 @@ def test_invented_layouts_do_not_accumulate() -> None:
     for number in range(2000):
         framer.feed(f"Event: E{number % 500}\r\nX{number}: 1\r\nUniqueid: {number}\r\n\r\n".encode())
     assert sum(map(len, framer._kinds.values())) <= 256
-    assert [
-        message.get("Uniqueid") for message in framer.feed(b"Event: E1\r\nNew: 1\r\nUniqueid: u\r\n\r\n")
-    ] == ["u"]
+    assert [message.get("Uniqueid") for message in framer.feed(b"Event: E1\r\nNew: 1\r\nUniqueid: u\r\n\r\n")] == ["u"]
 
 
 # Properties
@@ -319,9 +306,7 @@ PAIRS = st.lists(st.tuples(KEYS, VALUES), max_size=8, unique_by=lambda pair: pai
 def test_any_messages_in_any_split_are_read_back(
     events: list[tuple[str, list[tuple[str, str]]]], data: st.DataObject
 ) -> None:
-    expected = [
-        [("Event", name), *[(key, value) for key, value in pairs if key != "Event"]] for name, pairs in events
-    ]
+    expected = [[("Event", name), *[(key, value) for key, value in pairs if key != "Event"]] for name, pairs in events]
     stream = BANNER + b"".join(
         b"".join(f"{key}: {value}\r\n".encode() for key, value in pairs) + b"\r\n" for pairs in expected
     )

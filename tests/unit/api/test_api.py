@@ -40,9 +40,7 @@ class FakeProcedures:
 
     def _set(self, project_id: str, wanted: str, state: str, calls_up: int) -> ProjectStatus:
         before = self._found(project_id)
-        after = replace(
-            before, wanted=wanted, state=state, calls_up=calls_up, changed=before.wanted != wanted
-        )
+        after = replace(before, wanted=wanted, state=state, calls_up=calls_up, changed=before.wanted != wanted)
         self.status[project_id] = after
         return after
 
@@ -111,9 +109,7 @@ def test_starting_what_runs_is_not_an_error(app: TestApp) -> None:
 
 
 @pytest.mark.parametrize("action", ["stop", "pause", "STOP"])
-def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(
-    app: TestApp, sql: FakeProcedures, action: str
-) -> None:
+def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(app: TestApp, sql: FakeProcedures, action: str) -> None:
     app.get("/?action=start&projectid=sales")
     answer = app.get(f"/?action={action}&projectid=sales")
     assert answer.json["action"] == action.lower()
@@ -134,9 +130,7 @@ def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(
         ("foo=1", "action is missing"),
     ],
 )
-def test_a_bad_request_is_told_what_is_wrong(
-    app: TestApp, sql: FakeProcedures, query: str, told: str
-) -> None:
+def test_a_bad_request_is_told_what_is_wrong(app: TestApp, sql: FakeProcedures, query: str, told: str) -> None:
     answer = app.get(f"/?{query}", status=400)
     assert told in answer.json["error"]
     assert answer.json["remedy"]
@@ -172,9 +166,7 @@ def test_a_project_may_be_called_anything(app: TestApp, project_id: str) -> None
 @pytest.mark.parametrize(
     "path", ["/?action=stop&projectid=sales", "/projects", "/projects/sales", "/projects/sales/stats"]
 )
-def test_a_database_that_is_down_is_503_and_worth_another_try(
-    app: TestApp, sql: FakeProcedures, path: str
-) -> None:
+def test_a_database_that_is_down_is_503_and_worth_another_try(app: TestApp, sql: FakeProcedures, path: str) -> None:
     sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
     answer = app.get(path, status=503)
     assert "connection refused" in answer.json["error"]
@@ -223,9 +215,7 @@ def test_a_head_request_acts_on_nothing(app: TestApp, sql: FakeProcedures) -> No
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"},
     ],
 )
-def test_what_nobody_asked_for_acts_on_nothing(
-    app: TestApp, sql: FakeProcedures, headers: dict[str, str]
-) -> None:
+def test_what_nobody_asked_for_acts_on_nothing(app: TestApp, sql: FakeProcedures, headers: dict[str, str]) -> None:
     app.get("/?action=start&projectid=sales", headers=headers, status=403)
     assert sql.asked == []
 
