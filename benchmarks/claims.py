@@ -52,12 +52,12 @@ def _measure(server: str, bench: Bench) -> None:
 
 def _insert(bench: Bench, project: str, size: int) -> float:
     started = time.perf_counter()
-    opened = "n % 10 = 0"
+    opened = "mod(n, 10) = 0"
     bench.sql(
         "INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start,"
         " allowed_stop, created)"
-        f" SELECT 'Case', '{project}', CAST(10000000000 + n AS char(11)), 1 + n % 5, '+00:00',"
-        f" concat(CASE WHEN {opened} THEN '08:' ELSE '20:' END, substr(CAST(100 + n % 60 AS char(3)), 2, 2)),"
+        f" SELECT 'Case', '{project}', CAST(10000000000 + n AS char(11)), 1 + mod(n, 5), '+00:00',"
+        f" concat(CASE WHEN {opened} THEN '08:' ELSE '20:' END, substr(CAST(100 + mod(n, 60) AS char(3)), 2, 2)),"
         f" CASE WHEN {opened} THEN '18:00' ELSE '22:00' END,"
         f" {bench.later('2026-01-01 00:00:00', f'n + CASE WHEN {opened} THEN 0 ELSE 2592000 END')}"
         f" FROM {bench.numbers(size)}"

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 
 class Dba(Protocol):
-    """What a DBA does; statements have %s for their values."""
+    """What a DBA does; statements have %s for their values, and so %% for a percent sign."""
 
     quote: str
     """Around names that are reserved words."""
@@ -36,7 +36,7 @@ class OfPostgreSQL:
         )
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(statement.encode(), values or None)
+        cursor = self._connection.execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class OfMariaDB:
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with self._connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
+            cursor.execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
 
     def close(self) -> None:
