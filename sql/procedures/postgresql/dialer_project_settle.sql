@@ -9,12 +9,14 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_until timestamptz;
+    v_in_hand bool;
     v_state varchar := 'running';
 BEGIN
     IF p_hungry THEN
+        -- In this order: a call that ends in between leaves its case in neither of the two otherwise.
+        v_in_hand := EXISTS (SELECT FROM dialer_claims WHERE project_id = p_project);
         v_until := dialer_project_until(p_project, p_now);
-        IF NOT EXISTS (SELECT FROM dialer_claims WHERE project_id = p_project) AND
-           (v_until IS NULL OR v_until > p_now) THEN
+        IF NOT v_in_hand AND (v_until IS NULL OR v_until > p_now) THEN
             v_state := CASE WHEN v_until IS NULL THEN 'finished' ELSE 'idle' END;
         END IF;
     END IF;
