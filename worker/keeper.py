@@ -1,7 +1,7 @@
 """A worker's lease: renewed in time, or this worker stops dialling by itself.
 
 Leases are about machines, so this module goes by the machine's own time, also when calls live on a virtual
-clock. The fence stands a margin before the lease ends, counted from just before the renewal was sent: whatever
+clock; and by one that goes on while the machine is suspended, as the database's does. The fence stands a margin before the lease ends, counted from just before the renewal was sent: whatever
 the network does, the database's lease ends later than what is believed here.
 """
 
@@ -21,6 +21,11 @@ MARGIN = 0.2
 """Of the lease: how long before its end dialling stops."""
 
 
+def _machine_seconds() -> float:
+    """Seconds that never jump, a suspended machine's sleep included (clock_gettime(2), CLOCK_BOOTTIME)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Keeper:
     """Registers the worker, renews its lease, takes Asterisks that nobody owns."""
 
@@ -34,7 +39,7 @@ class Keeper:
 
     def may_dial(self) -> bool:
         """Does the lease hold for certain?"""
-        return time.monotonic() < self._fence
+        return _machine_seconds() < self._fence
 
     def beat(self) -> bool:
         """Renew the lease, or register; True: what is owned has to be confirmed.
@@ -42,16 +47,16 @@ class Keeper:
         An Asterisk can be taken from a worker only once its lease has run out. So there is something to confirm
         after a new registration, and after a renewal that may have come too late. Raises DatabaseUnavailable.
         """
-        asked = time.monotonic()
+        asked = _machine_seconds()
         lease = self._settings.lease_seconds
         unsure = False
         if self._worker_id is None or not procedures.worker_beat(self._database, self._worker_id, lease):
             self._fence = 0.0
-            asked = time.monotonic()
+            asked = _machine_seconds()
             self._worker_id = procedures.worker_start(self._database, self._settings.name, lease)
             log.info("registered", extra={"action": "worker_start", "worker_id": self._worker_id})
             unsure = True
-        unsure = unsure or time.monotonic() >= self._lease_end
+        unsure = unsure or _machine_seconds() >= self._lease_end
         self._fence = asked + lease * (1 - MARGIN)
         self._lease_end = asked + lease
         return unsure

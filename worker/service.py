@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import gevent
 from gevent.event import Event
@@ -18,29 +17,17 @@ from gevent.event import Event
 from worker.clock import Clock, SystemClock
 from worker.config import Settings
 from worker.db import Database, procedures
-from worker.dialer import SOON_SECONDS, Dialer
 from worker.errors import DatabaseUnavailable, DialerError
+from worker.fleet import WAIT_SECONDS, Fleet
 from worker.keeper import Keeper
-from worker.model import Ownership
 from worker.session import Session
 
 log = logging.getLogger(__name__)
 
 COUNT_SECONDS = 15.0
 REAP_SECONDS = 5.0
-WAIT_SECONDS = 1.0
-"""Before the database is asked again that did not answer."""
 DRAIN_SECONDS = 3.0
 """For writing the last reports when stopping."""
-DEFAULT_TEMPLATE = "PJSIP/{number}@carrier"
-"""Of the trunk 'default' that the first start makes; the docker/ configuration names its endpoint so."""
-
-
-@dataclass
-class _Owned:
-    session: Session
-    dialer: Dialer
-    loop: gevent.Greenlet[[Session, Dialer], None]
 
 
 class Service:
@@ -51,8 +38,10 @@ class Service:
         self.clock: Clock = clock or SystemClock()
         self.database = Database(settings.database)
         self.keeper = Keeper(self.database, settings.worker)
-        self._owned: dict[str, _Owned] = {}
+        self._fleet = Fleet(settings, self.database, self.clock, self.keeper)
         self._stop = Event()
+        self._ownerless = Event()
+        """An Asterisk may have become free."""
         self._greenlets: list[gevent.Greenlet[[], None]] = []
         self._listener: gevent.Greenlet[[], None] | None = None
 
@@ -65,6 +54,7 @@ class Service:
     def request_stop(self) -> None:
         """Ask for the end; harmless when asked twice or before the start."""
         self._stop.set()
+        self._ownerless.set()
 
     def wait(self) -> None:
         """Until somebody asks for the end."""
@@ -72,14 +62,13 @@ class Service:
 
     def close(self) -> None:
         """Give back, write the rest, sign off."""
-        self._stop.set()
+        self.request_stop()
         deadline = gevent.Timeout.start_new(DRAIN_SECONDS)
         try:
             if self._listener is not None:
                 self._listener.kill()  # its connection is its own, not the pool's
             gevent.joinall(self._greenlets)
-            for name in list(self._owned):
-                self._let_go(name, write=True)
+            self._fleet.close()
             self.keeper.sign_off()
         except DatabaseUnavailable as error:
             log.error("the lease runs out by itself", extra={"action": "stop", "why": str(error)})
@@ -93,7 +82,7 @@ class Service:
 
     def sessions(self) -> list[Session]:
         """The Asterisks in hand."""
-        return [owned.session for owned in self._owned.values()]
+        return self._fleet.sessions()
 
     # --- lease and ownership -----------------------------------------------------------------------------
 
@@ -109,61 +98,14 @@ class Service:
                     said = True
                 self._stop.wait(WAIT_SECONDS)
 
-    def _keep(self) -> None:
-        unsure = False
-
-        def turn() -> None:
-            nonlocal unsure
-            unsure = self.keeper.beat() or unsure  # until all are confirmed, also when the database goes away
-            for settings in self.settings.asterisks:
-                owned = self._owned.get(settings.name)
-                if owned is not None and not unsure and not owned.session.ledger.disowned:
-                    continue
-                owner = self.keeper.own(settings.name)
-                if owned is not None and (owner != owned.session.owner or owned.session.ledger.disowned):
-                    self._let_go(settings.name, write=False)
-                if owner is not None and settings.name not in self._owned:
-                    self._take(settings.name, owner)
-            unsure = False
-
-        self._every(self.keeper.beat_seconds, turn)
-
-    def _take(self, name: str, owner: Ownership) -> None:
-        settings = next(one for one in self.settings.asterisks if one.name == name)
-        procedures.trunk_ensure(self.database, name, DEFAULT_TEMPLATE)
-        log.info("owner of Asterisk", extra={"action": "own", "asterisk": name, "epoch": owner.epoch})
-        session = Session(settings, self.database, self.clock, owner, f"d{owner.worker_id}")
-        dialer = Dialer(session, self.database, self.clock, self.keeper.may_dial, self.settings.worker.poll_seconds)
-        session.start()
-        self._owned[name] = _Owned(session, dialer, gevent.spawn(self._dial, session, dialer))
-
-    def _let_go(self, name: str, *, write: bool) -> None:
-        owned = self._owned.pop(name)
-        owned.session.stop()
-        owned.loop.join()
-        if write:
-            owned.dialer.give_back()
-            owned.session.ledger.flush()
-        else:
-            log.warning("no longer owner of Asterisk", extra={"action": "disowned", "asterisk": name})
-
     # --- the loops ---------------------------------------------------------------------------------------
 
-    def _dial(self, session: Session, dialer: Dialer) -> None:
-        while not session.stopped.is_set() and not self._stop.is_set():
-            session.wake.clear()
-            begun = self.clock.monotonic()
-            try:
-                wait = dialer.turn()
-            except DatabaseUnavailable as error:
-                log.warning("dialling waits for the database", extra={"action": "database_down", "why": str(error)})
-                wait = WAIT_SECONDS
-            except Exception:
-                # One bad row or a fault of ours must not stop the day: it is said, and tried again.
-                log.exception("a turn failed", extra={"action": "turn_failed", "asterisk": session.name})
-                wait = WAIT_SECONDS
-            self.clock.wait(session.wake, wait)
-            self.clock.sleep(begun + SOON_SECONDS - self.clock.monotonic())
+    def _keep(self) -> None:
+        def turn() -> None:
+            self._ownerless.clear()
+            self._fleet.turn()
+
+        self._every(self.keeper.beat_seconds, turn, self._ownerless)
 
     def _listen(self) -> None:
         """Pass the database's wake-ups on; after a lost connection everything is looked at."""
@@ -174,20 +116,17 @@ class Service:
                 self._stop.wait(WAIT_SECONDS)
                 continue
             try:
-                self._wake_all()
+                self._fleet.wake()
                 while not self._stop.is_set():
                     for project in wakeups.wait(self.settings.worker.poll_seconds):
-                        self._wake_all(look_again=not project)
+                        self._fleet.wake(look_again=not project)
+                        if not project:
+                            self._ownerless.set()
             except self.database.connection_lost:
                 log.info("wake-ups lost, listening again", extra={"action": "listen"})
                 self._stop.wait(0.2)
             finally:
                 wakeups.close()
-
-    def _wake_all(self, *, look_again: bool = False) -> None:
-        for session in self.sessions():
-            session.look_again = session.look_again or look_again
-            session.wake.set()
 
     def _tidy(self) -> None:
         counted = 0.0
@@ -195,7 +134,7 @@ class Service:
         def turn() -> None:
             nonlocal counted
             if procedures.reap(self.database):
-                self._wake_all()
+                self._fleet.wake()
             if self.clock.monotonic() - counted < COUNT_SECONDS:
                 return
             counted = self.clock.monotonic()
@@ -205,8 +144,8 @@ class Service:
 
         self._every(REAP_SECONDS, turn)
 
-    def _every(self, seconds: float, turn: Callable[[], None]) -> None:
-        """`turn` again and again until the stop, whatever it runs into."""
+    def _every(self, seconds: float, turn: Callable[[], None], sooner: Event | None = None) -> None:
+        """`turn` again and again until the stop, whatever it runs into; at once when `sooner` is set."""
         while not self._stop.is_set():
             try:
                 turn()
@@ -214,7 +153,7 @@ class Service:
                 log.warning("the database is away", extra={"action": "database_down", "why": str(error)})
             except Exception:
                 log.exception("tried again", extra={"action": "turn_failed"})
-            self._stop.wait(seconds)
+            (sooner or self._stop).wait(seconds)
 
 
 def run_worker(settings: Settings) -> int:

@@ -386,11 +386,12 @@ class Session:
             hurry = self._stopping or not self.ready or self.tracker.overdue_calls()
             if self._clock.wait(self.stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS):
                 return
-            if not self.client.connected and self._told != (state := ("down", self._why_down())):
+            if not self.client.connected and self._told != (state := ("down", self.why_down())):
                 self._tell(*state)
             self._look()
 
-    def _why_down(self) -> str:
+    def why_down(self) -> str:
+        """Why there is no link to Asterisk, for an operator."""
         return self.client.login_error or self.client.down_reason or "its worker is connecting"
 
     # --- writing -----------------------------------------------------------------------------------------

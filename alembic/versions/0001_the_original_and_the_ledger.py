@@ -60,6 +60,7 @@ ROUTINES = [
     "dialer_worker_beat",
     "dialer_worker_stop",
     "dialer_asterisk_own",
+    "dialer_asterisk_yield",
     "dialer_asterisk_report",
     "dialer_agents_write",
     "dialer_reap",

@@ -52,6 +52,43 @@ def test_after_the_lease_another_worker_takes_over_under_a_new_epoch(caller: Cal
     assert (row["worker_id"], row["state"]) == (second, "down"), "down until the new owner says otherwise"
 
 
+def offer(caller: Caller) -> bool:
+    return bool(caller.db.value("dialer_asterisk_yield", caller.worker_id, "default", caller.epoch, "out of reach"))
+
+
+def test_an_owner_out_of_reach_gives_its_asterisk_and_what_it_claimed_to_another_worker(caller: Caller) -> None:
+    up = caller.dial(add_case(caller.db))
+    add_case(caller.db)
+    assert len(caller.claim(1)) == 1
+    second = worker(caller.db)
+    assert offer(caller)
+    row = caller.db.query("SELECT * FROM dialer_asterisks")[0]
+    assert (row["worker_id"], row["state"], row["reason"]) == (None, "down", "out of reach")
+    claims = caller.db.query("SELECT attempt_id FROM dialer_claims")
+    assert [claim["attempt_id"] for claim in claims] == [up], "a call that is up stays for the next owner"
+    assert caller.db.value("dialer_asterisk_own", second, "default", 60) == caller.epoch + 1
+    assert caller.claim(1) == [], "and who gave it up cannot dial there"
+
+
+def test_nobody_gives_an_asterisk_up_when_nobody_could_take_it(caller: Caller) -> None:
+    assert not offer(caller), "the only worker"
+    gone = worker(caller.db)
+    caller.db.call("dialer_worker_stop", gone)
+    assert not offer(caller), "the other has signed off"
+    dead = worker(caller.db)
+    caller.db.value("dialer_worker_beat", dead, -1)
+    assert not offer(caller), "the other's lease has passed"
+    assert caller.db.query("SELECT worker_id FROM dialer_asterisks")[0]["worker_id"] == caller.worker_id
+
+
+def test_only_the_owner_can_give_an_asterisk_up(caller: Caller) -> None:
+    second = worker(caller.db)
+    arguments = ("default", caller.epoch, "out of reach")
+    assert not caller.db.value("dialer_asterisk_yield", second, *arguments)
+    assert not caller.db.value("dialer_asterisk_yield", caller.worker_id, "default", caller.epoch - 1, "out of reach")
+    assert caller.db.query("SELECT worker_id FROM dialer_asterisks")[0]["worker_id"] == caller.worker_id
+
+
 def test_a_beat_keeps_the_lease_and_the_epoch(caller: Caller) -> None:
     let_the_lease_pass(caller)
     assert caller.db.value("dialer_worker_beat", caller.worker_id, 60)

@@ -57,7 +57,7 @@ class Leases(FakeDatabase):
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     time = Time(100.0)
-    monkeypatch.setattr("worker.keeper.time.monotonic", time)
+    monkeypatch.setattr("worker.keeper._machine_seconds", time)
     return time
 
 

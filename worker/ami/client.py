@@ -197,6 +197,7 @@ class AmiClient:
         self._link: _Link | None = None
         self._runner: gevent.Greenlet[[], None] | None = None
         self._generation = 0
+        self._heard_at = time.monotonic()
         self._booted_at: float | None = None  # time.monotonic() of Asterisk's start, as of the last link
         self._attempts = 0  # fruitless ones in a row
         self._full = False
@@ -208,9 +209,14 @@ class AmiClient:
         """Logged in, Asterisk fully booted, link alive as far as known."""
         return self._live_link() is not None
 
+    def silent_seconds(self) -> float:
+        """How long Asterisk has not been heard on a link that was up; before the first one: since it was wanted."""
+        return time.monotonic() - self._heard_at
+
     def start(self) -> None:
         """Connect in the background and stay connected. Starting what runs is harmless."""
         if self._runner is None:
+            self._heard_at = time.monotonic()
             self._runner = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -516,6 +522,8 @@ class AmiClient:
                 return
             if framer.banner is not None:
                 link.greeted.set()
+            if link.up:
+                self._heard_at = time.monotonic()
             if messages:
                 self._dispatch(link, messages)
             # A socket with data never makes recv wait; the consumer must get its turn all the same.
@@ -614,6 +622,7 @@ class AmiClient:
         self._attempts = 0
         self.login_error = self.down_reason = None
         link.up = True
+        self._heard_at = time.monotonic()
         self.inbox.put_nowait(LinkUp(restarted, uptime, self._generation))
         link.ready.set()
         log.info(

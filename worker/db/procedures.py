@@ -10,7 +10,7 @@ from typing import Any
 from worker.clock import Clock, SystemClock
 from worker.db.database import Database
 from worker.errors import UnknownProject
-from worker.model import Begun, Claim, OpenAttempt, Ownership, ProjectStatus, Refusal, Step, Work
+from worker.model import Begun, Claim, OpenAttempt, Ownership, ProjectStatus, Refusal, Step, Work, storable
 
 Report = dict[str, Any]
 """What is told of an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
@@ -43,6 +43,11 @@ def asterisk_own(database: Database, worker_id: int, asterisk: str, lease_second
     """Take an Asterisk, or confirm that it is ours; None while another worker owns it."""
     epoch = database.value("dialer_asterisk_own", worker_id, asterisk, lease_seconds)
     return None if epoch is None else Ownership(worker_id, asterisk, int(epoch))
+
+
+def asterisk_yield(database: Database, owner: Ownership, reason: str) -> bool:
+    """Give an Asterisk that cannot be reached to another worker; False: there is none, or it is not ours."""
+    return bool(database.value("dialer_asterisk_yield", owner.worker_id, owner.asterisk, owner.epoch, storable(reason)))
 
 
 def asterisk_report(database: Database, owner: Ownership, state: str, reason: str | None) -> None:

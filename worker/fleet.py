@@ -1,0 +1,159 @@
+"""The Asterisks in this worker's hands: taken when nobody owns them, let go when they are lost.
+
+An Asterisk that this worker cannot reach may be within another one's reach. So an owner that has not heard its
+Asterisk for a while offers it to the others; when nobody takes it, it takes it again and goes on trying.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+import gevent
+
+from worker.clock import Clock
+from worker.config import AsteriskSettings, Settings
+from worker.db import Database, procedures
+from worker.dialer import SOON_SECONDS, Dialer
+from worker.errors import DatabaseUnavailable
+from worker.keeper import Keeper
+from worker.model import Ownership
+from worker.session import Session
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 1.0
+"""Before the database is asked again that did not answer."""
+PATIENCE_SECONDS = 10.0
+"""Without a word from an Asterisk until it is offered to the other workers."""
+PATIENCE_MOST_SECONDS = 80.0
+"""Each offer in a row doubles the patience, up to this: an Asterisk that nobody reaches need not change hands."""
+HANDS_OFF_SECONDS = 2.0
+"""How long an Asterisk that was offered is left to the others."""
+DEFAULT_TEMPLATE = "PJSIP/{number}@carrier"
+"""Of the trunk 'default' that the first start makes; the docker/ configuration names its endpoint so."""
+
+
+@dataclass
+class _Owned:
+    session: Session
+    dialer: Dialer
+    loop: gevent.Greenlet[[Session, Dialer], None]
+
+
+class Fleet:
+    """Session and dialer of each Asterisk that this worker owns."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock, keeper: Keeper) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._keeper = keeper
+        self._owned: dict[str, _Owned] = {}
+        self._patience: dict[str, float] = {}
+        self._hands_off: dict[str, float] = {}
+        """Asterisks that were offered: not to be taken before this instant of the machine's monotonic clock."""
+        self._unsure = False
+
+    def sessions(self) -> list[Session]:
+        """The Asterisks in hand."""
+        return [owned.session for owned in self._owned.values()]
+
+    def wake(self, *, look_again: bool = False) -> None:
+        """Have every dialer look; `look_again`: also at what failed before."""
+        for session in self.sessions():
+            session.look_again = session.look_again or look_again
+            session.wake.set()
+
+    def turn(self) -> None:
+        """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable."""
+        # Until all are confirmed, also when the database goes away in the middle.
+        self._unsure = self._keeper.beat() or self._unsure
+        for settings in self._settings.asterisks:
+            owned = self._owned.get(settings.name)
+            if owned is None:
+                self._try_to_own(settings)
+            elif self._unsure or owned.session.ledger.disowned:
+                self._confirm(settings, owned)
+            else:
+                self._offer_if_out_of_reach(settings.name, owned)
+        self._unsure = False
+
+    def close(self) -> None:
+        """Let all go: what was not dialled is given back, what calls have told is written.
+
+        Raises DatabaseUnavailable.
+        """
+
+        def leave(name: str) -> None:
+            owned = self._let_go(name)
+            owned.dialer.give_back()
+            owned.session.ledger.flush()
+
+        gevent.joinall([gevent.spawn(leave, name) for name in list(self._owned)], raise_error=True)
+
+    def _try_to_own(self, settings: AsteriskSettings) -> None:
+        if time.monotonic() < self._hands_off.get(settings.name, 0.0):
+            return
+        owner = self._keeper.own(settings.name)
+        if owner is not None:
+            self._take(settings, owner)
+
+    def _confirm(self, settings: AsteriskSettings, owned: _Owned) -> None:
+        owner = self._keeper.own(settings.name)
+        if owner == owned.session.owner and not owned.session.ledger.disowned:
+            return
+        self._let_go(settings.name)
+        log.warning("no longer owner of Asterisk", extra={"action": "disowned", "asterisk": settings.name})
+        if owner is not None:
+            self._take(settings, owner)
+
+    def _offer_if_out_of_reach(self, name: str, owned: _Owned) -> None:
+        if owned.session.ready:
+            self._patience.pop(name, None)
+        silent = owned.session.client.silent_seconds()
+        patience = self._patience.get(name, PATIENCE_SECONDS)
+        if silent < patience:
+            return
+        # What calls have told is written while it may be: the next owner starts from the ledger.
+        owned.session.ledger.flush()
+        if not procedures.asterisk_yield(self._database, owned.session.owner, owned.session.why_down()):
+            return
+        log.warning(
+            "Asterisk is out of reach, offered to the other workers",
+            extra={"action": "yield", "asterisk": name, "silent_seconds": round(silent, 1)},
+        )
+        self._patience[name] = min(2 * patience, PATIENCE_MOST_SECONDS)
+        self._hands_off[name] = time.monotonic() + HANDS_OFF_SECONDS
+        self._let_go(name)
+
+    def _take(self, settings: AsteriskSettings, owner: Ownership) -> None:
+        procedures.trunk_ensure(self._database, settings.name, DEFAULT_TEMPLATE)
+        log.info("owner of Asterisk", extra={"action": "own", "asterisk": settings.name, "epoch": owner.epoch})
+        session = Session(settings, self._database, self._clock, owner, f"d{owner.worker_id}")
+        dialer = Dialer(session, self._database, self._clock, self._keeper.may_dial, self._settings.worker.poll_seconds)
+        session.start()
+        self._owned[settings.name] = _Owned(session, dialer, gevent.spawn(self._dial, session, dialer))
+
+    def _let_go(self, name: str) -> _Owned:
+        owned = self._owned.pop(name)
+        owned.session.stop()
+        owned.loop.join()
+        return owned
+
+    def _dial(self, session: Session, dialer: Dialer) -> None:
+        while not session.stopped.is_set():
+            session.wake.clear()
+            begun = self._clock.monotonic()
+            try:
+                wait = dialer.turn()
+            except DatabaseUnavailable as error:
+                log.warning("dialling waits for the database", extra={"action": "database_down", "why": str(error)})
+                wait = WAIT_SECONDS
+            except Exception:
+                # One bad row or a fault of ours must not stop the day: it is said, and tried again.
+                log.exception("a turn failed", extra={"action": "turn_failed", "asterisk": session.name})
+                wait = WAIT_SECONDS
+            self._clock.wait(session.wake, wait)
+            self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())
