@@ -143,6 +143,8 @@ def refusal_of(error: DialerError) -> bottle.HTTPResponse:
     status, remedy = next(
         (found for kind, found in _STATUS.items() if isinstance(error, kind)), (500, "See the dialer's log.")
     )
+    if isinstance(error, DatabaseNotAtHead):
+        remedy = error.remedy  # which of the two is the older one decides
     if status >= 500:
         log.warning("A request was refused", extra={"action": "http_refused", "status": status, "error": str(error)})
     headers = {"Retry_After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}

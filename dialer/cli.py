@@ -75,6 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(call=_migrate)
     migrate.add_argument("revision", nargs="?", default="head", help="up to this revision (default: head)")
     migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
+    pacing = commands.add_parser("pacing", help="look into the decisions of predictive mode")
+    replay = _add(
+        pacing.add_subparsers(title="commands", required=True, metavar="COMMAND"),
+        "replay",
+        "decide again what the pacing journal has recorded, and compare",
+    )
+    replay.set_defaults(call=_pacing_replay)
+    replay.add_argument("project", help="project_id; of projects that share agents the first by name")
+    replay.add_argument("--hours", type=float, default=1.0, help="how far back (default: 1)")
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
     demo.add_argument("--seconds", type=float, help="end by itself after so long (else DEMO_SECONDS, else Ctrl-C)")
@@ -159,6 +168,13 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
     print(migrate(settings.database, arguments.down or arguments.revision, down=arguments.down is not None))
     return 0
+
+
+def _pacing_replay(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from dialer.pacing import replay_journal  # noqa: PLC0415
+
+    return replay_journal(settings.database, arguments.project, arguments.hours)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -62,6 +62,18 @@ class Member:
         return max(now, self.wrapup_until) if self.state(now) in ("free", "wrapup") else inf
 
 
+@dataclass(frozen=True)
+class Presence:
+    """What a person does, over all queues that were asked about. Instants of the clock's monotonic()."""
+
+    state: str
+    """As Member.state."""
+    since: float
+    wrapup_until: float
+    there: bool
+    """Will they take calls again, as far as is known? Not who is paused, even if they still talk."""
+
+
 class Agents:
     """The members of all queues. `wall`: seconds since 1970, to judge the LastCall of who is seen first."""
 
@@ -187,6 +199,15 @@ class Agents:
         """Interfaces of all members of a queue."""
         return set(self._by_queue.get(queue, ()))
 
+    def crew(self, queues: Iterable[str]) -> dict[str, Presence]:
+        """What each member of these queues does, by interface."""
+        now = self._monotonic()
+        return {
+            interface: _presence([member for member in members.values() if member.queue in queues], members, now)
+            for interface, members in self._by_interface.items()
+            if not members.keys().isdisjoint(queues)
+        }
+
     def members(self, queue: str) -> int:
         """How many members a queue has, whatever they do."""
         return len(self._by_queue.get(queue, ()))
@@ -210,6 +231,22 @@ class Agents:
             }
             for member in self._members.values()
         ]
+
+
+_MOST_ENGAGED_FIRST = ("talking", "ringing", "wrapup", "free", "paused", "unavailable")
+
+
+def _presence(asked: list[Member], everywhere: dict[str, Member], now: float) -> Presence:
+    """`asked`: a person as a member of the queues in question; `everywhere`: of all queues."""
+    engaged = [member for member in everywhere.values() if member.engaged()]
+    shown = min(engaged or asked, key=lambda member: _MOST_ENGAGED_FIRST.index(member.state(now)))
+    state = shown.state(now)
+    return Presence(
+        state,
+        shown.since,
+        max(member.wrapup_until for member in asked),
+        there=state != "unavailable" and not all(member.paused for member in asked),
+    )
 
 
 def _plausible(interface: str) -> bool:

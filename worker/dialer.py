@@ -17,8 +17,8 @@ from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.log import masked
-from worker.model import Begun, Step, Work
-from worker.pacing import progressive
+from worker.model import Begun, Claim, Work
+from worker.pacer import Pacer
 from worker.session import DEFAULT_EXTEN, Session
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,6 @@ TRUST_SECONDS = 30.0
 """How long a queue, a context or an extension that was found is taken to be there."""
 SOON_SECONDS = 0.02
 """From one turn to the next at least: what comes in bursts is answered once."""
-STATUS_SECONDS = 1.0
-"""How long after AgentConnect an agent's status in the queue may still say that he is free."""
 MOST_AT_ONCE = 100
 """Attempts begun in one transaction at the most."""
 
@@ -41,7 +39,7 @@ _LATER = {"no_line", "pacing"}
 class _Hand:
     """Cases of a project claimed and not dialled, in dial order."""
 
-    cases: list[int] = field(default_factory=list)
+    cases: list[Claim] = field(default_factory=list)
     retry: float = 0.0
     """Not before this instant of monotonic(): lines or calls per second are used up."""
 
@@ -62,6 +60,7 @@ class Dialer:
         self._clock = clock
         self._may_dial = may_dial
         self._poll_seconds = poll_seconds
+        self._pacer = Pacer(session, database, clock)
         self._hands: dict[str, _Hand] = {}
         self._found: dict[tuple[str, ...], float] = {}
         self._served: dict[str, float] = {}
@@ -77,6 +76,7 @@ class Dialer:
         session = self._session
         if not session.ready or not self._may_dial():
             self._doubtful = self._doubtful or bool(self._hands)
+            self._pacer.gap()
             return self._poll_seconds
         try:
             if self._doubtful:
@@ -85,6 +85,11 @@ class Dialer:
         except DatabaseUnavailable:
             self._doubtful = True
             raise
+
+    def close(self) -> None:
+        """Give back all that is claimed and not dialled, keep what was learned. Raises DatabaseUnavailable."""
+        self.give_back()
+        self._pacer.save(all_of_it=True)
 
     def give_back(self) -> None:
         """Give back all that is claimed and not dialled."""
@@ -112,49 +117,21 @@ class Dialer:
             self._found.clear()
         items = [item for item in procedures.work(self._database, self._session.name) if self._fit(item, again)]
         self._forget_others({item.project_id for item in items})
+        room = {item.project_id: self._room(item) for item in items}
+        self._pacer.look(items, room, {project: hand.cases for project, hand in self._hands.items()})
         wait = self._poll_seconds
-        # Who has waited longest comes first. What a project was granted and has no cases for goes to the others,
-        # so those that went away empty-handed are looked at again.
-        left = sorted(items, key=lambda item: self._served.get(item.project_id, -inf))
+        # By priority, then who has waited longest. What a project was granted and has no cases for goes to the
+        # others, so those that went away empty-handed are looked at again.
+        left = sorted(items, key=lambda item: (-item.priority, self._served.get(item.project_id, -inf)))
         while left:
-            quotas = self._quotas(left)
+            quotas = self._pacer.quotas(left, room)
             asked = [item for item in left if quotas[item.project_id] > 0]
             for item in asked or left:
                 wait = min(wait, self._dial_project(item, quotas[item.project_id]))
             left = [item for item in left if quotas[item.project_id] <= 0] if asked else []
-        freed = self._session.agents.next_free_in()
-        return max(SOON_SECONDS, wait if freed is None else min(wait, freed))
-
-    # --- how many ----------------------------------------------------------------------------------------
-
-    def _quotas(self, items: list[Work]) -> dict[str, int]:
-        agents = self._session.agents
-        calls = list(self._session.tracker.calls())
-        wanted = {item.project_id: self._room(item) for item in items}
-        queues = {item.project_id: item.queue for item in items if item.serves_agents}
-        served = {project: wanted[project] for project in queues}
-        in_flight: dict[str, int] = {}
-        for call in calls:
-            if call.wants_agent:
-                in_flight[call.project_id] = in_flight.get(call.project_id, 0) + 1
-                queues.setdefault(call.project_id, call.queue)  # stopped meanwhile; its calls still count
-        taken = self._taken()
-        free = {project: agents.free(queue) - taken for project, queue in queues.items()}
-        teams = {project: agents.team(queue) for project, queue in queues.items()}
-        quotas = dict(wanted)
-        quotas.update(progressive.quotas(free, in_flight, served, teams))
-        return quotas
-
-    def _taken(self) -> set[str]:
-        """Agents whom Asterisk has just given one of our calls: that call is not counted any more, and their
-        status in the queue says so only a moment later."""
-        recent = self._clock.monotonic() - STATUS_SECONDS
-        taken: set[str] = set()
-        for call in self._session.tracker.calls():
-            taken |= call.offered
-            if call.agent and call.steps.get(Step.AGENT, recent) > recent:
-                taken.add(call.agent)
-        return taken
+        self._pacer.save()
+        due = (wait, self._session.agents.next_free_in(), self._pacer.wait())
+        return max(SOON_SECONDS, min(one for one in due if one is not None))
 
     @staticmethod
     def _room(item: Work) -> int:
@@ -190,7 +167,7 @@ class Dialer:
             if len(claimed) < missing and item.state == "running" and not claimed:
                 # It has just become hungry: one more look, for a case inserted before that was visible.
                 claimed = procedures.claim(self._database, self._session.owner, item.project_id, missing, at)
-            hand.cases += [one.case_id for one in claimed]
+            hand.cases += claimed
             if not claimed and item.until_at is not None:
                 wait = max(SOON_SECONDS, min(wait, item.until_at.timestamp() - self._wall()))
         if hand.cases:
@@ -198,17 +175,31 @@ class Dialer:
         return wait
 
     def _begin(self, item: Work, hand: _Hand, quota: int) -> float:
-        requests = [(case, secrets.token_hex(16), secrets.token_hex(16)) for case in hand.cases[:quota]]
+        # A number that was abandoned before is called only if an agent is certain: there is one for each call that is
+        # in flight then, so no more than those are begun with it. (Without one, begin puts the case off.)
+        chosen = hand.cases[:quota]
+        certain = self._pacer.guaranteed(item.project_id, quota)
+        if certain > 0 and any(claim.guarded for claim in chosen[:certain]):
+            chosen = chosen[:certain]
+        guaranteed = {claim.case_id for claim in chosen[:certain] if claim.guarded}
+        requests = [(claim.case_id, secrets.token_hex(16), secrets.token_hex(16)) for claim in chosen]
         begun, refused = procedures.attempt_begin(
-            self._database, self._session.owner, item, requests, procedures.instant(self._clock)
+            self._database,
+            self._session.owner,
+            item,
+            requests,
+            procedures.instant(self._clock),
+            guaranteed=guaranteed,
         )
         if begun:
             self._served[item.project_id] = self._clock.monotonic()
         for one in begun:
             self._send(one)
+        dialled = {one.case_id for one in begun}
+        self._pacer.begun(item.project_id, [claim for claim in chosen if claim.case_id in dialled], guaranteed)
         done = {one.case_id for one in begun}
         done |= {one.case_id for one in refused if one.reason not in _LATER}
-        hand.cases = [case for case in hand.cases if case not in done]
+        hand.cases = [claim for claim in hand.cases if claim.case_id not in done]
         wait = self._poll_seconds
         for refusal in refused:
             log.debug(

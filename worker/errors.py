@@ -50,8 +50,13 @@ class DatabaseUnavailable(DialerError):  # noqa: N818
 class DatabaseNotAtHead(DialerError):  # noqa: N818
     """The database's schema is not the one that this version of the dialer was written for."""
 
-    def __init__(self, where: str, revision: str | None, head: str) -> None:
+    def __init__(self, where: str, revision: str | None, head: str, *, newer: bool = False) -> None:
+        """`newer`: this program's history does not have the revision."""
         self.revision = revision
         self.head = head
         has = f"is at revision {revision}" if revision else "has no dialer schema yet"
-        super().__init__(f"The database {where} {has}, this program needs {head}. Run `dialer migrate`.")
+        self.remedy = "Run `dialer migrate`."
+        if newer:
+            has += ", made by a newer dialer"
+            self.remedy = f"Install that one, or let it go back: `dialer migrate --down {head}`."
+        super().__init__(f"The database {where} {has}, this program needs {head}. {self.remedy}")

@@ -88,7 +88,7 @@ class Fleet:
 
         def leave(name: str) -> None:
             owned = self._let_go(name)
-            owned.dialer.give_back()
+            owned.dialer.close()
             owned.session.ledger.flush()
 
         gevent.joinall([gevent.spawn(leave, name) for name in list(self._owned)], raise_error=True)

@@ -1,8 +1,9 @@
 """A worker's lease: renewed in time, or this worker stops dialling by itself.
 
-Leases are about machines, so this module goes by the machine's own time, also when calls live on a virtual
-clock; and by one that goes on while the machine is suspended, as the database's does. The fence stands a margin before the lease ends, counted from just before the renewal was sent: whatever
-the network does, the database's lease ends later than what is believed here.
+Leases are about machines, so this module goes by the machine's own time, also when calls live on a virtual clock;
+and by one that goes on while the machine is suspended, as the database's does. The fence stands a margin before the
+lease ends, counted from just before the renewal was sent: whatever the network does, the database's lease ends later
+than what is believed here.
 """
 
 from __future__ import annotations

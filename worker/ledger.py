@@ -119,6 +119,8 @@ class Ledger:
         }
         if call.agent:
             report["agent"] = storable(call.agent)
+        if call.amd_verdict is not None:
+            report["amd"] = call.amd_verdict
         if call.outcome is not None and call.ended is not None:
             report["outcome"] = call.outcome
             report["ended"] = round(max(0.0, now - call.ended), 4)

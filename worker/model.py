@@ -14,9 +14,21 @@ class Step(StrEnum):
     DIALING = "dialing"
     RINGING = "ringing"
     ANSWERED = "answered"
+    AMD = "amd"
     WAITING = "waiting"
     AGENT = "agent"
     PLAYED = "played"
+
+
+class AmdVerdict(StrEnum):
+    """Who has answered, by the answering machine detection in the dialplan (AMDSTATUS of app_amd)."""
+
+    HUMAN = "HUMAN"
+    MACHINE = "MACHINE"
+    NOTSURE = "NOTSURE"
+    """It could not tell in its time; treated as a person."""
+    HANGUP = "HANGUP"
+    """The subscriber hung up while it listened."""
 
 
 class Outcome(StrEnum):
@@ -139,6 +151,21 @@ class Work:
     live: int
     state: str
     until_at: datetime | None
+    dial_seconds: float = 20.0
+    abandon_seconds: float = 2.0
+    abandon_target: float = 3.0
+    """Per cent of the people who answered that may be abandoned, over abandon_hours and over abandon_days."""
+    abandon_hours: int = 24
+    abandon_days: int = 30
+    calls_per_agent: float = 10.0
+    """Most calls in flight for each agent who is there."""
+    predictive_agents: int = 5
+    """With fewer agents there a predictive project dials as a progressive one."""
+    dial_ratio: float | None = None
+    """Calls for each free agent; None: the pacing decides."""
+    amd: bool = False
+    priority: int = 0
+    """Among projects that share agents or lines: higher first."""
 
     @property
     def serves_agents(self) -> bool:
@@ -152,6 +179,49 @@ class Claim:
 
     case_id: int
     kind: str
+    guarded: bool = False
+    """The number was abandoned lately: it is called only with an agent guaranteed."""
+    dials: int = 0
+    """Calls of this case before."""
+    last_outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class AbandonWindow:
+    """What the abandon target is measured by, over one of its two spans: attempts that ended after since_at.
+
+    name: 'hours' or 'days', as abandon_hours and abandon_days of the project. connected and abandoned are people;
+    lost: attempts of which nobody knows whether a person had answered.
+    """
+
+    name: str
+    since_at: datetime
+    connected: int
+    abandoned: int
+    lost: int
+
+    @property
+    def rate(self) -> float:
+        """Abandoned among the people who answered, 0 to 1; nobody answered: 0."""
+        people = self.connected + self.abandoned
+        return self.abandoned / people if people else 0.0
+
+
+@dataclass(frozen=True)
+class PacingDecision:
+    """One decision of the pacing, for the journal.
+
+    ago: seconds since it was made. mode: predictive, progressive or ratio. quota: calls that it wanted to begin;
+    granted: what lines, calls per second and priority left of them. inputs: JSON, all that it was made from.
+    """
+
+    project_id: str
+    ago: float
+    mode: str
+    quota: int
+    granted: int
+    reason: str
+    inputs: str
 
 
 @dataclass(frozen=True)
@@ -173,6 +243,12 @@ class Begun:
     caller_id: str | None
     dial_seconds: float
     abandon_seconds: float
+    patience: int | None = None
+    """Seconds in the queue until the safe-harbour message; None: the caller stays in the queue."""
+    amd: bool = False
+    """Does the dialplan find out whether a machine has answered?"""
+    machine_action: str = "hangup"
+    """What becomes of a machine: hangup, or message."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +278,7 @@ class OpenAttempt:
     agent: str | None
     begun_ago: float
     steps_ago: dict[Step, float]
+    amd_verdict: AmdVerdict | None = None
 
 
 @dataclass(frozen=True)

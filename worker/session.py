@@ -48,6 +48,7 @@ WANTED = frozenset(
         "AgentCalled",
         "AgentRingNoAnswer",
         "AgentConnect",
+        "AgentComplete",
         "QueueMemberStatus",
         "QueueMemberPause",
         "QueueMemberAdded",
@@ -66,6 +67,9 @@ AGAIN_SECONDS = 1.0
 """Before a look that failed, or that somebody disturbed, is repeated."""
 UNSURE_MOST = 20
 """When more members than this have to be confirmed, one list of all is the shorter way."""
+FRESH_SECONDS = 0.4
+"""An Originate that has waited for longer on its way to the socket is not sent: this worker was frozen, and another
+may have the Asterisk by now. Less than the margin before the end of the shortest lease (keeper.MARGIN of 2 s)."""
 NAME_BYTES = 400
 """A case's name is passed to the dialplan up to this length; AMI takes lines of at most 1022 bytes."""
 
@@ -162,9 +166,17 @@ class Session:
                     "__DIALER_ATTEMPT": str(begun.attempt_id),
                     "__DIALER_QUEUE": begun.queue,
                     "__DIALER_NAME": _cut(begun.case_name, NAME_BYTES),
+                    "__DIALER_PATIENCE": "" if begun.patience is None else str(begun.patience),
+                    "__DIALER_AMD": "1" if begun.amd else "",
+                    "__DIALER_MACHINE": begun.machine_action,
                 },
             )
-            self.client.send(fields, lambda reply: self._replied(call, reply))
+            self.client.send(
+                fields,
+                lambda reply: self._replied(call, reply),
+                fresh_seconds=FRESH_SECONDS,
+                on_stale=lambda: self._stale(call),
+            )
         except AmiLinkLost as error:
             self.tracker.unsent(call, str(error))
         except actions.UnsafeAction as error:
@@ -177,6 +189,11 @@ class Session:
         """End an attempt that was begun and must not be sent any more."""
         self.tracker.unsent(self.tracker.begin(begun), why)
         self._written.set()
+
+    def _stale(self, call: Call) -> None:
+        if call.outcome is None:
+            self.tracker.unsent(call, f"it could not be sent within {FRESH_SECONDS} s")
+        self._stir()
 
     def _replied(self, call: Call, reply: Message | None) -> None:
         if reply is None or reply.get("Response") != "Error":

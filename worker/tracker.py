@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from worker.ami.message import Event
-from worker.model import Begun, OpenAttempt, Outcome, State, Step, reached
+from worker.model import AmdVerdict, Begun, OpenAttempt, Outcome, State, Step, reached
 
 # Hangup causes of ITU-T Q.850 as Asterisk 16 reports them for PJSIP (res_pjsip makes a cause of SIP's response:
 # 404 is 1, 486 is 17, 480 is 19, 603 and 403 are 21, 503 is 34, …).
@@ -47,6 +47,8 @@ SHUTDOWN_SECONDS = 4.0
 _UP = "6"
 _RINGING = "5"
 _LOCAL = "Local/"
+_VERDICTS = frozenset(AmdVerdict)
+_PEOPLE = (AmdVerdict.HUMAN, AmdVerdict.NOTSURE)
 _STEPS = tuple(Step)
 
 
@@ -66,6 +68,9 @@ class Call:
     dial_seconds: float
     abandon_seconds: float
     begun: float
+    amd: bool = False
+    """The dialplan was asked to find out whether a machine has answered."""
+    amd_verdict: AmdVerdict | None = None
     steps: dict[Step, float] = field(default_factory=dict)
     agent: str | None = None
     """The interface that talks to the subscriber; '' if it is known only that somebody does."""
@@ -85,7 +90,7 @@ class Call:
     reason: int | None = None
     detail: str | None = None
     left_queue: bool = False
-    """The caller gave up waiting (QueueCallerAbandon)."""
+    """The queue has let the caller go without an agent (QueueCallerAbandon): he gave up, or his time there was over."""
     shutdown: bool = False
     """Asterisk is going down, or was when this call ended."""
     legs: set[str] = field(default_factory=set)
@@ -107,8 +112,29 @@ class Call:
     def wants_agent(self) -> bool:
         """Will this call need an agent who is still free? Not once one talks or is being rung for it, nor when it
         is ending."""
-        ending = self.hung_up is not None or self.refused is not None or self.left_queue
+        ending = self.hung_up is not None or self.refused is not None or self.without_agent
         return self.serves_agents and self.outcome is None and self.agent is None and not self.offered and not ending
+
+    @property
+    def under_amd(self) -> bool:
+        """Has it been answered, and nobody knows yet by whom?"""
+        listening = self.amd and self.amd_verdict is None and Step.WAITING not in self.steps
+        return self.answered and listening and self.agent is None and self.hung_up is None and self.outcome is None
+
+    @property
+    def person_at(self) -> float | None:
+        """When a person was on the line: at the answer, or at AMD's verdict where AMD listened first."""
+        if not self.amd:
+            return self.steps.get(Step.ANSWERED)
+        if self.amd_verdict in _PEOPLE:
+            return self.steps.get(Step.AMD)
+        return self.steps.get(Step.WAITING, self.steps.get(Step.AGENT))  # the verdict was missed
+
+    @property
+    def without_agent(self) -> bool:
+        """Is it certain that no agent will come? The queue has let it go, a machine has it, or its subscriber left
+        while AMD listened."""
+        return self.left_queue or self.amd_verdict in (AmdVerdict.MACHINE, AmdVerdict.HANGUP)
 
     @property
     def state(self) -> State:
@@ -147,6 +173,7 @@ class Tracker:
             "AgentCalled": self._agent_called,
             "AgentRingNoAnswer": self._agent_ring_no_answer,
             "AgentConnect": self._agent_connect,
+            "AgentComplete": self._agent_complete,
             "UserEvent": self._user_event,
         }
 
@@ -179,6 +206,7 @@ class Tracker:
             dial_seconds=begun.dial_seconds,
             abandon_seconds=begun.abandon_seconds,
             begun=now,
+            amd=begun.amd,
             local=begun.channel.startswith(_LOCAL),
         )
         self._add(call)
@@ -200,6 +228,9 @@ class Tracker:
             dial_seconds=attempt.dial_seconds,
             abandon_seconds=attempt.abandon_seconds,
             begun=now - attempt.begun_ago,
+            # Whether AMD listens to it still the ledger does not say.
+            amd=attempt.amd_verdict is not None,
+            amd_verdict=attempt.amd_verdict,
             steps={step: now - ago for step, ago in attempt.steps_ago.items()},
             # The ledger knows an instant without a name of a call that was found talking.
             agent=attempt.agent or ("" if Step.AGENT in attempt.steps_ago else None),
@@ -333,11 +364,29 @@ class Tracker:
             self.changed.add(call)  # the step may be old, the name is new
         return call
 
+    def _agent_complete(self, event: Event) -> Call | None:
+        """The end of a talk says what its beginning did, to who has missed that."""
+        call = self._ours(event)
+        if call is not None and not call.agent:
+            call.agent = event.get("Interface")
+            talk = _number(event.get("TalkTime")) or 0
+            self._reach(call, Step.ANSWERED, talk + (_number(event.get("HoldTime")) or 0))
+            self._reach(call, Step.AGENT, talk)
+            self.changed.add(call)
+        return call
+
     def _user_event(self, event: Event) -> Call | None:
         call = self._ours(event)
-        if call is not None and event.get("UserEvent") == "DialerPlayed":
+        if call is None:
+            return None
+        kind, verdict = event.get("UserEvent"), event.get("Status")
+        if kind == "DialerPlayed":
             self._reach(call, Step.ANSWERED)
             self._reach(call, Step.PLAYED)
+        elif kind == "DialerAmd" and verdict in _VERDICTS and call.amd_verdict is None:
+            call.amd_verdict = AmdVerdict(verdict)
+            self._reach(call, Step.ANSWERED)
+            self._reach(call, Step.AMD)
         return call
 
     def _originate_response(self, event: Event) -> Call | None:
@@ -360,6 +409,8 @@ class Tracker:
             if call.hung_up is None:
                 call.hung_up = self._monotonic()
                 call.cause = _number(event.get("Cause"))
+                if event.get("ChannelState") == _UP:
+                    self._reach(call, Step.ANSWERED)  # else nobody has seen it
             return call
         call = self._by_leg.pop(uniqueid, None)
         if call is not None:
@@ -400,7 +451,7 @@ class Tracker:
             if call.hung_up is None:
                 return None
             # Hangup may have overtaken AgentConnect or QueueCallerAbandon.
-            conclusive = not call.serves_agents or call.agent is not None or call.left_queue
+            conclusive = not call.serves_agents or call.agent is not None or call.without_agent
             return call.hung_up if conclusive else call.hung_up + LATE_SECONDS
         first = min((at for at in (call.hung_up, call.refused) if at is not None), default=None)
         if first is None:
@@ -420,12 +471,13 @@ class Tracker:
     def _verdict(self, call: Call) -> Outcome:
         """The outcome, from the facts that are known."""
         if call.answered:
-            if not call.serves_agents or call.agent is not None:
+            if call.agent is not None:
                 return Outcome.ANSWERED
-            if not call.left_queue or call.hung_up is None:
-                return Outcome.ABANDONED
-            waited = call.hung_up - call.steps[Step.ANSWERED]
-            return Outcome.EARLY_HANGUP if waited < call.abandon_seconds else Outcome.ABANDONED
+            if call.amd_verdict is AmdVerdict.MACHINE:
+                return Outcome.MACHINE
+            if not call.serves_agents:
+                return Outcome.ANSWERED
+            return Outcome.EARLY_HANGUP if self._left_early(call) else Outcome.ABANDONED
         if not call.channel_seen:
             if not call.unwatched:
                 return Outcome.FAILED
@@ -436,6 +488,21 @@ class Tracker:
         if call.shutdown and self._looks_like_shutdown(call):
             return Outcome.TECHNICAL
         return classify(call.cause, call.reason)
+
+    @staticmethod
+    def _left_early(call: Call) -> bool:
+        """Did the subscriber hang up before he had waited for as long as the law grants?
+
+        He waits from the end of his greeting, which is AMD's verdict where there is one (16 CFR 310.4(b)(4)), else
+        from the answer. Who was let go by the queue and heard the message to its end was hung up on.
+        """
+        hung_up_himself = call.left_queue or call.amd_verdict is AmdVerdict.HANGUP
+        if not hung_up_himself or call.hung_up is None or Step.PLAYED in call.steps:
+            return False
+        greeted = call.steps[Step.ANSWERED]
+        if call.amd_verdict in _PEOPLE:
+            greeted = call.steps.get(Step.AMD, greeted)
+        return call.hung_up - greeted < call.abandon_seconds
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         call.outcome = outcome
@@ -449,14 +516,18 @@ class Tracker:
             self._by_leg.pop(leg, None)
         self.over.append(call)
 
-    def _reach(self, call: Call, step: Step) -> None:
+    def _reach(self, call: Call, step: Step, ago: float = 0.0) -> None:
         if step in call.steps:
             return
-        # A step that is told late cannot have come after those that follow it, nor after the end.
-        later = [call.steps[other] for other in _STEPS[_STEPS.index(step) + 1 :] if other in call.steps]
+        place = _STEPS.index(step)
+        # A step that is told late cannot have come after those that follow it, nor after the end …
+        later = [call.steps[other] for other in _STEPS[place + 1 :] if other in call.steps]
         if call.hung_up is not None and not call.legs:
             later.append(call.hung_up)
-        call.steps[step] = min([self._monotonic(), *later])
+        at = min([self._monotonic() - ago, *later])
+        # … and what Asterisk counts in whole seconds not before those that it follows.
+        earlier = [call.steps[other] for other in _STEPS[:place] if other in call.steps]
+        call.steps[step] = max([at, call.begun, *earlier]) if ago else at
         call.channel_seen = call.channel_seen or step is not Step.DIALING
         self.changed.add(call)
 

@@ -17,6 +17,7 @@ depends_on = None
 ROUTINES = [
     "dialer_now",
     "dialer_setting",
+    "dialer_setting_number",
     "dialer_instant",
     "dialer_offset",
     "dialer_zone_known",
@@ -63,6 +64,7 @@ ROUTINES = [
     "dialer_asterisk_yield",
     "dialer_asterisk_report",
     "dialer_agents_write",
+    "dialer_prune",
     "dialer_reap",
     "dialer_work",
     "dialer_open_attempts",
@@ -74,7 +76,14 @@ ROUTINES = [
     "dialer_attempt_step",
     "dialer_attempt_begin",
     "dialer_attempt_advance",
+    "dialer_abandoned_add",
     "dialer_attempt_finish",
+    "dialer_abandon_count",
+    "dialer_abandon_ledger",
+    "dialer_pacing_load",
+    "dialer_pacing_save",
+    "dialer_journal_write",
+    "dialer_stat_pacing",
     "dialer_why",
     "dialer_invariants",
     "dialer_warnings",
@@ -119,7 +128,9 @@ MARIADB_TRIGGERS = [
         f"""CREATE OR REPLACE TRIGGER dialer_params_before_{event.lower()} BEFORE {event} ON dialer_params FOR EACH ROW
         CALL dialer_params_before_write(NEW.project_id, NEW.`lines`, NEW.dial_time, NEW.case_limit, NEW.sort,
             NEW.type, NEW.exten, NEW.context, NEW.queue, NEW.zone, NEW.asterisk, NEW.trunk, NEW.caller_id,
-            NEW.abandon_seconds, NEW.call_time)"""
+            NEW.abandon_seconds, NEW.abandon_target, NEW.abandon_hours, NEW.abandon_days, NEW.abandon_action,
+            NEW.calls_per_agent, NEW.predictive_agents, NEW.dial_ratio, NEW.machine_action, NEW.machine_period,
+            NEW.call_time)"""
         for event in ("INSERT", "UPDATE")
     ),
     """CREATE OR REPLACE TRIGGER dialer_params_after_insert AFTER INSERT ON dialer_params FOR EACH ROW
@@ -160,7 +171,9 @@ INSERT {ignore} INTO dialer_settings (name, value, description) VALUES
      'zone of cases that name none and whose project names none; taken from the server at installation'),
     ('virtual_clock', 'false',
      'true: claims and results go by the instants that the worker gives; for simulations only'),
-    ('max_call_seconds', '14400', 'a call that nobody can ask for is over after this long')
+    ('max_call_seconds', '14400', 'a call that nobody can ask for is over after this long'),
+    ('abandoned_hours', '72', 'a number that was abandoned is called only with an agent guaranteed for so long'),
+    ('journal_hours', '48', 'decisions of the pacing are kept for so long')
 """
 POSTGRESQL_ZONE = """CASE WHEN dialer_zone_known(current_setting('TimeZone'))
         THEN current_setting('TimeZone') ELSE 'UTC' END"""

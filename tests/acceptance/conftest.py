@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.installation import Installation, migrate
 from tests.containers import AsteriskContainer, Databases
+from tests.sql.dialects import SERVERS
 
 
 @pytest.fixture
-def migrated_database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a database of the test's own, at head and without a case: on PostgreSQL, or on what an indirect
-    parameter names."""
-    server: Databases = request.getfixturevalue(f"{getattr(request, 'param', 'postgres')}_server")
+def migrated_database(
+    request: pytest.FixtureRequest, database_server: Callable[[str, str], Databases]
+) -> Iterator[str]:
+    """The URL of a database of the test's own, at head and without a case: on the oldest PostgreSQL, or on the one of
+    SERVERS that an indirect parameter names."""
+    dialect = SERVERS[getattr(request, "param", "postgresql")]
+    server = database_server(dialect.name, dialect.version)
     url = server.create(server.template("migrated for acceptance", migrate))
     yield url
     server.drop(url)

@@ -41,7 +41,8 @@ def _environ() -> dict[str, str]:
 class Installation:
     """One dialer: its migrated database, its settings, and the processes that are running."""
 
-    def __init__(self, url: str, asterisk: AsteriskContainer, directory: Path) -> None:
+    def __init__(self, url: str, asterisk: AsteriskContainer, directory: Path, *, dba_url: str | None = None) -> None:
+        """`dba_url`: where the DBA connects, if not where the dialer does."""
         self.port = free_ports(1)
         self._directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -57,11 +58,12 @@ class Installation:
             "DIALER_HTTP_PORT": str(self.port),
             "DIALER_LOGLEVEL": "3",
         }
-        self._url = url
+        self._url = dba_url or url
         self.connect()
 
-    def connect(self) -> None:
-        """Connect the DBA; again, after the database was away."""
+    def connect(self, url: str | None = None) -> None:
+        """Connect the DBA; again, after the database was away or has moved to another url."""
+        self._url = url or self._url
         self._dba = dba(self._url, SCHEMA)
 
     # --- what an operator types --------------------------------------------------------------------------
@@ -74,28 +76,31 @@ class Installation:
             raise RuntimeError(f"dialer {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done
 
-    def start(self, command: str, **environ: str) -> None:
-        """Start `dialer run`, `worker` or `api` as a process of its own."""
+    def start(self, command: str, name: str | None = None, **environ: str) -> None:
+        """Start `dialer run`, `worker` or `api` as a process of its own; `name` tells several workers apart."""
         self._starts += 1
-        with (self._directory / f"{command}-{self._starts}.log").open("wb") as log:
-            self._processes[command] = subprocess.Popen(
+        named = {} if name is None else {"DIALER_WORKER_NAME": name}
+        name = name or command
+        with (self._directory / f"{name}-{self._starts}.log").open("wb") as log:
+            self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "dialer", command],
-                env={**self.environ, **environ},
+                env={**self.environ, **named, **environ},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
 
-    def signal(self, command: str, number: signal.Signals) -> None:
-        """Send a running command a signal."""
-        self._processes[command].send_signal(number)
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a running command, or the worker of this name, a signal."""
+        self._processes[name].send_signal(number)
 
-    def wait_for_exit(self, command: str, seconds: float = 10) -> int:
-        """The exit code of a command that is about to end."""
-        return self._processes.pop(command).wait(seconds)
+    def wait_for_exit(self, name: str, seconds: float = 10) -> int:
+        """The exit code of a command, or of the worker of this name, that is about to end."""
+        return self._processes.pop(name).wait(seconds)
 
-    def log(self) -> str:
-        """All that the processes have said."""
-        return "\n".join(path.read_text() for path in sorted(self._directory.glob("*.log")) if "sipp" not in path.name)
+    def log(self, name: str = "") -> str:
+        """All that the processes have said, or the one of this name."""
+        logs = sorted(self._directory.glob(f"{name or '*'}-[0-9]*.log"))
+        return "\n".join(path.read_text() for path in logs if not path.name.startswith(("carrier", "agents")))
 
     def get(self, path: str) -> tuple[int, Any]:
         """GET a path of the API: status and JSON."""

@@ -25,9 +25,12 @@ from tests.acceptance.sipp_scenarios import (
     AGENT,
     LOG_LINE,
     SUBSCRIBERS,
+    Answer,
     Behaviour,
     Behaviours,
     Refuse,
+    recording,
+    recording_name,
     scenario,
 )
 from tests.containers import REMEDY, MissingServerError, free_ports
@@ -81,7 +84,11 @@ class Sipp:
         self._starts += 1
         usual, usual_otherwise = self._usual
         xml = self._file("xml")
-        xml.write_text(scenario(self.name, usual if behaviours is None else behaviours, otherwise or usual_otherwise))
+        table = usual if behaviours is None else behaviours
+        xml.write_text(scenario(self.name, table, otherwise or usual_otherwise))
+        for behaviour in (*table.values(), otherwise or usual_otherwise):
+            if isinstance(behaviour, Answer) and behaviour.says:
+                (self._directory / recording_name(behaviour.says)).write_bytes(recording(behaviour.says))
         self._log_file.touch()
         options = {
             "-sf": str(xml),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
@@ -42,6 +43,9 @@ class Answer:
     early_media: bool = False
     """183 with media instead of 180."""
     hang_up_after_ms: int | None = None
+    says: tuple[int, ...] = ()
+    """Heard of him once he has answered: ms of voice, of silence, of voice and so on, then only silence. Empty: not
+    even that, no voice packets at all. SIPp must find `recording(says)` in the file `recording_name(says)`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,15 @@ SUBSCRIBERS: Behaviours = {
 }
 """What the carrier's numbers do, by their first two digits; all others do not exist."""
 
+SPEAKERS: Behaviours = {
+    "40": Answer(ring_ms=(0,), says=(600,)),
+    "41": Answer(ring_ms=(0,), says=(500, 150, 400, 150, 700, 200, 900)),
+    "42": Answer(ring_ms=(0,), says=(0, 1000)),
+    "43": Answer(ring_ms=(0,), says=(500,), hang_up_after_ms=2000),
+}
+"""Numbers that AMD() can tell apart: a person, a machine, a silent line, a person who soon hangs up. Not among the
+carrier's own, since SIPp wants their recordings beside its scenario."""
+
 AGENT = Answer(ring_ms=(200, 300, 400, 500), hang_up_after_ms=1500)
 """An agent picks up quickly, talks a moment, and hangs up."""
 
@@ -91,10 +104,32 @@ o=sipp 1 1 IN IP[local_ip_type] [local_ip]
 s=-
 c=IN IP[media_ip_type] [media_ip]
 t=0 0
-m=audio [media_port] RTP/AVP 8 0
+m=audio [{port}] RTP/AVP 8 0
 a=rtpmap:8 PCMA/8000
 a=rtpmap:0 PCMU/8000
 """
+
+
+_ALAW = 8  # payload type, RFC 3551
+_ALAW_SILENCE = b"\xd5"
+_ALAW_VOICE = b"\x8d" * 10 + b"\x0d" * 10
+"""One period of a square wave of 400 Hz with an amplitude of 6272 of 32768: to a detector as good as a voice."""
+_SAMPLES_PER_MS = 8
+
+
+def recording(says: tuple[int, ...], tail_ms: int = 60_000) -> bytes:
+    """G.711 A-law, 8000 samples a second: voice and silence in turn, so many ms of each, then `tail_ms` of silence."""
+    parts = []
+    for index, milliseconds in enumerate(says):
+        samples = milliseconds * _SAMPLES_PER_MS
+        sound = _ALAW_SILENCE if index % 2 else _ALAW_VOICE
+        parts.append((sound * (samples // len(sound) + 1))[:samples])
+    return b"".join(parts) + _ALAW_SILENCE * tail_ms * _SAMPLES_PER_MS
+
+
+def recording_name(says: tuple[int, ...]) -> str:
+    """The file's name in SIPp's working directory."""
+    return f"says-{zlib.crc32(repr(says).encode()):08x}.alaw"
 
 
 def scenario(name: str, behaviours: Behaviours, otherwise: Behaviour) -> str:
@@ -159,11 +194,12 @@ def _answer(behaviour: Answer, prefix: str) -> str:
     limit = "" if hang_up is None else f' timeout="{hang_up}" ontimeout="{prefix}bye"'
     parts += [
         _label(f"{prefix}answer"),
-        _reply(200, "OK", sdp=True, resend=True),
+        _reply(200, "OK", sdp=True, resend=True, speaks=bool(behaviour.says)),
         _label(f"{prefix}ack"),
         # A CANCEL that crossed our answer: confirm it, the answer stands.
         f'<recv request="CANCEL" optional="true" next="{prefix}late"/>',
         f'<recv request="ACK"><action>{_log("answer")}</action></recv>',
+        _play(behaviour.says),
         f'<recv request="BYE"{limit}><action>{_log("end", "caller")}</action></recv>',
         _reply(200, "OK", to_last=True),
         '<nop next="end"/>',
@@ -194,6 +230,12 @@ def _answer(behaviour: Answer, prefix: str) -> str:
             '<nop next="end"/>',
         ]
     return "\n".join(parts)
+
+
+def _play(says: tuple[int, ...]) -> str:
+    if not says:
+        return ""
+    return f'<nop><action><exec rtp_stream="{recording_name(says)},1,{_ALAW}"/></action></nop>'
 
 
 def _refuse(code: int) -> str:
@@ -235,12 +277,21 @@ def _log(what: str, detail: str = "") -> str:
 
 
 def _reply(
-    code: int, reason: str, *, sdp: bool = False, resend: bool = False, tag: bool = True, to_last: bool = False
+    code: int,
+    reason: str,
+    *,
+    sdp: bool = False,
+    resend: bool = False,
+    tag: bool = True,
+    to_last: bool = False,
+    speaks: bool = False,
 ) -> str:
-    """A response to the INVITE, or to the last request (CANCEL, BYE). resend: until it is acknowledged."""
+    """A response to the INVITE, or to the last request (CANCEL, BYE). resend: until it is acknowledged. speaks: voice
+    comes from a port of the call's own."""
     to = "[last_To:]" if to_last or not tag else "[last_To:];tag=[pid]T[call_number]"
+    description = _SDP.replace("{port}", "rtpstream_audio_port" if speaks else "media_port")
     cseq = "[last_CSeq:]" if to_last else "CSeq: [$cseq] INVITE"
-    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{_SDP}" if sdp else "Content-Length: 0\n\n"
+    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{description}" if sdp else "Content-Length: 0\n\n"
     return _send(
         f"SIP/2.0 {code} {reason}\n[last_Via:]\n[last_From:]\n{to}\n[last_Call-ID:]\n{cseq}\n"
         f"Contact: <sip:[local_ip]:[local_port];transport=[transport]>\n{body}",

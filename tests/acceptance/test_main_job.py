@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.installation import Installation
 from tests.acceptance.sipp import Agents, Carrier
 from tests.containers import AsteriskContainer
+from tests.sql.dialects import servers
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -41,7 +42,7 @@ def numbers(seed: int, mix: dict[str, int]) -> list[str]:
     return drawn
 
 
-@pytest.mark.parametrize("migrated_database", ["postgres", "mariadb"], indirect=True)
+@pytest.mark.parametrize("migrated_database", servers(), indirect=True)
 @pytest.mark.parametrize("mode", ["progressive", "autoinforming"])
 def test_two_hundred_cases_end_as_the_carrier_played_them(
     dialer: Installation, asterisk: AsteriskContainer, carrier: Carrier, agents: Agents, mode: str

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import Answer, Behaviours, Refuse, Ring
+from tests.acceptance.sipp_scenarios import SPEAKERS, SUBSCRIBERS, Answer, Behaviours, Refuse, Ring
 from tests.containers import AsteriskContainer
 from tests.contract.switches import QUEUES, RING_SECONDS, Phone, Switch, scenario
 from worker.clock import SystemClock
@@ -42,7 +42,7 @@ def real_switch(directory: Path) -> Iterator[Switch]:
     }
     with (
         AsteriskContainer(queues=queues, agents=8, ring_seconds=RING_SECONDS) as asterisk,
-        Carrier(asterisk.carrier_port, directory),
+        Carrier(asterisk.carrier_port, directory, {**SUBSCRIBERS, **SPEAKERS}),
         Agents(asterisk.agents_port, directory, unlike),
     ):
         yield Switch(

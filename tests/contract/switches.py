@@ -7,7 +7,7 @@ simulation draws one), so tests wait for events and compare orders, never instan
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import gevent
@@ -16,8 +16,8 @@ from tests.waiting import wait_for
 from worker.ami.actions import originate
 from worker.ami.client import AmiClient, LinkDown, LinkUp
 from worker.ami.message import Message
-from worker.simulator import Agent, Context, Queue, Scenario, Subscribers, User
-from worker.simulator.scenario import LAB_PREFIXES, fixed, uniform
+from worker.simulator import Agent, Queue, Scenario, Subscribers, User
+from worker.simulator.scenario import LAB_PREFIXES, contexts, fixed, uniform
 
 #: What the shipped manager.conf lets through, and what the simulation emits.
 WANTED = frozenset(
@@ -53,10 +53,7 @@ def scenario(secret: str, lab_secret: str) -> Scenario:
             )
             for name, span in QUEUES.items()
         ),
-        contexts=(
-            Context("progressive", "queue"),
-            Context("autoinforming", "message", message=fixed(1.4)),
-        ),
+        contexts=contexts(message=fixed(1.4), safe_harbour=fixed(2.8), machine=fixed(3.0)),
         users=(
             User("dialer", secret),
             User("lab", lab_secret, read=frozenset({"all"}), write=frozenset({"all"})),
@@ -112,8 +109,12 @@ class Phone:
         timeout_ms: int = 2_500,
         dial: str = "PJSIP/{}@carrier",
         channel_id: str = "",
+        variables: Mapping[str, str] | None = None,
     ) -> str:
-        """Originate; returns the ChannelId. The ActionID is the same with `o-` before it."""
+        """Originate; returns the ChannelId. The ActionID is the same with `o-` before it.
+
+        `variables`: {"AMD": "1"} sets DIALER_AMD for the dialplan.
+        """
         channel_id = channel_id or f"{number}-{secrets.token_hex(16)}"
         fields = originate(
             channel=dial.format(number),
@@ -124,7 +125,11 @@ class Phone:
             action_id=f"o-{channel_id}-{secrets.token_hex(4)}",
             caller_id="Dialer <74950000>",
             account="dialer",
-            variables={"__DIALER_QUEUE": queue, "__DIALER_ATTEMPT": "77"},
+            variables={
+                "__DIALER_QUEUE": queue,
+                "__DIALER_ATTEMPT": "77",
+                **{f"__DIALER_{name}": value for name, value in (variables or {}).items()},
+            },
         )
         reply = self.client.ask(fields)
         assert reply.get("Message") == "Originate successfully queued"
@@ -185,7 +190,7 @@ def word(event: Message, channel_id: str) -> str:
     if name == "AgentComplete":
         return f"{name} {event.get('Reason')}"
     if name == "UserEvent":
-        return event.get("UserEvent")
+        return f"{event.get('UserEvent')} {event.get('Status')}".strip()
     return f"{whose}{name}" if name == "Newchannel" else name
 
 

@@ -79,16 +79,22 @@ class Caller:
 
     # --- attempts ---------------------------------------------------------------------------------------------
 
-    def begin(self, cases: Sequence[int], project: str = PROJECT) -> list[Row]:
-        """Ask for the permission to dial claimed cases; a row each, in order."""
+    def begin(self, cases: Sequence[int], project: str = PROJECT, *, guaranteed: bool = True) -> list[Row]:
+        """Ask for the permission to dial claimed cases, an agent guaranteed for each; a row each, in order."""
         requests = [
-            {"case_id": case, "channel_id": secrets.token_hex(16), "action_id": secrets.token_hex(16)} for case in cases
+            {
+                "case_id": case,
+                "channel_id": secrets.token_hex(16),
+                "action_id": secrets.token_hex(16),
+                "guaranteed": guaranteed,
+            }
+            for case in cases
         ]
         return self.db.call("dialer_attempt_begin", *self.owner, project, json.dumps(requests), self.now)
 
-    def refusals(self, cases: Sequence[int], project: str = PROJECT) -> list[str | None]:
+    def refusals(self, cases: Sequence[int], project: str = PROJECT, *, guaranteed: bool = True) -> list[str | None]:
         """Why each case may not be dialled; None: it has been begun."""
-        return [row["refusal"] for row in self.begin(cases, project)]
+        return [row["refusal"] for row in self.begin(cases, project, guaranteed=guaranteed)]
 
     def dial(self, case_id: int, project: str = PROJECT) -> int:
         """Begin a case that is claimed, or claim it first; the attempt. It has to be permitted."""
@@ -104,11 +110,17 @@ class Caller:
 
     def advance(self, attempt_id: int, agent_name: str | None = None, **steps: float) -> bool:
         """Report steps, each with the seconds since: advance(attempt, ringing=3)."""
-        report = {"attempt_id": attempt_id, "steps": steps, "agent": agent_name}
+        return self._advance({"attempt_id": attempt_id, "steps": steps, "agent": agent_name})
+
+    def advance_amd(self, attempt_id: int, verdict: str, **steps: float) -> bool:
+        """Report AMD's verdict, and steps: advance_amd(attempt, "HUMAN", answered=3, amd=1)."""
+        return self._advance({"attempt_id": attempt_id, "steps": steps, "amd": verdict})
+
+    def _advance(self, report: dict[str, Any]) -> bool:
         return bool(self.db.value("dialer_attempt_advance", *self.owner, json.dumps([report]), self.now))
 
     def finish(self, attempt_id: int, outcome: str, **facts: Any) -> bool:
-        """Report the end of one call; what is neither ended, cause, detail nor agent_name is a step."""
+        """Report the end of one call; what is neither ended, cause, detail, verdict nor agent_name is a step."""
         return self.finish_all([ended(attempt_id, outcome, **facts)])
 
     def finish_all(self, reports: Sequence[dict[str, Any]]) -> bool:
@@ -126,7 +138,7 @@ class Caller:
 def ended(attempt_id: int, outcome: str, **facts: Any) -> dict[str, Any]:
     """A report for dialer_attempt_finish."""
     report: dict[str, Any] = {"attempt_id": attempt_id, "outcome": outcome, "ended": facts.pop("ended", 0)}
-    for name, key in {"cause": "cause", "detail": "detail", "agent_name": "agent"}.items():
+    for name, key in {"cause": "cause", "detail": "detail", "agent_name": "agent", "verdict": "amd"}.items():
         report[key] = facts.pop(name, None)
     report["steps"] = facts
     return report

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from alembic import command
 from tests.containers import Databases
 from tests.sql.caller import Caller
-from tests.sql.dialects import DIALECTS, Dialect, clean
+from tests.sql.dialects import SERVERS, Dialect, clean, servers
 from worker.db import Database
 from worker.db.migration import config
-
-_SERVERS = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks for a server needs a container."""
     for item in items:
-        if "server" in getattr(item, "fixturenames", ()) and "tests/sql/" in item.path.as_posix():
+        if "database_server" in getattr(item, "fixturenames", ()) and "tests/sql/" in item.path.as_posix():
             item.add_marker("docker")
 
 
-@pytest.fixture(scope="session", params=list(DIALECTS))
+@pytest.fixture(scope="session", params=servers())
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    """Each test runs once for each kind of server."""
-    return DIALECTS[request.param]
+    """Each test runs once on each server; on those of one kind with parametrize("dialect", servers("mariadb"),
+    indirect=True)."""
+    return SERVERS[request.param]
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, dialect: Dialect) -> Databases:
-    """The server of that kind, with the template `migrated`: a database at head (on PostgreSQL in schema `nc`)."""
-    server: Databases = request.getfixturevalue(_SERVERS[dialect.name])
+def server(dialect: Dialect, database_server: Callable[[str, str], Databases]) -> Databases:
+    """That server, with the template `migrated`: a database at head (on PostgreSQL in schema `nc`)."""
+    server = database_server(dialect.name, dialect.version)
     server.template("migrated", lambda url: command.upgrade(config(dialect.settings(url)), "head"))
     return server
 

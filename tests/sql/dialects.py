@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import pytest
 from sqlalchemy import Connection, text
 
+from tests.containers import MARIADB_VERSIONS, POSTGRES_VERSIONS
 from tests.waiting import wait_for
 from worker.config import DatabaseSettings, load
 from worker.db import Database
@@ -24,6 +26,9 @@ TABLES = (
     "dialer_claims",
     "dialer_live",
     "dialer_attempts",
+    "dialer_abandoned",
+    "dialer_pacing_state",
+    "dialer_pacing_journal",
     "dialer_agents",
     "dialer_params",
     "dialer_projects",
@@ -37,6 +42,8 @@ class Dialect(Protocol):
     """What one kind of server does its own way, for tests."""
 
     name: str
+    version: str
+    """Of the server, as its image is called: 10.11."""
     lines: str
     """How dialer_params.lines is written; a reserved word of MariaDB's."""
     make_schema: str
@@ -79,6 +86,9 @@ class PostgreSQL:
     in_schema = "nc."
     analyze = "ANALYZE"
     reads_one_case = "Index Scan using dialer_clients_pkey"
+
+    def __init__(self, version: str = POSTGRES_VERSIONS[0]) -> None:
+        self.version = version
 
     def settings(self, url: str) -> DatabaseSettings:
         return load(None, {"DIALER_DATABASE_URL": url, "DIALER_DATABASE_SCHEME": "nc"}).database
@@ -150,6 +160,9 @@ class MariaDB:
     in_schema = ""
     analyze = "ANALYZE TABLE dialer_clients"
     reads_one_case = "table=c type=const"
+
+    def __init__(self, version: str = MARIADB_VERSIONS[0]) -> None:
+        self.version = version
 
     def settings(self, url: str) -> DatabaseSettings:
         return load(None, {"DIALER_DATABASE_URL": url}).database
@@ -248,6 +261,22 @@ class Ear:
 
 
 DIALECTS: dict[str, Dialect] = {"postgresql": PostgreSQL(), "mariadb": MariaDB()}
+
+SERVERS: dict[str, Dialect] = {
+    **DIALECTS,
+    **{f"postgresql-{version}": PostgreSQL(version) for version in POSTGRES_VERSIONS[1:]},
+    **{f"mariadb-{version}": MariaDB(version) for version in MARIADB_VERSIONS[1:]},
+}
+"""The servers that tests run on: the oldest ones, named as their dialect, and those of `make test-full`."""
+
+
+def servers(*dialects: str) -> list[pytest.ParameterSet]:
+    """Parameters of a test that runs on all servers of these dialects, or of both."""
+    return [
+        pytest.param(name, marks=[pytest.mark.full] if name not in DIALECTS else [])
+        for name, dialect in SERVERS.items()
+        if dialect.name in (dialects or DIALECTS)
+    ]
 
 
 _columns: dict[tuple[str, str], str] = {}

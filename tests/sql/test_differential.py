@@ -15,9 +15,10 @@ from sqlalchemy import column, insert, table, text
 from sqlalchemy.exc import DBAPIError
 
 from alembic import command
+from tests.containers import Databases
 from tests.factories import case_values
 from tests.sql.caller import Caller, ended
-from tests.sql.dialects import DIALECTS, clean, query_at, rows_of
+from tests.sql.dialects import DIALECTS, SERVERS, clean, query_at, rows_of
 from worker.db import Database
 from worker.db.database import Row, cause, reason
 from worker.db.migration import config
@@ -34,6 +35,9 @@ TABLES = {
     "dialer_claims": "case_id",
     "dialer_live": "phone_number",
     "dialer_attempts": "id",
+    "dialer_abandoned": "phone_number",
+    "dialer_pacing_state": "project_id",
+    "dialer_pacing_journal": "id",
     "dialer_agents": "asterisk, queue, interface",
     "dialer_projects": "project_id",
     "dialer_trunks": "trunk, asterisk",
@@ -51,10 +55,13 @@ VIEWS = {
     "dialer_stat_day": "project_id, day_at",
     "dialer_stat_outcome": "project_id, outcome",
     "dialer_stat_agent": "agent, queue",
+    "dialer_stat_pacing": "project_id",
 }
 # Handed out by the server in its own steps; only their order counts.
 NUMBERED = {"place"}
 PROJECTS = ["p", "q", "ж '; --"]
+ACTIONS = ["message", "queue", "shout"]
+MODES = ["predictive", "progressive", "ratio"]
 OUTCOMES = ["ANSWERED", "ABANDONED", "EARLY_HANGUP", "MACHINE", "BUSY", "NOANSWER", "REJECTED", "INVALID", "CONGESTION"]
 OUTCOMES += ["UNAVAILABLE", "FAILED", "CANCELLED", "TECHNICAL", "LOST"]
 
@@ -74,15 +81,21 @@ class Side:
         return [] if [list(row.values()) for row in rows] in ([[""]], [[None]]) else rows
 
 
-@pytest.fixture(scope="module")
-def sides(request: pytest.FixtureRequest) -> Iterator[list[Side]]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(("postgresql", "mariadb"), id="oldest"),
+        pytest.param(("postgresql-18", "mariadb-11.8"), id="newest", marks=pytest.mark.full),
+    ],
+)
+def sides(request: pytest.FixtureRequest, database_server: Callable[[str, str], Databases]) -> Iterator[list[Side]]:
     """PostgreSQL and MariaDB, each with a new database."""
     made = []
     undo: list[Callable[[], None]] = []
-    for name, fixture in {"postgresql": "postgres_server", "mariadb": "mariadb_server"}.items():
-        server = request.getfixturevalue(fixture)
+    for dialect in (SERVERS[name] for name in request.param):
+        server = database_server(dialect.name, dialect.version)
         url = server.create()
-        settings = DIALECTS[name].settings(url)
+        settings = dialect.settings(url)
         command.upgrade(config(settings), "head")
         database = Database(settings)
         made.append(Side(database))
@@ -245,6 +258,11 @@ class Script:
             ("zone = 'Pacific/Chatham'", {}),
             ("zone = NULL", {}),
             ("type = 'progressive', queue = 'p'", {}),
+            ("type = 'predictive', queue = 'p'", {}),
+            ("type = 'predictive', queue = 'p', abandon_action = :action", {"action": self.random.choice(ACTIONS)}),
+            ("abandon_target = :target, dial_ratio = 2.25", {"target": self.random.choice([0, 2.5, 30, 100])}),
+            ("abandon_hours = 1, abandon_days = 2, machine_period = 7, amd = true", {}),
+            ("machine_action = 'message', calls_per_agent = 4.5, predictive_agents = 3, priority = -1", {}),
             ("type = 'autoinforming'", {}),
             ("call_time = 15", {}),
             ("case_limit = 5", {}),
@@ -284,7 +302,12 @@ class Script:
         if self.random.random() < 0.1:
             asked.append(1)
         requests = [
-            {"case_id": case, "channel_id": f"{self.random.random()}", "action_id": f"{self.random.random()}"}
+            {
+                "case_id": case,
+                "channel_id": f"{self.random.random()}",
+                "action_id": f"{self.random.random()}",
+                "guaranteed": self.random.random() < 0.8,
+            }
             for case in asked
         ]
         self.owned("dialer_attempt_begin", project, json.dumps(requests), self.now())
@@ -293,12 +316,13 @@ class Script:
         return self.ids("SELECT id FROM dialer_attempts WHERE ended_at IS NULL")
 
     def advance(self) -> None:
-        steps = ["dialing", "ringing", "answered", "waiting", "agent", "played"]
+        steps = ["dialing", "ringing", "answered", "amd", "waiting", "agent", "played"]
         reports = [
             {
                 "attempt_id": attempt,
                 "steps": {step: self.random.choice([0, 0.25, 3]) for step in self.random.sample(steps, 2)},
                 "agent": self.random.choice([None, "PJSIP/ä1"]),
+                "amd": self.random.choice([None, None, "HUMAN", "MACHINE", "NOTSURE", "HANGUP"]),
             }
             for attempt in self.open_attempts()[:3]
         ]
@@ -314,6 +338,9 @@ class Script:
                 facts["answered"] = 1.75
             if outcome in ("ANSWERED", "MACHINE"):
                 facts["agent"] = self.random.choice([0.125, 1.5])
+            if "answered" in facts and self.random.random() < 0.5:
+                facts["amd"] = 1.25
+                facts["verdict"] = self.random.choice(["HUMAN", "HUMAN", "MACHINE", "NOTSURE", "HANGUP"])
             report = ended(attempt, outcome, cause=self.random.choice([None, 16, 17]), detail="Größe null", **facts)
             reports.append(report)
         self.owned("dialer_attempt_finish", json.dumps(reports), self.now())
@@ -340,6 +367,27 @@ class Script:
         else:
             self.call("dialer_open_attempts", "default", self.now())
 
+    def pace(self) -> None:
+        project = self.random.choice(PROJECTS)
+        what = self.random.randrange(5)
+        if what == 0:
+            self.call("dialer_abandon_ledger", project, self.now())
+        elif what == 1:
+            self.call("dialer_pacing_load", project)
+        elif what == 2:
+            learned = json.dumps({"rates": [self.random.randint(0, 9), 0.25], "text": "\"Größe\" \\ 'x'\n"})
+            states = [{"project_id": one, "learned": learned} for one in self.random.sample(PROJECTS, 2)]
+            self.owned("dialer_pacing_save", json.dumps(states), self.now())
+        elif what == 3:
+            rows = [
+                {"project_id": project, "ago": self.random.choice([0, 1.5, 3600]), "quota": number, "granted": 1,
+                 "mode": self.random.choice(MODES), "reason": "ein Grund: ß", "inputs": json.dumps({"free": number})}
+                for number in range(self.random.randint(0, 3))
+            ]  # fmt: skip
+            self.owned("dialer_journal_write", json.dumps(rows), self.now())
+        else:
+            self.call("dialer_prune", self.now())
+
     def pass_time(self) -> None:
         self.forward(self.random.choice([0.2, 1, 1, 20, 61, 400, 3600 * 5]))
 
@@ -347,7 +395,7 @@ class Script:
 WEIGHTS = {
     Script.add_cases: 14, Script.add_bad_case: 2, Script.edit_case: 12, Script.delete_case: 2, Script.edit_project: 5,
     Script.edit_trunk: 3, Script.start_or_stop: 5, Script.look: 8, Script.claim: 18, Script.begin: 22,
-    Script.advance: 8, Script.finish: 14, Script.upkeep: 6, Script.pass_time: 10,
+    Script.advance: 8, Script.finish: 14, Script.upkeep: 6, Script.pace: 6, Script.pass_time: 10,
 }  # fmt: skip
 
 

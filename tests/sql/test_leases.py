@@ -235,6 +235,18 @@ def test_two_reports_of_one_end_at_once_count_it_once(caller: Caller, other: Dat
         ("claim_not_mirrored", "UPDATE dialer_clients SET checked = false"),
         ("checked_without_claim", "UPDATE dialer_clients SET checked = true"),
         ("claim_of_dead_worker", "UPDATE dialer_workers SET stopped_at = CURRENT_TIMESTAMP"),
+        ("owner_signed_off", "UPDATE dialer_workers SET stopped_at = CURRENT_TIMESTAMP"),
+        ("line_of_another", "UPDATE dialer_live SET trunk = 'another'"),
+        ("line_of_another", "UPDATE dialer_live SET project_id = 'another'"),
+        ("dial_count_disagrees", "UPDATE dialer_stat SET dial_count = 0"),
+        ("dial_count_disagrees", "DELETE FROM dialer_stat"),
+        ("attempt_not_settled", "UPDATE dialer_attempts SET effect = NULL"),
+        (
+            "attempt_overdue",
+            "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock';"
+            "UPDATE dialer_asterisks SET since_at = '2020-01-01';"
+            "UPDATE dialer_attempts SET begun_at = '2020-01-01'",
+        ),
     ],
 )
 def test_a_fault_made_by_hand_is_found(caller: Caller, kind: str, fault: str) -> None:
@@ -246,7 +258,30 @@ def test_a_fault_made_by_hand_is_found(caller: Caller, kind: str, fault: str) ->
     caller.claim()
     add_case(caller.db)
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
-    execute(caller.db, fault)
+    for statement in fault.split(";"):
+        execute(caller.db, statement)
     found = caller.db.query("SELECT * FROM dialer_invariants")
     assert kind in {row["kind"] for row in found}
     assert all(row["id"] is not None and row["detail"] for row in found)
+
+
+def test_a_call_that_a_dead_asterisk_has_is_not_overdue(caller: Caller) -> None:
+    caller.dial(add_case(caller.db))
+    execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
+    execute(caller.db, "UPDATE dialer_attempts SET begun_at = '2020-01-01'")
+    execute(caller.db, "UPDATE dialer_asterisks SET since_at = '2020-01-01', state = 'down'")
+    assert caller.db.query("SELECT * FROM dialer_invariants") == [], "nobody can ask it"
+    execute(caller.db, "UPDATE dialer_asterisks SET since_at = CURRENT_TIMESTAMP, state = 'up'")
+    assert caller.db.query("SELECT * FROM dialer_invariants") == [], "its channels are being looked at"
+
+
+def test_calls_that_failed_and_history_that_was_deleted_leave_the_counters_right(caller: Caller) -> None:
+    case = add_case(caller.db)
+    caller.call(case, "FAILED")
+    caller.forward(minutes=1)
+    caller.call(case, "FAILED")
+    caller.forward(minutes=1)
+    caller.call(case, "ANSWERED", answered=1)
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+    execute(caller.db, "DELETE FROM dialer_attempts")
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []

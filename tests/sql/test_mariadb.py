@@ -13,12 +13,12 @@ from alembic import command
 from tests.containers import MariaDbContainer, MariaDbDatabases
 from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import Dialect, execute
+from tests.sql.dialects import Dialect, execute, servers
 from worker.db import Database
 from worker.db.database import cause, reason
 from worker.db.migration import config
 
-pytestmark = pytest.mark.parametrize("dialect", ["mariadb"], indirect=True)
+pytestmark = [pytest.mark.docker, pytest.mark.parametrize("dialect", servers("mariadb"), indirect=True)]
 
 ORIGINAL = [
     "case_name",
@@ -143,7 +143,7 @@ def test_an_open_insert_of_a_dba_does_not_hold_the_project_up(caller: Caller, ot
 @pytest.fixture(scope="module")
 def without_zones(dialect: Dialect) -> Iterator[Database]:
     """A database on a server as it is after its installation: mysql.time_zone_name is empty."""
-    with MariaDbContainer(zones=False) as server:
+    with MariaDbContainer(dialect.version, zones=False) as server:
         databases: MariaDbDatabases = server.databases()
         settings = dialect.settings(databases.create())
         command.upgrade(config(settings), "head")

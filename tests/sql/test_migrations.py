@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 import sql
 from alembic import command
+from dialer.migrate import migrate
 from tests.containers import Databases
 from tests.sql.dialects import DIALECTS, Dialect
 from worker.config import DatabaseSettings
@@ -119,12 +120,25 @@ def test_a_database_without_a_schema_is_refused_with_the_command(empty: Database
         empty.require_head()
 
 
-def test_a_database_at_another_revision_is_refused_with_the_command(own_database: Database) -> None:
+def test_a_database_at_an_older_revision_is_refused_with_the_command(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own_database.require_head()
-    with own_database.transaction() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0000'"))
-    with pytest.raises(DatabaseNotAtHead, match=rf"is at revision 0000, this program needs {head()}.*dialer migrate"):
+    there = head()
+    monkeypatch.setattr("worker.db.database.head", lambda: "9999")
+    with pytest.raises(DatabaseNotAtHead, match=rf"is at revision {there}, this program needs 9999. Run `dialer migr"):
         own_database.require_head()
+
+
+def test_a_database_at_a_newer_revision_is_refused_by_the_older_program(own_database: Database) -> None:
+    with own_database.transaction() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    sentence = rf"is at revision 9999, made by a newer dialer, this program needs {head()}. Install that one, or let it"
+    with pytest.raises(DatabaseNotAtHead, match=sentence):
+        own_database.require_head()
+    with pytest.raises(DatabaseNotAtHead, match=sentence):
+        migrate(own_database.settings)
+    assert own_database.revision() == "9999", "nothing was touched"
 
 
 # --- the files --------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ BACK = [outcome for outcome, (_, uses) in TABLE.items() if not uses]
 
 @pytest.fixture(autouse=True)
 def project(caller: Caller) -> None:
-    add_project(caller.db)
+    add_project(caller.db, type="progressive")
     add_trunk(caller.db)
     caller.start()
 

@@ -83,8 +83,11 @@ def failure(reason: int = 0, action_id: str = "a1") -> Message:
     return event("OriginateResponse", ActionID=action_id, Response="Failure", Reason=reason, Uniqueid="<null>")
 
 
-def hangup(cause: object = 16, uniqueid: str = "c1", channel: str = "PJSIP/carrier-00000001") -> Message:
-    return event("Hangup", Channel=channel, Uniqueid=uniqueid, Linkedid="c1", Cause=cause)
+def hangup(
+    cause: object = 16, uniqueid: str = "c1", channel: str = "PJSIP/carrier-00000001", *, state: int = 0
+) -> Message:
+    """state: the last one of the channel, 6 when it was up."""
+    return event("Hangup", Channel=channel, ChannelState=state, Uniqueid=uniqueid, Linkedid="c1", Cause=cause)
 
 
 def queue_join(queue: str = "sales") -> Message:
@@ -107,8 +110,32 @@ def agent_connect(interface: str = "PJSIP/agent1") -> Message:
     return event("AgentConnect", Uniqueid="c1", Linkedid="c1", Queue="sales", Interface=interface, HoldTime=1)
 
 
+def agent_complete(interface: str = "PJSIP/agent1", *, talk: int = 4, hold: int = 1) -> Message:
+    return event(
+        "AgentComplete",
+        Uniqueid="c1",
+        Linkedid="c1",
+        Queue="sales",
+        Interface=interface,
+        HoldTime=hold,
+        TalkTime=talk,
+        Reason="caller",
+    )
+
+
 def played() -> Message:
     return event("UserEvent", Channel="PJSIP/carrier-00000001", Uniqueid="c1", UserEvent="DialerPlayed")
+
+
+def amd(status: str, uniqueid: str = "c1") -> Message:
+    return event(
+        "UserEvent",
+        Channel="PJSIP/carrier-00000001",
+        Uniqueid=uniqueid,
+        UserEvent="DialerAmd",
+        Attempt=1,
+        Status=status,
+    )
 
 
 def member(

@@ -60,6 +60,16 @@ class Cases(FakeDatabase):
             "live": 0,
             "state": "running",
             "until_at": None,
+            "dial_seconds": 30,
+            "abandon_seconds": 2,
+            "abandon_target": 3,
+            "abandon_hours": 24,
+            "abandon_days": 30,
+            "calls_per_agent": 10,
+            "predictive_agents": 5,
+            "dial_ratio": None,
+            "amd": False,
+            "priority": 0,
             **changes,
         }
 
@@ -72,7 +82,9 @@ class Cases(FakeDatabase):
             project, count = arguments[3], arguments[4]
             taken, self.waiting[project] = self.waiting[project][:count], self.waiting[project][count:]
             self.claimed.setdefault(project, []).extend(taken)
-            return [{"case_id": case, "kind": "fresh"} for case in taken]
+            return [
+                {"case_id": case, "kind": "fresh", "guarded": False, "dials": 0, "last_outcome": None} for case in taken
+            ]
         if routine == "dialer_release":
             self.calls.append(routine)
             return self._release(arguments[2])
@@ -117,6 +129,9 @@ class Cases(FakeDatabase):
                     "caller_id": None,
                     "dial_seconds": 30,
                     "abandon_seconds": 2,
+                    "patience": None,
+                    "amd": False,
+                    "machine_action": "hangup",
                 }
             )
         if self.answer_is_lost:
@@ -181,9 +196,9 @@ class FakeSession:
 
 
 class Lab:
-    def __init__(self) -> None:
+    def __init__(self, database: Cases | None = None) -> None:
         self.clock = VirtualClock(START)
-        self.database = Cases()
+        self.database = database or Cases()
         self.session = FakeSession(self.clock, self.database)
         self.may_dial = True
         self.dialer = Dialer(

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from sqlalchemy.exc import DataError
 
-from tests.unit.facts import agent_connect, begin, hangup, newchannel, ringing, up
+from tests.unit.facts import agent_connect, amd, begin, hangup, newchannel, ringing, up
 from tests.unit.fake_database import FakeDatabase
 from worker.clock import VirtualClock
 from worker.errors import DatabaseUnavailable
@@ -82,6 +82,18 @@ def test_end_is_told_with_all_that_is_known(setup: Setup) -> None:
     assert setup.database.advanced == [], "the end tells the steps too"
     assert setup.ledger.pending() == 0
     assert not setup.ledger.holds(call.attempt_id)
+
+
+def test_verdict_of_amd_is_told_when_it_comes_and_at_the_end(setup: Setup) -> None:
+    begin(setup.tracker)
+    for event in (newchannel(), up(), amd("MACHINE")):
+        setup.tracker.event(event)
+    setup.ledger.flush()
+    setup.pass_time(2)
+    setup.tracker.event(hangup(16))
+    setup.ledger.flush()
+    assert [(report["amd"], report["steps"]["amd"]) for report in setup.database.advanced] == [("MACHINE", 0.0)]
+    assert [(report["amd"], report["outcome"]) for report in setup.database.ended] == [("MACHINE", "MACHINE")]
 
 
 def test_outage_loses_nothing_and_makes_no_instant_wrong(setup: Setup) -> None:

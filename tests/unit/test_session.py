@@ -194,7 +194,18 @@ def test_originate_says_who_and_what_for(lab: Lab) -> None:
     for variable in ("__DIALER_PROJECT=p", "__DIALER_CASE=7", "__DIALER_ATTEMPT=1", "__DIALER_QUEUE=sales"):
         assert f"Variable: {variable}\r\n" in raw
     assert 'Variable: __DIALER_NAME=Пётр\\, the \\"great\\"яяя' in raw
+    for variable in ("__DIALER_PATIENCE=", "__DIALER_AMD=", "__DIALER_MACHINE=hangup"):
+        assert f"Variable: {variable}\r\n" in raw
     until(lambda: any(Step.DIALING in report["steps"] for report in lab.database.advanced))
+
+
+def test_originate_tells_the_dialplan_what_to_do_without_an_agent_and_with_a_machine(lab: Lab) -> None:
+    lab.start()
+    lab.originate(patience=2, amd=True, machine_action="message")
+    until(lambda: bool(lab.asterisk.originates))
+    raw = lab.asterisk.link.raw.decode() if lab.asterisk.link else ""
+    for variable in ("__DIALER_PATIENCE=2", "__DIALER_AMD=1", "__DIALER_MACHINE=message"):
+        assert f"Variable: {variable}\r\n" in raw
 
 
 def test_resync_that_fails_is_done_again_in_full(lab: Lab) -> None:

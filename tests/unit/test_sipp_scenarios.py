@@ -9,17 +9,21 @@ import pytest
 from tests.acceptance.sipp_scenarios import (
     AGENT,
     LOG_LINE,
+    SPEAKERS,
     SUBSCRIBERS,
     Answer,
     Behaviour,
     Behaviours,
     Refuse,
     Ring,
+    recording,
+    recording_name,
     scenario,
 )
 
 TABLES: list[tuple[Behaviours, Behaviour]] = [
     (SUBSCRIBERS, Refuse(404)),
+    (SPEAKERS, Refuse(404)),
     ({}, AGENT),
     ({"agent4@": Ring(), "agent5@": Refuse(486)}, AGENT),
     ({}, Ring(silent=True)),
@@ -48,6 +52,23 @@ def test_every_number_has_a_behaviour_that_says_how_the_call_ended(
     assert branches == [f"behaviour{index}" for index in range(len(behaviours) + 1)]
     ends = [log for log in tree.iter("log") if log.attrib["message"].startswith("sipp-end")]
     assert len(ends) >= 1
+
+
+def test_a_recording_is_voice_and_silence_in_turn() -> None:
+    heard = recording((100, 50, 30), tail_ms=20)
+    assert len(heard) == 8 * 200  # G.711: 8 bytes a millisecond
+    silent = bytes([0xD5])
+    parts = (heard[:800], heard[800:1200], heard[1200:1440], heard[1440:])
+    assert [set(part) == set(silent) for part in parts] == [False, True, False, True]
+    assert all(silent not in part for part in (parts[0], parts[2]))
+
+
+def test_a_speaker_has_a_port_and_a_recording_of_his_own() -> None:
+    text = scenario("any", {"40": Answer(says=(500, 100))}, Answer())
+    assert f'rtp_stream="{recording_name((500, 100))},1,8"' in text
+    assert text.count("m=audio [rtpstream_audio_port]") == 1
+    assert text.count("rtp_stream=") == 1
+    assert recording_name((500, 100)) != recording_name((500, 101))
 
 
 def test_a_log_line_is_read_back() -> None:

@@ -65,9 +65,8 @@ def test_the_tables_have_the_same_columns() -> None:
             table = re.search(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(", statement, re.MULTILINE)
             if table is not None:
                 body = statement[table.end() :]
-                names = re.findall(
-                    r"^    `?([a-z_]+)`? (?:varchar|bool|int|big|tiny|numeric|decimal|timestamp)", body, re.M
-                )
+                types = "varchar|bool|int|big|tiny|numeric|decimal|timestamp|text|longtext"
+                names = re.findall(rf"^    `?([a-z_]+)`? (?:{types})", body, re.M)
                 found[table[1]] = set(names)
         return found
 

@@ -14,8 +14,10 @@ from tests.unit.facts import (
     BEGUN,
     Time,
     agent_called,
+    agent_complete,
     agent_connect,
     agent_ring_no_answer,
+    amd,
     begin,
     dial_end,
     dial_state,
@@ -31,7 +33,7 @@ from tests.unit.facts import (
     up,
 )
 from worker.ami.message import Message
-from worker.model import ENDINGS, OpenAttempt, Outcome, State, Step
+from worker.model import ENDINGS, AmdVerdict, OpenAttempt, Outcome, State, Step
 from worker.tracker import LATE_SECONDS, OVERDUE_SECONDS, SHUTDOWN_SECONDS, Call, Tracker, classify
 
 LOCAL = "Local/79990000001@carrier-00000001;1"
@@ -145,6 +147,101 @@ def test_caller_who_gives_up_is_an_early_hangup_only_within_the_limit(
     time.now += waits
     tell(tracker, queue_abandon(), hangup(16))
     assert call.outcome is outcome
+
+
+def test_who_was_let_go_by_the_queue_is_abandoned_even_if_he_leaves_the_message(
+    time: Time, tracker: Tracker, call: Call
+) -> None:
+    tell(tracker, newchannel(), up(), success(), queue_join())
+    time.now += 2
+    tell(tracker, queue_abandon())
+    assert not call.wants_agent, "he hears the safe-harbour message"
+    time.now += 1
+    tell(tracker, hangup(16))
+    assert (call.outcome, call.steps[Step.ANSWERED]) == (Outcome.ABANDONED, time.now - 3)
+
+
+def test_who_heard_the_message_did_not_hang_up_early_however_short_his_patience(tracker: Tracker, call: Call) -> None:
+    tell(tracker, newchannel(), up(), success(), queue_join(), queue_abandon(), played(), hangup(16))
+    assert call.outcome is Outcome.ABANDONED
+
+
+@pytest.mark.parametrize("verdict", ["HUMAN", "NOTSURE"])
+@pytest.mark.parametrize(("waits", "outcome"), [(1.9, Outcome.EARLY_HANGUP), (2.0, Outcome.ABANDONED)])
+def test_the_limit_runs_from_the_verdict_on_a_person(
+    time: Time, tracker: Tracker, verdict: str, waits: float, outcome: Outcome
+) -> None:
+    call = begin(tracker, amd=True)
+    tell(tracker, newchannel(), up(), success())
+    time.now += 3
+    tell(tracker, amd(verdict), queue_join())
+    time.now += waits
+    tell(tracker, queue_abandon(), hangup(16))
+    assert (call.outcome, call.amd_verdict) == (outcome, verdict)
+
+
+@pytest.mark.parametrize(("waits", "outcome"), [(1.9, Outcome.EARLY_HANGUP), (2.0, Outcome.ABANDONED)])
+def test_who_hangs_up_on_amd_has_waited_since_his_answer(
+    time: Time, tracker: Tracker, waits: float, outcome: Outcome
+) -> None:
+    call = begin(tracker, amd=True)
+    tell(tracker, newchannel(), up(), success())
+    time.now += waits
+    tell(tracker, amd("HANGUP"), hangup(16))
+    assert call.outcome is outcome
+    assert_clean(tracker)
+
+
+@pytest.mark.parametrize("mode", ["predictive", "progressive", "autoinforming"])
+def test_machine_has_an_outcome_of_its_own(tracker: Tracker, mode: str) -> None:
+    call = begin(tracker, type=mode, amd=True)
+    tell(tracker, newchannel(), up(), success())
+    assert call.wants_agent == (mode != "autoinforming"), "a person may have answered"
+    assert call.under_amd
+    tell(tracker, amd("MACHINE"))
+    assert not call.wants_agent
+    assert not call.under_amd
+    tell(tracker, hangup(16))
+    assert (call.outcome, call.state) == (Outcome.MACHINE, State.ENDED)
+    assert_clean(tracker)
+
+
+def test_call_stays_under_amd_until_its_verdict_or_its_queue(tracker: Tracker) -> None:
+    call = begin(tracker, amd=True)
+    assert not call.under_amd, "it is not answered"
+    tell(tracker, newchannel(), up())
+    assert call.under_amd
+    tell(tracker, queue_join())
+    assert not call.under_amd, "its context does not ask AMD()"
+    asked = begin(tracker, amd=True)
+    tell(tracker, up(), amd("HUMAN"))
+    assert not asked.under_amd
+    assert asked.wants_agent
+
+
+def test_first_verdict_counts_and_others_are_none(tracker: Tracker, call: Call) -> None:
+    tell(tracker, newchannel(), up(), amd(""), amd("PERHAPS"), amd("machine"))
+    assert (call.amd_verdict, Step.AMD in call.steps) == (None, False)
+    tell(tracker, amd("HUMAN"), amd("MACHINE"))
+    assert call.amd_verdict is AmdVerdict.HUMAN
+
+
+def test_verdict_says_that_the_call_was_answered(tracker: Tracker, call: Call) -> None:
+    tell(tracker, amd("NOTSURE"))
+    assert call.steps.keys() == {Step.DIALING, Step.ANSWERED, Step.AMD}
+    assert call.state is State.ANSWERED
+
+
+def test_agent_who_talks_to_a_machine_has_answered(tracker: Tracker, call: Call) -> None:
+    tell(tracker, newchannel(), up(), amd("MACHINE"), queue_join(), agent_connect(), hangup(16))
+    assert call.outcome is Outcome.ANSWERED
+
+
+def test_verdict_of_an_adopted_call_is_the_ledgers(tracker: Tracker) -> None:
+    machine = adopt(tracker, answered=5, amd=3, amd_verdict=AmdVerdict.MACHINE)
+    assert not machine.wants_agent
+    tracker.reconcile({machine}, {}, gone=Outcome.LOST)
+    assert machine.outcome is Outcome.MACHINE
 
 
 def test_answered_call_that_no_queue_took_is_abandoned_however_short(time: Time, tracker: Tracker, call: Call) -> None:
@@ -445,7 +542,15 @@ def channel(uniqueid: str, state: str, linkedid: str = "c1", bridge: str = "", n
     )
 
 
-def adopt(tracker: Tracker, *, begun_ago: float = 25.0, agent: str | None = None, **ago: float) -> Call:
+def adopt(
+    tracker: Tracker,
+    *,
+    begun_ago: float = 25.0,
+    agent: str | None = None,
+    amd_verdict: AmdVerdict | None = None,
+    kind: str = "progressive",
+    **ago: float,
+) -> Call:
     """A call out of the ledger; `ago`: seconds since each step (agent_ for the step "agent")."""
     return tracker.adopt(
         OpenAttempt(
@@ -453,7 +558,7 @@ def adopt(tracker: Tracker, *, begun_ago: float = 25.0, agent: str | None = None
             case_id=7,
             project_id="p",
             phone_number="79990000001",
-            type="progressive",
+            type=kind,
             queue="sales",
             channel_id="c1",
             action_id="a1",
@@ -463,6 +568,7 @@ def adopt(tracker: Tracker, *, begun_ago: float = 25.0, agent: str | None = None
             agent=agent,
             begun_ago=begun_ago,
             steps_ago={Step(step.rstrip("_")): seconds for step, seconds in ago.items()},
+            amd_verdict=amd_verdict,
         )
     )
 
@@ -564,6 +670,44 @@ def test_adopted_call_that_may_never_have_been_sent_waits_until_it_is_overdue(tr
     time.now += OVERDUE_SECONDS + 0.001
     tracker.reconcile(tracker.suspects(), {}, gone=Outcome.LOST)
     assert call.outcome is Outcome.LOST
+
+
+def test_hangup_of_a_channel_that_was_up_tells_of_an_answer_that_nobody_saw(tracker: Tracker, time: Time) -> None:
+    call = adopt(tracker, begun_ago=9, dialing=9)
+    tell(tracker, hangup(16, state=6))
+    time.now += LATE_SECONDS
+    tracker.tick()
+    assert call.outcome is Outcome.ABANDONED, "an agent nobody saw either"
+    inform = adopt(tracker, kind="autoinforming", begun_ago=9, dialing=9)
+    tell(tracker, hangup(16, state=6))
+    assert inform.outcome is Outcome.ANSWERED
+    refused = adopt(tracker, begun_ago=9, dialing=9)
+    tell(tracker, hangup(17, state=0), failure(5))
+    assert refused.outcome is Outcome.BUSY
+    assert_clean(tracker)
+
+
+def test_the_end_of_a_talk_tells_of_an_agent_whose_coming_nobody_saw(tracker: Tracker, time: Time) -> None:
+    call = adopt(tracker, begun_ago=9, dialing=9, ringing=8)
+    tell(tracker, agent_complete(), hangup(16, state=6))
+    assert (call.outcome, call.agent) == (Outcome.ANSWERED, "PJSIP/agent1")
+    assert call.steps[Step.AGENT] == time.now - 4
+    assert call.steps[Step.ANSWERED] == time.now - 5
+    overtaken = adopt(tracker, begun_ago=9, dialing=9, ringing=8)
+    tell(tracker, hangup(16, state=6), agent_complete())
+    assert (overtaken.outcome, overtaken.agent) == (Outcome.ANSWERED, "PJSIP/agent1")
+    assert_clean(tracker)
+
+
+def test_a_talk_longer_than_the_call_is_cut_to_what_is_known(tracker: Tracker, time: Time) -> None:
+    call = adopt(tracker, begun_ago=9, dialing=9, ringing=3)
+    tell(tracker, agent_complete(talk=900, hold=900))
+    assert call.steps[Step.RINGING] <= call.steps[Step.ANSWERED] <= call.steps[Step.AGENT] <= time.now
+
+
+def test_an_agent_who_was_seen_stays_the_agent(tracker: Tracker, call: Call) -> None:
+    tell(tracker, up(), agent_connect("PJSIP/agent2"), agent_complete("PJSIP/agent1", talk=900))
+    assert call.agent == "PJSIP/agent2"
 
 
 def test_failure_of_a_call_that_was_out_of_sight_proves_no_fault_of_ours(tracker: Tracker, time: Time) -> None:
@@ -701,6 +845,23 @@ STORIES: dict[str, tuple[dict[str, Any], list[Message], Outcome]] = {
         [newchannel(), dial_state("PROGRESS"), up(), dial_end("ANSWER"), success(), hangup(16)],
         Outcome.ANSWERED,
     ),
+    "person": (
+        {"amd": True},
+        [newchannel(), up(), success(), amd("HUMAN"), queue_join(), agent_called(), agent_connect(), hangup(16)],
+        Outcome.ANSWERED,
+    ),
+    "machine": ({"amd": True}, [newchannel(), up(), success(), amd("MACHINE"), hangup(16)], Outcome.MACHINE),
+    "machine gets the message": (
+        {"amd": True},
+        [newchannel(), up(), success(), amd("MACHINE"), played(), hangup(16)],
+        Outcome.MACHINE,
+    ),
+    "hung up on AMD": ({"amd": True}, [newchannel(), up(), success(), amd("HANGUP"), hangup(16)], Outcome.EARLY_HANGUP),
+    "safe harbour": (
+        {"abandon_seconds": 0.0},
+        [newchannel(), up(), success(), queue_join(), queue_abandon(), played(), hangup(16)],
+        Outcome.ABANDONED,
+    ),
     "busy": ({}, [newchannel(), ringing(), failure(0), dial_end("BUSY"), hangup(17)], Outcome.BUSY),
     "no answer": ({}, [newchannel(), ringing(), failure(3), hangup(0)], Outcome.NOANSWER),
     "silent": ({}, [newchannel(), failure(3), hangup(0)], Outcome.NOANSWER),
@@ -762,7 +923,7 @@ def steps_of(told: list[Message]) -> set[Step]:
         steps |= {
             "QueueCallerJoin": {Step.WAITING},
             "AgentConnect": {Step.AGENT},
-            "UserEvent": {Step.PLAYED},
+            "UserEvent": {Step.AMD} if one.get("UserEvent") == "DialerAmd" else {Step.PLAYED},
         }.get(one.name, set())
     return steps
 
@@ -793,6 +954,10 @@ ANY_EVENT = st.sampled_from(
         agent_ring_no_answer(),
         agent_connect(),
         played(),
+        amd("HUMAN"),
+        amd("MACHINE"),
+        amd("NOTSURE"),
+        amd("HANGUP"),
         hangup(16),
         hangup(17),
         hangup(0),
@@ -867,9 +1032,13 @@ def test_events_of_other_calls_change_nothing(tracker: Tracker, call: Call) -> N
         failure(0, ""),
         event("Hangup", Channel="PJSIP/carrier-00000001", Cause=17),
         event("AgentConnect", Uniqueid="c2", Linkedid="c1", Interface="PJSIP/agent1"),
+        amd("MACHINE", "c2"),
+        amd("MACHINE", ""),
+        event("UserEvent", Linkedid="c1", UserEvent="DialerAmd", Attempt=1, Status="MACHINE"),
         event("Shutdown"),
         event("Nonsense", Uniqueid="c1"),
     )
     assert (call.outcome, call.steps, call.hung_up, call.refused) == (None, steps, None, None)
+    assert call.amd_verdict is None
     assert len(tracker) == 1
     assert list(tracker.calls()) == [call]

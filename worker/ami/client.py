@@ -16,9 +16,11 @@ import hashlib
 import logging
 import random
 import secrets
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, cast
 
 import gevent
@@ -41,6 +43,9 @@ BOOT_REPORT_SECONDS = 10.0  # after that long without FullyBooted it is worth a 
 RECONNECT_SECONDS = (0.2, 15.0)
 REFUSED_SECONDS = 30.0  # Asterisk holds a failed login for 1 s and fail2ban counts them
 PING_MISSES = 2
+_UNSENT_MS = 5000  # what Asterisk's side has not acknowledged for so long is given up, also while we are frozen
+_USER_TIMEOUT: int | None = getattr(gevent.socket, "TCP_USER_TIMEOUT", None)  # Linux
+_FORGET_UNSENT = struct.pack("ii", 1, 0)  # linger on, for 0 s
 _READ_BYTES = 65536
 _WRITE_BYTES = 65536
 # Asterisk sends "Authentication failed" one second late (manager.c); a short Timeout must not hide it.
@@ -115,6 +120,7 @@ class Counters:
     events: int = 0  # events put into the inbox
     timeouts: int = 0  # actions without an answer in time
     strays: int = 0  # replies and list items that belong to no action under way
+    stale: int = 0  # actions that were not sent because they had waited for too long
 
 
 @dataclass(slots=True)
@@ -128,13 +134,23 @@ class _Pending:
     started: bool = False  # a list's reply is in, its items follow
 
 
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """An action that waits for the writer."""
+
+    data: bytes
+    action_id: str
+    not_after: float  # time.monotonic() after which it must not be sent
+    on_stale: Callable[[], None] | None
+
+
 @dataclass(slots=True)
 class _Link:
     """One connection from connect to close."""
 
     sock: gevent.socket.socket
     framer: Framer
-    outgoing: Queue[bytes] = field(default_factory=Queue)
+    outgoing: Queue[_Outgoing] = field(default_factory=Queue)
     pending: dict[str, _Pending] = field(default_factory=dict)
     lists: int = 0
     greeted: Event = field(default_factory=Event)
@@ -265,20 +281,28 @@ class AmiClient:
         return items
 
     def send(
-        self, fields: Fields, on_reply: Callable[[Message | None], None], *, deadline: float = REPLY_SECONDS
+        self,
+        fields: Fields,
+        on_reply: Callable[[Message | None], None],
+        *,
+        deadline: float = REPLY_SECONDS,
+        fresh_seconds: float = inf,
+        on_stale: Callable[[], None] | None = None,
     ) -> None:
         """Queue an action and return at once; AmiLinkLost if there is no link, then nothing was sent.
 
         `on_reply` gets the reply, also a refusal, or None for "outcome unknown": the link broke before the
         reply, or none came within about `deadline` seconds. It is called exactly once and never from inside
-        `send`.
+        `send`. But what could not be written within `fresh_seconds` (this process was frozen, or Asterisk does
+        not read) is not sent at all, and `on_stale` is called in place of it.
         """
         link = self._need_link(fields)
 
         def settle(result: Message | DialerError) -> None:
             on_reply(result if isinstance(result, Message) else None)
 
-        self._put(link, fields, _Pending(_name(fields), time.monotonic() + deadline, settle))
+        now = time.monotonic()
+        self._put(link, fields, _Pending(_name(fields), now + deadline, settle), now + fresh_seconds, on_stale)
 
     def _need_link(self, fields: Fields) -> _Link:
         link = self._live_link()
@@ -320,7 +344,14 @@ class AmiClient:
             raise AmiRefused(_name(fields), reply)
         return reply
 
-    def _put(self, link: _Link, fields: Fields, pending: _Pending) -> str:
+    def _put(
+        self,
+        link: _Link,
+        fields: Fields,
+        pending: _Pending,
+        not_after: float = inf,
+        on_stale: Callable[[], None] | None = None,
+    ) -> str:
         """Hand an action to the writer; its ActionID, made if the fields have none."""
         action_id = next((value for key, value in fields if key == "ActionID"), "")
         if not action_id:
@@ -334,7 +365,7 @@ class AmiClient:
         if pending.items is not None:
             link.lists += 1
             link.framer.expect = b"\r\nActionID: "
-        link.outgoing.put_nowait(data)
+        link.outgoing.put_nowait(_Outgoing(data, action_id, not_after, on_stale))
         return action_id
 
     def _forget(self, link: _Link, action_id: str) -> _Pending | None:
@@ -409,6 +440,11 @@ class AmiClient:
             sock = gevent.socket.create_connection((self._host, self._port), self._timeout)
             try:
                 sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+                # What has not reached Asterisk when this link, or this process, ends must not reach it later: the
+                # system would go on sending an Originate for minutes. Closing resets, and silence is not waited out.
+                sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_LINGER, _FORGET_UNSENT)
+                if _USER_TIMEOUT is not None:
+                    sock.setsockopt(gevent.socket.IPPROTO_TCP, _USER_TIMEOUT, _UNSENT_MS)
                 if self._tls is not None:
                     sock = self._tls.wrap_socket(sock, server_hostname=self._host)
                 sock.settimeout(None)
@@ -635,9 +671,11 @@ class AmiClient:
     def _write(self, link: _Link) -> None:
         outgoing = link.outgoing
         while True:
-            data = outgoing.get()
+            data = self._fresh(link, outgoing.get())
             while len(data) < _WRITE_BYTES and not outgoing.empty():
-                data += outgoing.get_nowait()
+                data += self._fresh(link, outgoing.get_nowait())
+            if not data:
+                continue
             try:
                 with gevent.Timeout(self._send_seconds):
                     link.sock.sendall(data)
@@ -647,6 +685,18 @@ class AmiClient:
             except OSError as error:
                 self._drop(link, f"the connection to {self._address} broke ({error.strerror or error})")
                 return
+
+    def _fresh(self, link: _Link, action: _Outgoing) -> bytes:
+        """Its bytes; none when it has waited for too long."""
+        if time.monotonic() <= action.not_after:
+            return action.data
+        self.counters.stale += 1
+        if self._forget(link, action.action_id) is not None and action.on_stale is not None:
+            try:
+                action.on_stale()
+            except Exception:
+                log.exception("A callback failed", extra={"action": "ami_callback"})
+        return b""
 
     def _keep_alive(self, link: _Link) -> None:
         """Ping, and give up on what was never answered; a dead network shows no EOF and no error."""

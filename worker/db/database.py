@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.config import DatabaseSettings
 from worker.db.dialect import Wakeups, dialect_of
-from worker.db.migration import VERSION_TABLE, head
+from worker.db.migration import VERSION_TABLE, head, knows
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Database:
             connect_args=self.dialect.connect_args(settings, statement_timeout_seconds),
             isolation_level="READ COMMITTED",
         )
+        event.listen(self._engine, "do_connect", lambda _d, _r, given, named: self.dialect.connect(given, named))
         event.listen(self._engine, "connect", self.dialect.prepare(settings, statement_timeout_seconds))
 
     def dispose(self) -> None:
@@ -155,7 +156,8 @@ class Database:
         """Raise DatabaseNotAtHead unless the schema is the one that this program was written for."""
         revision = self.revision()
         if revision != head():
-            raise DatabaseNotAtHead(self.where, revision, head())
+            newer = revision is not None and not knows(revision)
+            raise DatabaseNotAtHead(self.where, revision, head(), newer=newer)
 
 
 def cause(error: BaseException) -> BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -36,6 +36,9 @@ class Dialect(Protocol):
 
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
         """Arguments of the driver's connect; 0: a statement may take as long as it likes."""
+
+    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any | None:
+        """A connection of the driver's, for SQLAlchemy's do_connect event; None: as SQLAlchemy makes it."""
 
     def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
         """A listener for SQLAlchemy's connect event: every session works in the dialer's schema and in UTC."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -24,14 +24,19 @@ from worker.errors import DialerError
 
 _COLLATION = "utf8mb4_nopad_bin"
 
-# Deadlock and lock wait time-out. PyMySQL does not keep SQLSTATEs, only the server's own numbers.
-_RETRYABLE = {1213, 1205}
+# Deadlock, lock wait time-out, and "record has changed since last read" where somebody has set
+# innodb_snapshot_isolation. PyMySQL does not keep SQLSTATEs, only the server's own numbers.
+_RETRYABLE = {1213, 1205, 1020}
 _SQLSTATES = {1213: "40001", 1062: "23505", 1452: "23503", 4025: "23514"}
 # The server refuses us, is going down, or gave up on a statement: too many connections (1040, 1203, 1226), access
 # denied (1044, 1045, 1698), unknown database (1049), shutdown (1053), host blocked (1129, 1130), query interrupted
-# (1317), read only (1290, 1836), killed (1927), max_statement_time (1969).
-_REFUSED = {1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1226, 1290, 1317, 1698, 1836, 1927, 1969}
+# (1317), read only (1290, 1836), killed (1927), max_statement_time (1969); a node of Galera that is not in the cluster
+# (1047); a full disk (1021, 1026, 1114).
+_REFUSED = {1021, 1026, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1290, 1317, 1698, 1836, 1927}
+_REFUSED |= {1969}
 _UNKNOWN_DATABASE = 1049
+IDLE_SECONDS = 5
+"""How long a transaction may stand still before the server ends it: less than the shortest useful lease."""
 _FIRST_OF_THE_CLIENT = 2000
 _LAST_OF_THE_CLIENT = 2999
 
@@ -77,16 +82,23 @@ class MariaDB:
             **_tls(settings),
         }
 
+    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
+        """None: as SQLAlchemy does it by itself."""
+
     def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
         """A listener for SQLAlchemy's connect event: every session is in UTC, strict, and never waits for long."""
 
         def connected(connection: Any, _record: object) -> None:
             with connection.cursor() as cursor:
+                # Since 11.6.2 a row that was committed while a statement waited for it is an error by default, even
+                # at READ COMMITTED; elder servers, and they too when told so, just read it anew.
                 cursor.execute(
-                    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 20, max_statement_time = %s,"
+                    "SET SESSION time_zone = '+00:00', /*M!110602 innodb_snapshot_isolation = OFF, */"
+                    " innodb_lock_wait_timeout = 20, max_statement_time = %s, idle_transaction_timeout = %s,"
                     " group_concat_max_len = 16777216, sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
                     "NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION'",
-                    (statement_timeout_seconds,),
+                    # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
+                    (statement_timeout_seconds, IDLE_SECONDS if statement_timeout_seconds else 0),
                 )
 
         return connected
@@ -102,7 +114,7 @@ class MariaDB:
         return _SQLSTATES.get(_number(error))
 
     def is_retryable(self, error: BaseException) -> bool:
-        """Deadlock, lock wait time-out."""
+        """Deadlock, lock wait time-out, a row that changed meanwhile."""
         return _number(error) in _RETRYABLE
 
     def is_unavailable(self, error: BaseException) -> bool:

@@ -34,6 +34,11 @@ def head() -> str:
     return revision
 
 
+def knows(revision: str) -> bool:
+    """Is it in this program's history? If not, a newer dialer has made it."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(Config(_INI)).walk_revisions()}
+
+
 @Operations.register_operation("install_routine")
 class InstallRoutine(MigrateOperation):
     """Install a routine as its file stood at a revision."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import gevent
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
@@ -18,6 +19,38 @@ _RETRYABLE = {"40001", "40P01"}
 _MIGRATION_LOCK = 5_417_003
 
 
+# A transaction that may only read: a standby, or a server that is being switched over.
+_READ_ONLY = "25006"
+IDLE_SECONDS = 5
+"""How long a transaction may stand still before the server ends it: less than the shortest useful lease."""
+
+
+# For an answer on its way, after the server has given a statement up.
+_ANSWER_SECONDS = 10
+
+
+class _PatientConnection(psycopg.Connection[Any]):
+    """Waits for the server's answer, but not for ever.
+
+    statement_timeout is kept by the server. One that is frozen keeps nothing, and while its kernel acknowledges what is
+    sent TCP sees no fault either; when it has been replaced its answer never comes.
+    """
+
+    patience_seconds: float | None = None
+
+    def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """As psycopg's; OperationalError when the answer does not come in time."""
+        limit = gevent.Timeout(self.patience_seconds)
+        try:
+            with limit:
+                return super().wait(gen, *arguments, **named)
+        except gevent.Timeout as expired:
+            if expired is not limit:
+                raise
+            self.pgconn.finish()  # what it is in the middle of nobody knows
+            raise psycopg.OperationalError(f"the server did not answer in {self.patience_seconds:g} s") from None
+
+
 class PostgreSQL:
     """PostgreSQL 12 and later, by psycopg."""
 
@@ -25,21 +58,31 @@ class PostgreSQL:
     lost: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.InterfaceError)
 
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
-        """Arguments of psycopg.connect: keepalives find a dead peer within half a minute."""
+        """Arguments of psycopg.connect: keepalives find a dead peer within half a minute, tcp_user_timeout (ms) one
+        that did not take what was sent: keepalives rest then, and TCP alone tries for a quarter of an hour."""
         return {
             "connect_timeout": 5,
             "application_name": "dialer",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
             "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}"
-            " -c lock_timeout=20000",
+            " -c lock_timeout=20000"
+            # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
+            f" -c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}",
         }
+
+    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> _PatientConnection:
+        """Connect as SQLAlchemy asks for it."""
+        return _PatientConnection.connect(*arguments, **named)
 
     def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
         """A listener for SQLAlchemy's connect event: every session works in the dialer's schema."""
 
-        def connected(connection: psycopg.Connection[Any], _record: object) -> None:
+        def connected(connection: _PatientConnection, _record: object) -> None:
+            if statement_timeout_seconds:
+                connection.patience_seconds = statement_timeout_seconds + _ANSWER_SECONDS
             with connection.cursor() as cursor:
                 cursor.execute(sql.SQL("SET search_path TO {}, pg_temp").format(sql.Identifier(settings.schema)))
             connection.commit()
@@ -59,8 +102,10 @@ class PostgreSQL:
         return self.sqlstate(error) in _RETRYABLE
 
     def is_unavailable(self, error: BaseException) -> bool:
-        """psycopg's OperationalError holds just these, time-outs of statements and locks included."""
-        return isinstance(error, self.lost) and not self.is_retryable(error)
+        """psycopg's OperationalError holds these, time-outs of statements and locks and a full disk included; but a
+        server that takes no writes it files under internal errors."""
+        lost = isinstance(error, self.lost) or self.sqlstate(error) == _READ_ONLY
+        return lost and not self.is_retryable(error)
 
     def is_schema_missing(self, error: BaseException) -> bool:
         """One connects to a database; the schema in it may be missing."""
@@ -103,11 +148,13 @@ class Wakeups:
         url = settings.url()
         dialect: Any = url.get_dialect()
         positional, given = dialect().create_connect_args(url)
-        self._connection = psycopg.connect(*positional, autocommit=True, **{**given, **arguments})
+        self._connection = _PatientConnection.connect(*positional, autocommit=True, **{**given, **arguments})
+        self._connection.patience_seconds = _ANSWER_SECONDS
         self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{settings.schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:
         """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
+        self._connection.patience_seconds = seconds + _ANSWER_SECONDS
         for notification in self._connection.notifies(timeout=seconds):
             yield notification.payload
         # A half-open connection looks silent: ask.

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from worker.clock import Clock, SystemClock
-from worker.db.database import Database
+from worker.db.database import Database, Row
 from worker.errors import UnknownProject
-from worker.model import Begun, Claim, OpenAttempt, Ownership, ProjectStatus, Refusal, Step, Work, storable
+from worker.model import (
+    AbandonWindow,
+    AmdVerdict,
+    Begun,
+    Claim,
+    OpenAttempt,
+    Ownership,
+    PacingDecision,
+    ProjectStatus,
+    Refusal,
+    Step,
+    Work,
+    storable,
+)
 
 Report = dict[str, Any]
 """What is told of an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
@@ -19,6 +34,11 @@ Report = dict[str, Any]
 def instant(clock: Clock) -> datetime | None:
     """The p_now of a routine: the database's own time (None), but on a virtual clock that clock's."""
     return None if isinstance(clock, SystemClock) else datetime.fromtimestamp(clock.time(), UTC)
+
+
+def _numbers(row: Row) -> dict[str, Any]:
+    """A row with floats for what the database keeps as decimal numbers."""
+    return {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
 
 
 # --- workers and Asterisks -------------------------------------------------------------------------------
@@ -70,13 +90,14 @@ def reap(database: Database) -> int:
 
 def work(database: Database, asterisk: str) -> list[Work]:
     """The projects that may be dialled on an Asterisk."""
-    return [Work(**row) for row in database.call("dialer_work", asterisk)]
+    rows = database.call("dialer_work", asterisk)
+    return [Work(**{**_numbers(row), "amd": bool(row["amd"])}) for row in rows]
 
 
 def claim(database: Database, owner: Ownership, project_id: str, count: int, now: datetime | None) -> list[Claim]:
     """Take up to `count` more cases in hand, in dial order."""
     rows = database.call("dialer_claim", owner.worker_id, owner.asterisk, owner.epoch, project_id, count, now)
-    return [Claim(row["case_id"], row["kind"]) for row in rows]
+    return [Claim(row["case_id"], row["kind"], bool(row["guarded"]), row["dials"], row["last_outcome"]) for row in rows]
 
 
 def release(database: Database, owner: Ownership, project_id: str | None = None) -> int:
@@ -90,10 +111,20 @@ def attempt_begin(
     item: Work,
     requests: Sequence[tuple[int, str, str]],
     now: datetime | None,
+    *,
+    guaranteed: Collection[int] = (),
 ) -> tuple[list[Begun], list[Refusal]]:
-    """Ask to dial: `requests` are (case_id, channel_id, action_id) in dial order, of one project."""
+    """Ask to dial: `requests` are (case_id, channel_id, action_id) in dial order, of one project.
+
+    guaranteed: those of the cases for which an agent is, since calls in flight stay below free agents. Without it
+    the number of a call that was abandoned lately is refused: agent_not_guaranteed, or, where no agent can be
+    guaranteed, abandoned_number; either gives the claim back and puts the case off.
+    """
     text = json.dumps(
-        [{"case_id": case, "channel_id": channel, "action_id": action} for case, channel, action in requests]
+        [
+            {"case_id": case, "channel_id": channel, "action_id": action, "guaranteed": case in guaranteed}
+            for case, channel, action in requests
+        ]
     )
     begun: list[Begun] = []
     refused: list[Refusal] = []
@@ -106,6 +137,7 @@ def attempt_begin(
         values = {name: value for name, value in row.items() if name not in ("refusal", "retry_at")}
         values["dial_seconds"] = float(values["dial_seconds"])
         values["abandon_seconds"] = float(values["abandon_seconds"])
+        values["amd"] = bool(values["amd"])
         begun.append(Begun(project_id=item.project_id, type=item.type, **values))
     return begun, refused
 
@@ -156,6 +188,7 @@ def open_attempts(database: Database, asterisk: str, now: datetime | None) -> li
             agent=row["agent"],
             begun_ago=float(row["begun_ago"]),
             steps_ago={step: float(row[f"{step}_ago"]) for step in Step if row[f"{step}_ago"] is not None},
+            amd_verdict=AmdVerdict(row["amd_verdict"]) if row["amd_verdict"] else None,
         )
         for row in database.call("dialer_open_attempts", asterisk, now)
     ]
@@ -171,6 +204,62 @@ def project_report(
 def project_count(database: Database, project_id: str, now: datetime | None) -> None:
     """Count the waiting cases for readers."""
     database.call("dialer_project_count", project_id, now)
+
+
+# --- predictive pacing -----------------------------------------------------------------------------------
+
+
+def abandon_ledger(database: Database, project_id: str, now: datetime | None) -> list[AbandonWindow]:
+    """What the abandon target is measured by: the windows 'hours' and 'days'. Empty: there is no such project."""
+    return [
+        AbandonWindow(row["window"], row["since_at"], row["connected"], row["abandoned"], row["lost"])
+        for row in database.call("dialer_abandon_ledger", project_id, now)
+    ]
+
+
+def pacing_load(database: Database, project_id: str) -> tuple[str, datetime] | None:
+    """What the pacing of a project had learned, and when that was saved; None: nothing yet."""
+    rows = database.call("dialer_pacing_load", project_id)
+    return (rows[0]["learned"], rows[0]["saved_at"]) if rows else None
+
+
+def pacing_save(database: Database, owner: Ownership, learned: Mapping[str, str], now: datetime | None) -> bool:
+    """Keep what the pacing has learned, by project; False: not ours any more."""
+    states = [{"project_id": project, "learned": text} for project, text in learned.items()]
+    return bool(
+        database.value("dialer_pacing_save", owner.worker_id, owner.asterisk, owner.epoch, json.dumps(states), now)
+    )
+
+
+def journal_write(
+    database: Database, owner: Ownership, decisions: Sequence[PacingDecision], now: datetime | None
+) -> bool:
+    """Write decisions of the pacing into its journal, oldest first; False: not ours any more."""
+    rows = [asdict(decision) for decision in decisions]
+    return bool(
+        database.value("dialer_journal_write", owner.worker_id, owner.asterisk, owner.epoch, json.dumps(rows), now)
+    )
+
+
+def journal(database: Database, project_id: str, hours: float) -> Iterator[str]:
+    """The inputs of a project's decisions of the last `hours`, oldest first; in portions, for a day has many.
+
+    Projects that share agents share a decision, and its inputs stand with the first of them.
+    """
+    since = database.query("SELECT dialer_now() AS instant")[0]["instant"] - timedelta(hours=hours)
+    last = 0
+    while True:
+        rows = database.query(
+            "SELECT id, inputs FROM dialer_pacing_journal"
+            " WHERE project_id = :project AND id > :last AND at >= :since ORDER BY id LIMIT 1000",
+            project=project_id,
+            last=last,
+            since=since,
+        )
+        yield from (row["inputs"] for row in rows if row["inputs"])
+        if not rows:
+            return
+        last = rows[-1]["id"]
 
 
 # --- control and statistics ------------------------------------------------------------------------------
@@ -205,12 +294,15 @@ def project_row(database: Database, project_id: str) -> dict[str, Any] | None:
 
 
 def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
-    """A project's figures: now and of the last day, by outcome, by hour, by agent. Raises UnknownProject."""
+    """A project's figures: now and of the last day, by outcome, by hour, by agent; of a predictive one its abandon
+    target against what was measured, else None. Raises UnknownProject."""
     project = project_row(database, project_id)
     if project is None:
         raise UnknownProject(project_id)
+    pacing = database.query("SELECT * FROM dialer_stat_pacing WHERE project_id = :project", project=project_id)
     return {
         "project": project,
+        "pacing": dict(pacing[0]) if pacing else None,
         "outcomes": [
             dict(row)
             for row in database.query(

@@ -6,7 +6,7 @@
 
 It serves the demo, load tests, faults and dry runs. Modules: `scenario` (data), `behaviour` (the draws),
 `events` (texts), `queues`, `switch` (the model), `engine` (time), `actions` (AMI), `asterisk` (sockets and
-faults), `cli` (what `dialer simulate` calls).
+faults), `call_log` (a file for a second witness), `cli` (what `dialer simulate` calls).
 """
 
 from worker.simulator.asterisk import SimulatedAsterisk

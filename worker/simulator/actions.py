@@ -403,17 +403,37 @@ class Actions:
         return success(action, f"Interface {'' if paused else 'un'}paused successfully")
 
 
+_VERDICT = "DialerAmd,Attempt: ${DIALER_ATTEMPT},Status: ${AMDSTATUS},Cause: ${AMDCAUSE}"
 _NOTE = ("", "NoOp", "project ${DIALER_PROJECT} case ${DIALER_CASE} attempt ${DIALER_ATTEMPT}")
 
 
 def _steps(does: str, pattern: str) -> list[tuple[str, str, str]]:
     """Label, application and data of each priority, as ShowDialPlan lists the shipped extensions.conf."""
+    if pattern == "h":
+        return [("", "GotoIf", '$["${AMDSTATUS}" != "HANGUP"]?over'), ("", "UserEvent", _VERDICT), ("over", "NoOp", "")]
     if pattern != "s":
         return [("", "Goto", "s,1")]
     return {
         "queue": [_NOTE, ("", "Queue", "${DIALER_QUEUE},r,,,60"), ("", "Hangup", "")],
         "message": [
             _NOTE,
+            ("", "Playback", "hello-world"),
+            ("", "GotoIf", '$["${PLAYBACKSTATUS}" != "SUCCESS"]?over'),
+            ("", "UserEvent", "DialerPlayed,Attempt: ${DIALER_ATTEMPT}"),
+            ("over", "Hangup", ""),
+        ],
+        "predictive": [
+            _NOTE,
+            ("", "GotoIf", '$["${DIALER_AMD}" = ""]?queue'),
+            ("", "AMD", ""),
+            ("", "UserEvent", _VERDICT),
+            ("", "GotoIf", '$["${AMDSTATUS}" = "MACHINE"]?machine,s,1'),
+            ("queue", "Queue", '${DIALER_QUEUE},r,,,${IF($["${DIALER_PATIENCE}" = ""]?60:${DIALER_PATIENCE})}'),
+            ("", "Goto", "safe-harbour,s,1"),
+        ],
+        "machine": [
+            ("", "GotoIf", '$["${DIALER_MACHINE}" != "message"]?over'),
+            ("", "WaitForSilence", "2000,1,30"),
             ("", "Playback", "hello-world"),
             ("", "GotoIf", '$["${PLAYBACKSTATUS}" != "SUCCESS"]?over'),
             ("", "UserEvent", "DialerPlayed,Attempt: ${DIALER_ATTEMPT}"),

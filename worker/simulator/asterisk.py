@@ -12,6 +12,7 @@ import logging
 import os
 import socket as plain_socket
 import termios
+from pathlib import Path
 from typing import Literal
 
 import gevent
@@ -20,6 +21,7 @@ from gevent.event import Event
 
 from worker.clock import Clock
 from worker.simulator.actions import BANNER, Actions, Parser
+from worker.simulator.call_log import CallLog
 from worker.simulator.engine import Engine
 from worker.simulator.events import message
 from worker.simulator.scenario import Scenario, Trunk, User
@@ -202,11 +204,13 @@ class SimulatedAsterisk:
     On a VirtualClock, hand `busy` to `clock.add_probe`: time then stands still while bytes are on their way.
     """
 
-    def __init__(self, scenario: Scenario, clock: Clock, seed: int = 1) -> None:
+    def __init__(self, scenario: Scenario, clock: Clock, seed: int = 1, call_log: Path | None = None) -> None:
+        """`call_log`: a file to which each step of each call is added."""
         self.scenario = scenario
         self.clock = clock
         self.engine = Engine(clock)
-        self.switch = Switch(scenario, self.engine, seed, self._broadcast)
+        note = None if call_log is None else CallLog(call_log)
+        self.switch = Switch(scenario, self.engine, seed, self._broadcast, note)
         self.shutting_down = False
         self.actions = Actions(self.switch, scenario.users, self)
         self.sessions: set[_Session] = set()

@@ -14,6 +14,17 @@ from worker.simulator.scenario import CAUSE_OF_SIP, Agent, Mix, Subscribers, uni
 
 _SCALE = 2.0**-64
 _LAB_RING = uniform(0.3, 1.5)
+# AMDSTATUS and AMDCAUSE with the shipped amd.conf.
+_HUMAN = ("HUMAN", "HUMAN-600-600")
+_MACHINE = ("MACHINE", "LONGGREETING-1500-1500")
+_SILENT = ("MACHINE", "INITIALSILENCE-2500-2500")
+# Subscribers of the lab who are heard: AMD()'s verdict, its cause, and when, as measured on 16.28.
+_HEARD = {
+    "says_hello": (*_HUMAN, 1.2),
+    "says_hello_and_leaves": (*_HUMAN, 1.1),
+    "says_nothing": (*_SILENT, 2.5),
+    "machine": (*_MACHINE, 1.8),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,11 @@ class Behaviour:
     heard: float  # 0..1, the part of the message that is heard by one who does not
     message: float  # 0..1, quantile of the message's length
     order: float  # 0..1, which of the orders that Asterisk's threads allow
+    machine: bool  # an answering machine takes the call
+    verdict: str  # what AMD() makes of it …
+    verdict_reason: str  # … why (its AMDCAUSE) …
+    verdict_after: float  # … and when, from the answer
+    bears_silence: float | None  # hangs up that long after the answer, if AMD() still listens
 
 
 def uniforms(seed: int, *what: object) -> tuple[float, ...]:
@@ -51,6 +67,9 @@ def draw(subscribers: Subscribers, seed: int, number: str, ordinal: int, instant
     name = _outcome(subscribers, subscribers.mix_at(instant), u[0])
     late = u[6] < subscribers.late_media
     answered = name == "answer"
+    heard = uniforms(seed, number, ordinal, "amd")  # numbers of their own: without machines nothing changes
+    machine = answered and heard[0] < subscribers.machines
+    verdict, reason, after = _verdict(subscribers, machine, heard)
     return Behaviour(
         name=name,
         first_response=subscribers.signalling.at(u[6]),
@@ -58,14 +77,34 @@ def draw(subscribers: Subscribers, seed: int, number: str, ordinal: int, instant
         answer_after=subscribers.ring.at(u[1]) if answered else None,
         sip=int(name) if name.isdigit() else 0,
         leaves_after=None,
-        patience=subscribers.patience.at(u[3]),
-        talk=subscribers.talk.at(u[2]),
-        ends_talk=u[5] < subscribers.hangs_up_first,
-        hears_out=u[4] < subscribers.hears_out,
+        patience=None if machine else subscribers.patience.at(u[3]),
+        talk=(subscribers.machine_talk if machine else subscribers.talk).at(u[2]),
+        ends_talk=not machine and u[5] < subscribers.hangs_up_first,
+        hears_out=machine or u[4] < subscribers.hears_out,
         heard=u[5],
         message=u[2],
         order=u[7],
+        machine=machine,
+        verdict=verdict,
+        verdict_reason=reason,
+        verdict_after=after,
+        bears_silence=None if machine else subscribers.bears_silence.at(heard[4]),
     )
+
+
+def _verdict(subscribers: Subscribers, machine: bool, u: tuple[float, ...]) -> tuple[str, str, float]:
+    """What AMD() says of a call, its cause, and how long it takes, from the answer."""
+    wrong = u[1] < (subscribers.taken_for_people if machine else subscribers.taken_for_machines)
+    taken = machine is not wrong
+    after = (subscribers.amd_machine if taken else subscribers.amd_human).at(u[3])
+    if u[2] < subscribers.not_sure or after >= subscribers.amd_limit:
+        return _too_long(subscribers)
+    return (*(_MACHINE if taken else _HUMAN), after)
+
+
+def _too_long(subscribers: Subscribers) -> tuple[str, str, float]:
+    # It counts frames of 20 ms and does not take the last one in.
+    return "NOTSURE", f"TOOLONG-{subscribers.amd_limit * 1000 - 20:.0f}", subscribers.amd_limit
 
 
 def _outcome(subscribers: Subscribers, mix: Mix, u: float) -> str:
@@ -93,9 +132,12 @@ def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behavio
         "answer_at_once": 0.0,
         "answer_at_once_and_leave": 0.0,
         "late_media": 2.0,
+        **dict.fromkeys(_HEARD, 0.0),
     }.get(name)
-    progress = "early" if name == "late_media" else "none" if name.startswith(("answer_at_once", "silent")) else "ring"
-    leaves_after = {"answer_and_leave": 3.0, "answer_at_once_and_leave": 0.3}.get(name)
+    at_once = (*_HEARD, "answer_at_once", "answer_at_once_and_leave", "silent")
+    progress = "early" if name == "late_media" else "none" if name in at_once else "ring"
+    leaves_after = {"answer_and_leave": 3.0, "answer_at_once_and_leave": 0.3, "says_hello_and_leaves": 2.0}.get(name)
+    verdict, reason, after = _HEARD.get(name) or _too_long(subscribers)
     return Behaviour(
         name=name,
         first_response=subscribers.signalling.at(u[6]),
@@ -110,6 +152,11 @@ def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behavio
         heard=1.0,
         message=u[2],
         order=u[7],
+        machine=name == "machine",
+        verdict=verdict,
+        verdict_reason=reason,
+        verdict_after=after,
+        bears_silence=None,
     )
 
 

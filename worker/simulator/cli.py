@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="dialer simulate",
         description="Play an Asterisk with subscribers, a trunk and queue agents. The trunk is PJSIP/…@carrier, "
-        "the AMI user `dialer`, the contexts `progressive` and `autoinforming`.",
+        "the AMI user `dialer`, the contexts `progressive`, `predictive` and `autoinforming`.",
     )
     options.add_argument("--host", default="127.0.0.1", help="address of the AMI port (default %(default)s)")
     options.add_argument("--port", type=int, default=5038, help="AMI port, 0: any free one (default %(default)s)")
@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--queues", default="sales", help="names with commas between (default %(default)s)")
     options.add_argument(
         "--answer-rate", type=float, default=0.45, help="share of calls that are answered (default %(default)s)"
+    )
+    options.add_argument(
+        "--machines", type=float, default=0.0, help="share of the answered calls that machines take (default: none)"
     )
     options.add_argument("--wrap-up", type=int, default=5, help="seconds of rest after a call (default %(default)s)")
     options.add_argument("--lines", type=int, default=0, help="channels of the trunk, 0: no limit (default)")
@@ -47,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--scenario", type=Path, metavar="FILE", help="a TOML file in place of the options from --agents to --speed"
+    )
+    options.add_argument(
+        "--call-log", type=Path, metavar="FILE", help="add a JSON line to it for each step of each call"
     )
     options.add_argument("--report", type=float, default=10.0, metavar="SECONDS", help="a line every so often; 0: none")
     return options
@@ -65,6 +71,7 @@ def scenario_of(options: argparse.Namespace) -> Scenario:
         agents=options.agents,
         queues=tuple(name.strip() for name in options.queues.split(",") if name.strip()),
         answer_rate=options.answer_rate,
+        machines=options.machines,
         secret=secret or User.secret,
         wrapuptime=options.wrap_up,
         max_channels=options.lines,
@@ -78,7 +85,7 @@ def scenario_of(options: argparse.Namespace) -> Scenario:
 def run(arguments: Sequence[str], stop: Event | None = None) -> int:
     """Serve until a signal, or until `stop` is set; the exit code."""
     options = parser().parse_args(arguments)
-    asterisk = SimulatedAsterisk(scenario_of(options), SystemClock(), options.seed)
+    asterisk = SimulatedAsterisk(scenario_of(options), SystemClock(), options.seed, options.call_log)
     asterisk.keep_log = False  # it runs for days
     try:
         port = asterisk.serve(options.host, options.port)

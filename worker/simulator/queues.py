@@ -6,6 +6,7 @@ all queues share; a *member* is that device in one queue, with its own pause, wr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ class Device:
         self.state = NOT_IN_USE if agent.present else UNAVAILABLE
         # What was last told to the world: an offer is known a little before its ringing.
         self.shown = self.state
+        # Why its agent has paused: a note to be written, a break.
+        self.wrapping = False
+        self.on_break = False
 
     def set_state(self, state: int) -> None:
         """In use, ringing, free: the queues know at once, the world when `shown` follows."""
@@ -103,6 +107,7 @@ class Entry:
     offers: int = 0
     tried: list[Member] = field(default_factory=list)  # members rung in this round
     tick_set: bool = False
+    expires: float = math.inf  # the second (since 1970) at which the queue lets it go
     wake_at: float = 0.0  # when it last looked whether it was its turn (the clock's monotonic time)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -114,6 +115,7 @@ LAB_PREFIXES: Mapping[str, str] = {
     "20": "answer", "21": "answer_and_leave", "22": "486", "23": "no_answer", "24": "603", "25": "404",
     "26": "503", "27": "late_media", "28": "480", "29": "silent", "30": "answer_at_once", "31": "500",
     "32": "484", "33": "403", "34": "488", "35": "410", "36": "answer_at_once_and_leave",
+    "40": "says_hello", "41": "machine", "42": "says_nothing", "43": "says_hello_and_leaves",
 }  # fmt: skip
 
 NAMED_BEHAVIOURS = frozenset(
@@ -125,6 +127,11 @@ NAMED_BEHAVIOURS = frozenset(
         "late_media",  # 183, answers after 2 s
         "no_answer",  # rings for ever
         "silent",  # nothing but 100 Trying
+        # These four answer at once and are heard; all others give AMD() nothing to listen to.
+        "says_hello",
+        "says_hello_and_leaves",  # 2 s after the answer
+        "says_nothing",  # only silence
+        "machine",
     }
 )
 
@@ -143,6 +150,18 @@ class Subscribers:
     hangs_up_first: float = 0.5  # share of conversations that the subscriber ends
     patience: Spread = field(default_factory=lambda: lognormal(25.0, 0.9))  # in the queue, from the answer
     hears_out: float = 0.8  # share who listen to the end of a message
+    # Answering machines: they wait in the queue for ever, and agents hang up on them.
+    machines: float = 0.0  # share of the answered calls
+    machine_talk: Spread = field(default_factory=lambda: uniform(3.0, 8.0))  # until the agent has noticed
+    # AMD() in the dialplan: seconds from the answer to a verdict, and how often it is wrong.
+    amd_human: Spread = field(default_factory=lambda: lognormal(1.3, 0.25))
+    amd_machine: Spread = field(default_factory=lambda: lognormal(1.9, 0.2))
+    amd_limit: float = 4.0  # total_analysis_time of amd.conf: NOTSURE then
+    taken_for_machines: float = 0.04  # share of the people
+    taken_for_people: float = 0.08  # share of the machines
+    not_sure: float = 0.02  # share of both
+    bears_silence: Spread = field(default_factory=lambda: lognormal(8.0, 0.5))  # then a person hangs up on AMD()
+    drifting: bool = False  # the shares move steadily from each mix to the next, instead of jumping
 
     def __post_init__(self) -> None:
         for prefix, name in self.prefixes.items():
@@ -156,7 +175,8 @@ class Subscribers:
         starts = [mix.from_second for mix in self.mixes]
         if starts != sorted(set(starts)):
             raise ScenarioError(f"The mixes begin at {starts}: their from_second must rise.")
-        for name in ("late_media", "hangs_up_first", "hears_out"):
+        shares = ("machines", "taken_for_machines", "taken_for_people", "not_sure")
+        for name in ("late_media", "hangs_up_first", "hears_out", *shares):
             if not 0 <= getattr(self, name) <= 1:
                 raise ScenarioError(f"The share {name} = {getattr(self, name)} must be between 0 and 1.")
         for code, weight in self.failures.items():
@@ -164,13 +184,33 @@ class Subscribers:
                 raise ScenarioError(f"The SIP answer {code} is unknown: use one of {sorted(CAUSE_OF_SIP)}.")
             if not 0 <= weight < math.inf:
                 raise ScenarioError(f"The weight {weight} of SIP answer {code} must be finite and not negative.")
+        if not 0 < self.amd_limit < math.inf:
+            raise ScenarioError(f"amd_limit = {self.amd_limit} must be a number of seconds above 0.")
         if not sum(self.failures.values()) > 0:
             raise ScenarioError("failures must give at least one SIP answer a weight above 0.")
 
     def mix_at(self, instant: float) -> Mix:
         """The mix that holds at `instant` (seconds since 1970)."""
         second = instant % 86_400
+        if self.drifting:
+            for before, after in pairwise(self.mixes):
+                if before.from_second <= second < after.from_second:
+                    return _between(before, after, second)
         return [mix for mix in self.mixes if mix.from_second <= second][-1]
+
+
+def _between(before: Mix, after: Mix, second: float) -> Mix:
+    part = (second - before.from_second) / (after.from_second - before.from_second)
+
+    def share(start: float, end: float) -> float:
+        return start + (end - start) * part
+
+    return Mix(
+        answer=share(before.answer, after.answer),
+        busy=share(before.busy, after.busy),
+        failure=share(before.failure, after.failure),
+        from_second=second,
+    )
 
 
 @dataclass(frozen=True)
@@ -186,6 +226,10 @@ class Agent:
     pick_up: Spread = field(default_factory=lambda: lognormal(3.0, 0.5))
     # Paused that long after a call (QueueMemberPause), beside the queue's own wrapuptime.
     wrap_up: Spread = field(default_factory=lambda: fixed(0.0))
+    # Breaks (QueueMemberPause) of `break_length`, that long after each other; 0: none. They begin without notice,
+    # in the middle of a conversation, too: nobody is given to the agent after it.
+    break_after: Spread = field(default_factory=lambda: fixed(0.0))
+    break_length: Spread = field(default_factory=lambda: fixed(0.0))
     # With subscribers who never end a call themselves.
     talk: Spread = field(default_factory=lambda: fixed(4.0))
 
@@ -237,12 +281,19 @@ class Trunk:
             raise ScenarioError(f"refuses = {self.refuses} of trunk {self.name} must be one of {sorted(CAUSE_OF_SIP)}.")
 
 
+#: Where the context `predictive` sends whom nobody took, and machines.
+SAFE_HARBOUR, MACHINE = "safe-harbour", "machine"
+
+
 @dataclass(frozen=True)
 class Context:
     """A dialplan context that takes answered calls, as in the shipped extensions.conf.
 
     `does`: queue (Queue(${DIALER_QUEUE})), message (Playback, UserEvent(DialerPlayed), Hangup), hangup, or
-    hold (until somebody hangs up). Every other extension goes on to `s`.
+    hold (until somebody hangs up). predictive: AMD() if asked for, a machine goes to the context `machine`; then
+    the queue for the patience asked for, and after it the context `safe-harbour`. machine: hang up, or leave the
+    message if asked to (`message`: with the wait for the end of the machine's greeting). Every other extension goes
+    on to `s`.
     """
 
     name: str
@@ -251,8 +302,20 @@ class Context:
     message: Spread = field(default_factory=lambda: fixed(10.0))
 
     def __post_init__(self) -> None:
-        if self.does not in ("queue", "message", "hangup", "hold"):
-            raise ScenarioError(f"Context {self.name} does {self.does!r}: it should be queue, message, hangup or hold.")
+        known = ("queue", "predictive", "message", "machine", "hangup", "hold")
+        if self.does not in known:
+            raise ScenarioError(f"Context {self.name} does {self.does!r}: it should be one of {', '.join(known)}.")
+
+
+def contexts(message: Spread, safe_harbour: Spread, machine: Spread) -> tuple[Context, ...]:
+    """Those of the shipped extensions.conf, with the lengths of their messages."""
+    return (
+        Context("progressive", "queue"),
+        Context("autoinforming", "message", message=message),
+        Context("predictive", "predictive", ("h", "s", "_X.")),
+        Context(SAFE_HARBOUR, "message", ("s",), safe_harbour),
+        Context(MACHINE, "machine", ("s",), machine),
+    )
 
 
 @dataclass(frozen=True)
@@ -273,10 +336,7 @@ class Scenario:
     agents: tuple[Agent, ...] = ()
     queues: tuple[Queue, ...] = ()
     trunks: tuple[Trunk, ...] = (Trunk("carrier"),)
-    contexts: tuple[Context, ...] = (
-        Context("progressive", "queue"),
-        Context("autoinforming", "message"),
-    )
+    contexts: tuple[Context, ...] = contexts(fixed(10.0), fixed(6.0), fixed(20.0))
     users: tuple[User, ...] = (User(),)
     local_contexts: tuple[str, ...] = ("outbound",)  # where Local/<number>@<context> reaches subscribers
     down_seconds: float = 2.0  # how long a restart takes
@@ -305,7 +365,14 @@ def call_centre(
     *,
     agents: int = 10,
     queues: tuple[str, ...] = ("sales",),
-    answer_rate: float = 0.45,
+    answer_rate: float | Sequence[tuple[float, float]] = 0.45,
+    drifting: bool = False,
+    machines: float = 0.0,
+    ring: Spread | None = None,
+    talk: Spread | None = None,
+    pick_up: Spread | None = None,
+    wrap_up: Spread | None = None,
+    breaks: tuple[Spread, Spread] | None = None,
     secret: str = User.secret,
     wrapuptime: int = 5,
     max_channels: int = 0,
@@ -313,39 +380,52 @@ def call_centre(
 ) -> Scenario:
     """A plausible call centre: so many agents, all in each of the queues.
 
-    `speed` divides every human duration (ring, talk, patience, pick-up, message), for demonstrations.
+    `answer_rate` is one share, or (second of the day, share) for each change: jumps, or a slow drift if `drifting`.
+    `machines`: share of the answered calls that machines take. `wrap_up`: a pause after each call, beside the
+    queue's `wrapuptime`. `breaks`: how long an agent works between two breaks, and how long a break takes.
+    `speed` divides every human duration (ring, talk, patience, pick-up, message), for demonstrations; but not
+    those that are given here.
     """
     if agents < 0:
         raise ScenarioError(f"agents = {agents} must not be negative.")
     if not speed > 0:
         raise ScenarioError(f"speed = {speed} must be above 0.")
+    talk = talk or lognormal(60.0 / speed, 0.8)
+    break_after, break_length = breaks or (fixed(0.0), fixed(0.0))
     people = tuple(
         Agent(
             f"PJSIP/agent{n}",
             f"Agent {n}",
-            pick_up=lognormal(3.0 / speed, 0.5),
-            talk=lognormal(60.0 / speed, 0.8),
+            pick_up=pick_up or lognormal(3.0 / speed, 0.5),
+            wrap_up=wrap_up or fixed(0.0),
+            break_after=break_after,
+            break_length=break_length,
+            talk=talk,
         )
         for n in range(1, agents + 1)
     )
     members = tuple(agent.interface for agent in people)
-    rest = 1 - answer_rate
+    rates = [(0.0, answer_rate)] if isinstance(answer_rate, (int, float)) else answer_rate
     return Scenario(
         subscribers=Subscribers(
-            mixes=(Mix(answer=answer_rate, busy=min(0.08, rest / 4), failure=min(0.07, rest / 4)),),
-            ring=lognormal(7.0 / speed, 0.5),
-            talk=lognormal(60.0 / speed, 0.8),
+            mixes=tuple(_mix(second, rate) for second, rate in rates),
+            drifting=drifting,
+            ring=ring or lognormal(7.0 / speed, 0.5),
+            talk=talk,
             patience=lognormal(25.0 / speed, 0.9),
+            machines=machines,
         ),
         agents=people,
         queues=tuple(Queue(name, members, wrapuptime=round(wrapuptime / speed)) for name in queues),
         trunks=(Trunk("carrier", max_channels=max_channels),),
-        contexts=(
-            Context("progressive", "queue"),
-            Context("autoinforming", "message", message=fixed(20.0 / speed)),
-        ),
+        contexts=contexts(fixed(20.0 / speed), fixed(8.0 / speed), fixed(30.0 / speed)),
         users=(User(secret=secret),),
     )
+
+
+def _mix(second: float, answer_rate: float) -> Mix:
+    rest = 1 - answer_rate
+    return Mix(answer=answer_rate, busy=min(0.08, rest / 4), failure=min(0.07, rest / 4), from_second=second)
 
 
 def lab() -> Scenario:
@@ -366,8 +446,7 @@ def lab() -> Scenario:
             Queue("empty"),
         ),
         contexts=(
-            Context("progressive", "queue"),
-            Context("autoinforming", "message", message=fixed(0.4)),
+            *contexts(fixed(0.4), fixed(0.4), fixed(2.0)),
             Context("drop", "hangup"),
             Context("hold", "hold"),
         ),

@@ -9,17 +9,18 @@ O OriginateResponse, Q QueueCallerJoin, A AgentConnect, H Hangup, L QueueCallerL
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from worker.simulator.behaviour import AgentBehaviour, Behaviour, cause_of, draw, offered
+from worker.simulator.behaviour import AgentBehaviour, Behaviour, cause_of, draw, offered, uniforms
 from worker.simulator.engine import Engine, Timer
 from worker.simulator.events import DIAL_STATUS, RING, RINGING, UP, Channel, hangup
 from worker.simulator.queues import IN_USE, NOT_IN_USE, UNAVAILABLE, CallQueue, Device, Entry, Member
 from worker.simulator.queues import RINGING as DEVICE_RINGING
-from worker.simulator.scenario import Agent, Queue, Scenario, Trunk
+from worker.simulator.scenario import MACHINE, SAFE_HARBOUR, Agent, Context, Queue, Scenario, Trunk
 
 Emit = Callable[[str, str, str], None]  # class, event name, body
 
@@ -50,7 +51,7 @@ _ORDER_CALLER_LEFT = _shares({"HhM": 2, "hHM": 1})
 _ORDER_ABANDONED = _shares({"BhH": 4, "hBH": 1, "BHh": 2})  # B with L, h with M, while an agent's telephone rang
 
 #: The priority that a call shows on arriving in a context (extensions.conf as shipped).
-_STEP = {"queue": 2, "message": 2, "hangup": 1, "hold": 1}
+_STEP = {"queue": 2, "predictive": 3, "message": 2, "machine": 3, "hangup": 1, "hold": 1}
 
 
 def _pick(orders: _Weighted, u: float) -> str:
@@ -74,6 +75,10 @@ class SimCall:
     agent: str | None = None
     connected: float | None = None
     played: bool = False
+    machine: bool = False  # what has answered, whatever AMD() says
+    verdict: str = ""  # AMD()'s
+    judged: float | None = None
+    let_go: float | None = None  # by the queue, whose patience was over
     ended: float | None = None
     cause: int | None = None
     ended_by: str = ""  # subscriber, agent, dialer, switch, timeout, carrier
@@ -90,7 +95,9 @@ class Statistics:
     queued: int = 0
     connected: int = 0
     abandoned: int = 0
+    let_go: int = 0  # of them, by the queue: they hear the safe-harbour message, or are hung up on
     played: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
     ended: int = 0
     channels: int = 0
     channels_peak: int = 0
@@ -177,12 +184,16 @@ class Offer:
 class Switch:
     """All channels and queues of one simulated Asterisk."""
 
-    def __init__(self, scenario: Scenario, engine: Engine, seed: int, emit: Emit) -> None:
+    def __init__(
+        self, scenario: Scenario, engine: Engine, seed: int, emit: Emit, note: Callable[..., None] | None = None
+    ) -> None:
         self.scenario = scenario
         self.engine = engine
         self.clock = engine.clock
         self.seed = seed
         self._emit = emit
+        self.note = note
+        """Told each step of each call, and each start: (what, instant, **facts). See call_log."""
         self.statistics = Statistics()
         self.calls_log: list[SimCall] = []
         self.keep_log = True
@@ -197,6 +208,8 @@ class Switch:
         """As after a start of Asterisk: no channels, fresh counters, queues as configured."""
         now = self.clock.time()
         self.booted = now
+        if self.note is not None:
+            self.note("boot", now, pid=os.getpid())
         self.calls: dict[str, Call] = {}  # by uniqueid
         self.offers: dict[str, Offer] = {}
         self._by_name: dict[str, Call | Offer] = {}
@@ -208,6 +221,8 @@ class Switch:
         self.queues: dict[str, CallQueue] = {}
         for spec in self.scenario.queues:
             self.add_queue(spec, now)
+        for device in self.devices.values():
+            self._plan_break(device, 0)
 
     def add_queue(self, spec: Queue, now: float) -> CallQueue:
         queue = self.queues[spec.name] = CallQueue(spec)
@@ -271,6 +286,10 @@ class Switch:
             if call.offer is not None:
                 yield call.offer.channel, "AppQueue", "(Outgoing Line)", bridge
 
+    def _note(self, call: Call, what: str, at: float, **facts: object) -> None:
+        if self.note is not None:
+            self.note(what, at, call=call.channel.uniqueid, **facts)
+
     def _bridge(self, call: Call) -> str:
         digits = blake2b(call.channel.uniqueid.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
@@ -294,6 +313,8 @@ class Switch:
         if not prefix or request.channel_id in self.calls:
             statistics.without_channel += 1
             uniqueid = request.channel_id or f"{int(now)}.{self._sequence}"
+            if self.note is not None:
+                self.note("refused", now, call=request.channel_id, dial=request.dial)
             self._response(request, False, request.dial, 0, uniqueid)
             return
         ordinal = self._attempts.get(number, 0)
@@ -305,9 +326,10 @@ class Switch:
         channel = self._channel(prefix, request.channel_id, "", context=context, exten=exten, suffix=suffix)
         call = Call(request, number, ordinal, behaviour=behaviour, channel=channel)
         call.trunk = trunk.name if trunk else "Local"
-        call.log = SimCall(number, channel.uniqueid, now, behaviour.name, call.trunk)
+        call.log = SimCall(number, channel.uniqueid, now, behaviour.name, call.trunk, machine=behaviour.machine)
         if self.keep_log:
             self.calls_log.append(call.log)
+        self._note(call, "originate", now, number=number, trunk=call.trunk, variables=dict(request.variables))
         self.calls[channel.uniqueid] = self._by_name[channel.name.lower()] = call
         self.emit("call", "Newchannel", channel.block())
         if local:
@@ -379,6 +401,7 @@ class Switch:
         self.statistics.ringing += 1
         if call.log is not None:
             call.log.ringing = self.clock.time()
+            self._note(call, "ringing", call.log.ringing)
         if call.behaviour.progress == "early":
             self.emit("call", "DialState", f"{channel.dest()}DialStatus: PROGRESS\r\n")
         else:
@@ -433,6 +456,7 @@ class Switch:
         self.statistics.answered += 1
         if call.log is not None:
             call.log.answered = now
+            self._note(call, "answered", now)
         channel = call.channel
         for letter in _pick(_ORDER_ANSWER, call.chance(1)):
             if letter == "O":
@@ -451,37 +475,84 @@ class Switch:
             call.timers.append(self.engine.after(call.behaviour.leaves_after, self.subscriber_leaves, call))
 
     def _enter_dialplan(self, call: Call) -> None:
-        request, behaviour = call.request, call.behaviour
-        context = self.contexts[request.context]
-        # Whatever extension was asked for, it goes on to `s`.
+        self._enter_context(call, self.contexts[call.request.context])
+
+    def _enter_context(self, call: Call, context: Context) -> None:
+        """Arrive there, from Originate or from another context. Whatever extension was asked for, it goes on to `s`."""
+        variables, behaviour = call.request.variables, call.behaviour
         call.channel.update(context=context.name, exten="s", priority=_STEP[context.does])
+        call.application = call.data = ""
+        leave_message = context.does == "message" or variables.get("DIALER_MACHINE") == "message"
         if context.does == "queue":
-            self._enter_queue(call, request.variables.get("DIALER_QUEUE", ""))
-        elif context.does == "message":
+            self._enter_queue(call)
+        elif context.does == "predictive":
+            if variables.get("DIALER_AMD"):
+                self._detect(call)
+            else:
+                self._enter_queue(call, priority=6)
+        elif context.does in ("message", "machine") and leave_message:
             call.application = "Playback"
             length = context.message.at(behaviour.message)
             if behaviour.hears_out:
-                call.stage = self.engine.after(length, self._played, call)
+                call.stage = self.engine.after(length, self._played, call, _STEP[context.does] + 2)
             else:
                 call.stage = self.engine.after(length * behaviour.heard, self.subscriber_leaves, call)
-        elif context.does == "hangup":
+        elif context.does in ("hangup", "machine"):
+            if context.does == "machine":
+                call.channel.update(priority=6)
             call.stage = self.engine.after(0.0005, self._dialplan_ends, call)
         else:
             call.application = "Wait"
 
-    def _played(self, call: Call) -> None:
-        """The message was heard to its end; the dialplan says so and hangs up."""
+    def _go_to(self, call: Call, name: str) -> None:
+        """Goto(name,s,1); a context that does not exist ends the call."""
+        context = self.contexts.get(name)
+        if context is None:
+            self._dialplan_ends(call)
+        else:
+            self._enter_context(call, context)
+
+    def _detect(self, call: Call) -> None:
+        """AMD() listens; a person may not care to wait for its verdict."""
+        behaviour = call.behaviour
+        call.application = "AMD"
+        if behaviour.bears_silence is not None and behaviour.bears_silence < behaviour.verdict_after:
+            call.stage = self.engine.after(behaviour.bears_silence, self.subscriber_leaves, call)
+        else:
+            call.stage = self.engine.after(behaviour.verdict_after, self._judged, call)
+
+    def _judged(self, call: Call) -> None:
+        """AMD() has its verdict: machines and people go different ways."""
+        behaviour = call.behaviour
+        call.application = ""
+        call.channel.update(priority=4)
+        self._tell_verdict(call, behaviour.verdict, behaviour.verdict_reason)
+        if behaviour.verdict == "MACHINE":
+            self._go_to(call, MACHINE)
+        else:
+            self._enter_queue(call, priority=6)
+
+    def _tell_verdict(self, call: Call, verdict: str, reason: str) -> None:
+        statistics = self.statistics
+        statistics.verdicts[verdict] = statistics.verdicts.get(verdict, 0) + 1
+        if call.log is not None:
+            call.log.verdict, call.log.judged = verdict, self.clock.time()
+            self._note(call, "amd", call.log.judged, verdict=verdict, machine=call.behaviour.machine)
+        self._user_event(call, "DialerAmd", f"Status: {verdict}\r\nCause: {reason}\r\n")
+
+    def _user_event(self, call: Call, name: str, tail: str = "") -> None:
+        attempt = call.request.variables.get("DIALER_ATTEMPT", "")
+        self.emit("user", "UserEvent", f"{call.channel.block()}UserEvent: {name}\r\nAttempt: {attempt}\r\n{tail}")
+
+    def _played(self, call: Call, priority: int) -> None:
+        """The message was heard to its end; the dialplan says so, at `priority`, and hangs up."""
         self.statistics.played += 1
         if call.log is not None:
             call.log.played = True
-        call.channel.update(priority=4)
-        attempt = call.request.variables.get("DIALER_ATTEMPT", "")
-        self.emit(
-            "user",
-            "UserEvent",
-            f"{call.channel.block()}UserEvent: DialerPlayed\r\nAttempt: {attempt}\r\n",
-        )
-        call.channel.update(priority=5)
+            self._note(call, "played", self.clock.time())
+        call.channel.update(priority=priority)
+        self._user_event(call, "DialerPlayed")
+        call.channel.update(priority=priority + 1)
         self._dialplan_ends(call)
 
     def _dialplan_ends(self, call: Call) -> None:
@@ -492,10 +563,21 @@ class Switch:
 
     def _end(self, call: Call, cause: int, ended_by: str) -> None:
         """Hangup of an answered call that has no agent's leg."""
+        self._hangup_extension(call)
         if call.other is not None:
             self._hangup(call.other, cause)
         self._hangup(call.channel, cause)
         self._gone(call, cause, ended_by)
+
+    def _hangup_extension(self, call: Call) -> None:
+        """The extension `h` of the context `predictive`: whom AMD() lost while it listened is told of there."""
+        context = self.contexts.get(call.channel.context)
+        if context is None or context.does != "predictive":
+            return
+        if call.application == "AMD":
+            call.channel.update(exten="h", priority=2)
+            self._tell_verdict(call, "HANGUP", "")
+        call.channel.update(exten="h", priority=4)
 
     def _gone(self, call: Call, cause: int, ended_by: str) -> None:
         """Book the end."""
@@ -509,24 +591,30 @@ class Switch:
             call.log.ended = self.clock.time()
             call.log.cause = cause
             call.log.ended_by = ended_by
+            self._note(call, "ended", call.log.ended, cause=cause, by=ended_by)
         if not self.calls and self.on_empty is not None:
             self.on_empty()
 
     # --- the queue ----------------------------------------------------------------------------------------
 
-    def _enter_queue(self, call: Call, name: str) -> None:
+    def _enter_queue(self, call: Call, priority: int = 2) -> None:
+        """Queue(${DIALER_QUEUE},r,,,longest wait), the `priority` of its context."""
+        variables = call.request.variables
+        name = variables.get("DIALER_QUEUE", "")
+        call.channel.update(priority=priority)
         queue = self.queues.get(name)
-        if queue is None:  # Queue() of an unknown name logs a warning; the dialplan goes on to its Hangup()
-            call.channel.update(priority=3)
-            call.stage = self.engine.after(0.001, self._dialplan_ends, call)
+        if queue is None:  # Queue() of an unknown name logs a warning, and the dialplan goes on
+            call.stage = self.engine.after(0.001, self._after_queue, call)
             return
         now = self.clock.time()
-        call.application, call.data = (
-            "Queue",
-            f"{name},r,,,{queue.spec.max_wait:g}" if queue.spec.max_wait else name,
-        )
+        longest = queue.spec.max_wait
+        if self.contexts[call.channel.context].does == "predictive" and variables.get("DIALER_PATIENCE", "").isdigit():
+            longest = float(variables["DIALER_PATIENCE"])
+        call.application, call.data = "Queue", f"{name},r,,,{longest:g}" if longest else name
         self.statistics.queued += 1
         entry = Entry(call, queue, now, len(queue.entries) + 1, wake_at=self.clock.monotonic())
+        if longest:
+            entry.expires = int(now) + longest  # app_queue counts whole seconds: time(NULL) + timeout
         queue.entries.append(entry)
         call.entry = entry
         count = len(queue.entries)
@@ -537,8 +625,8 @@ class Switch:
         )
         if call.behaviour.patience is not None:
             call.timers.append(self.engine.after(call.behaviour.patience, self.subscriber_leaves, call))
-        if queue.spec.max_wait:
-            call.timers.append(self.engine.after(queue.spec.max_wait, self._waited_enough, call))
+        if longest:
+            call.timers.append(self.engine.after(longest, self._waited_enough, call))
         # Not within this burst: OriginateResponse may still have to be written.
         entry.tick_set = True
         self.engine.after(0.0, self._tick, entry)
@@ -549,6 +637,9 @@ class Switch:
         if entry.call.entry is not entry or entry.being_offered:
             return
         entry.wake_at = self.clock.monotonic()
+        if self.clock.time() >= entry.expires:
+            self._waited_enough(entry.call)
+            return
         if any(other is entry for other in entry.queue.in_turn()):
             entry.being_offered = True
             entry.tried.clear()
@@ -619,12 +710,17 @@ class Switch:
                 self._agent_dial("DialState", offer, "RINGING")
             else:
                 self._device(offer.member.device, DEVICE_RINGING)
-        timeout = offer.member.queue.spec.timeout
+        timeout = self._rings_for(offer)
         pick_up = offer.agent.pick_up
         if pick_up is not None and pick_up < timeout:
             offer.timer = self.engine.after(pick_up, self._agent_answers, offer)
         else:
             offer.timer = self.engine.after(timeout, self._agent_rings_out, offer)
+
+    def _rings_for(self, offer: Offer) -> float:
+        """How long the agent is rung: the queue's timeout, within what is left of the caller's time (whole seconds)."""
+        left = offer.entry.expires - int(offer.began)
+        return min(offer.member.queue.spec.timeout, max(1.0, left))
 
     def _agent_refuses(self, offer: Offer, cause: int = 17) -> None:
         """486 from the agent's telephone, or the leg was cut: the next one is rung in the same breath."""
@@ -636,13 +732,16 @@ class Switch:
 
     def _agent_rings_out(self, offer: Offer) -> None:
         """The agent did not pick up within the queue's timeout: two DialEnd, as 16 does."""
-        ringing = round(offer.member.queue.spec.timeout * 1000)
+        ringing = round(self._rings_for(offer) * 1000)
         self._agent_event("AgentRingNoAnswer", offer, f"RingTime: {ringing}\r\n")
         self._agent_dial("DialEnd", offer, "NOANSWER")
         self._agent_dial("DialEnd", offer, "CANCEL")
         self._drop_leg(offer, 0)
         entry = offer.entry
         entry.being_offered = False
+        if self.clock.time() >= entry.expires:
+            self._waited_enough(offer.call)
+            return
         entry.tick_set = True
         self.engine.after(entry.queue.spec.retry, self._tick, entry)
 
@@ -678,6 +777,7 @@ class Switch:
         queue.note_hold(offer.hold)
         if call.log is not None:
             call.log.connected, call.log.agent = now, member.interface
+            self._note(call, "connected", now, agent=member.interface)
         self.statistics.connected += 1
         for letter in _pick(_ORDER_CONNECT, offer.agent.order):
             if letter == "L":
@@ -754,11 +854,35 @@ class Switch:
     def _after_call(self, offer: Offer) -> None:
         """The agent may pause to write a note; who is free again is offered to those who wait."""
         device = offer.member.device
-        if offer.agent.wrap_up > 0:
+        if offer.agent.wrap_up > 0 and not device.on_break:
+            device.wrapping = True
             self.pause(device, True, "wrap-up")
-            self.engine.after(offer.agent.wrap_up, self.pause, device, False, "")
+            self.engine.after(offer.agent.wrap_up, self._written_up, device)
         for member in device.members:
             self.poll(member.queue)
+
+    def _written_up(self, device: Device) -> None:
+        device.wrapping = False
+        if not device.on_break:
+            self.pause(device, False, "")
+
+    def _plan_break(self, device: Device, count: int) -> None:
+        """The agent's next break, from now on; `count` it has had."""
+        agent = device.agent
+        u = uniforms(self.seed, agent.interface, "break", count)
+        after = agent.break_after.at(u[0])
+        if after > 0:
+            self.engine.after(after, self._break_begins, device, count, agent.break_length.at(u[1]))
+
+    def _break_begins(self, device: Device, count: int, length: float) -> None:
+        device.on_break = True
+        self.pause(device, True, "break")
+        self.engine.after(length, self._break_ends, device, count)
+
+    def _break_ends(self, device: Device, count: int) -> None:
+        device.on_break = False
+        self.pause(device, device.wrapping, "wrap-up" if device.wrapping else "")
+        self._plan_break(device, count + 1)
 
     def _wrapped_up(self, member: Member) -> None:
         """The queue's wrapuptime is over (no event), unless there was another call since."""
@@ -839,40 +963,56 @@ class Switch:
             self._agent_dial("DialEnd", offer, "CANCEL")
         for letter in _pick(_ORDER_ABANDONED, call.chance(2)) if offer is not None else "BH":
             if letter == "B":
-                position = queue.position(entry)
-                queue.entries.remove(entry)
-                queue.abandoned += 1
-                call.entry = None
-                self.statistics.abandoned += 1
-                held = int(self.clock.time()) - int(entry.joined)
-                body = (
-                    f"Queue: {queue.spec.name}\r\nPosition: {position}\r\n"
-                    f"OriginalPosition: {entry.original_position}\r\nHoldTime: {held}\r\n"
-                )
-                self.emit("agent", "QueueCallerAbandon", call.channel.block() + body)
-                self._leave_event(call, queue, position)
+                self._leave_queue(call, entry)
             elif letter == "H":
                 self._end(call, cause, ended_by)
             elif offer is not None:
                 self._drop_leg(offer, 0)
         self.poll(queue)
 
-    def _waited_enough(self, call: Call) -> None:
-        """Queue(...,,,n) is over: QueueCallerLeave without Abandon, then the dialplan's Hangup()."""
-        entry = call.entry
-        if call.over or entry is None:
-            return
-        queue, offer = entry.queue, call.offer
-        if offer is not None:
-            self._agent_dial("DialEnd", offer, "CANCEL")
-            self._drop_leg(offer, 0)
+    def _leave_queue(self, call: Call, entry: Entry) -> None:
+        """Out of the queue without an agent."""
+        queue = entry.queue
         position = queue.position(entry)
         queue.entries.remove(entry)
+        queue.abandoned += 1
         call.entry = None
+        call.application = call.data = ""
+        self.statistics.abandoned += 1
+        held = int(self.clock.time()) - int(entry.joined)
+        body = (
+            f"Queue: {queue.spec.name}\r\nPosition: {position}\r\n"
+            f"OriginalPosition: {entry.original_position}\r\nHoldTime: {held}\r\n"
+        )
+        self.emit("agent", "QueueCallerAbandon", call.channel.block() + body)
         self._leave_event(call, queue, position)
-        call.channel.update(priority=3)
-        self._dialplan_ends(call)
-        self.poll(queue)
+
+    def _waited_enough(self, call: Call) -> None:
+        """Queue(...,,,n) is over. 16 says so as if he had given up; the dialplan goes on with him."""
+        entry = call.entry
+        if call.over or entry is None or call.offer is not None:  # an agent who is being rung may still answer
+            return
+        for timer in call.timers:  # his patience with the queue; leaves_after is set again below
+            timer.cancel()
+        call.timers.clear()
+        self._leave_queue(call, entry)
+        self.statistics.let_go += 1
+        if call.log is not None:
+            call.log.let_go = self.clock.time()
+            self._note(call, "let_go", call.log.let_go)
+            if call.behaviour.leaves_after is not None and call.log.answered is not None:
+                left = call.behaviour.leaves_after - (call.log.let_go - call.log.answered)
+                call.timers.append(self.engine.after(max(0.0, left), self.subscriber_leaves, call))
+        self._after_queue(call)
+        self.poll(entry.queue)
+
+    def _after_queue(self, call: Call) -> None:
+        """What the dialplan does with a caller whom the queue has not given to anybody."""
+        if self.contexts[call.channel.context].does == "predictive":
+            self._go_to(call, SAFE_HARBOUR)
+        else:
+            call.channel.update(priority=call.channel.priority + 1)
+            self._dialplan_ends(call)
 
     def hang_up(self, name: str, cause: int) -> bool:
         """AMI Hangup by channel name or uniqueid; False: there is no such channel."""
@@ -946,6 +1086,7 @@ class Switch:
                 call.offer.timer.cancel()
             if call.log is not None:
                 call.log.ended, call.log.ended_by = now, "switch"
+                self._note(call, "ended", now, by="switch")
         self.calls.clear()
         self.offers.clear()
         self._by_name.clear()

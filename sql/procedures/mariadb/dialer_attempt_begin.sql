@@ -1,10 +1,16 @@
 -- dialer_attempt_begin(p_worker, p_asterisk, p_epoch, p_project, p_requests, p_now) -> a row per request
 -- The permission to dial, for claims of one project. p_requests: JSON array in dial order of
--- {"case_id", "channel_id", "action_id"}, the two ids random and new. With attempt_id: the attempt is
--- written; once this is committed, and only then, it may be originated as the row says. Else refusal:
+-- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true, if for this call an
+-- agent is (calls in flight stay below free agents). With attempt_id: the attempt is written; once this is
+-- committed, and only then, it may be originated as the row says. patience: seconds that an answered person
+-- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back
+--   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
+--                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
+--   abandoned_number        the same where no agent can be guaranteed (autoinforming): it waits until the number is
+--                           free again
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
 --                           claim is given back as soon as it is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk, numbers, claims, cases. Two callers take turns.
@@ -32,6 +38,10 @@ BEGIN
     DECLARE v_caller_id varchar(400);
     DECLARE v_dial_seconds decimal(9, 3);
     DECLARE v_abandon_seconds decimal(6, 3);
+    DECLARE v_patience int;
+    DECLARE v_amd tinyint(1);
+    DECLARE v_machine_action varchar(400);
+    DECLARE v_guarded_until datetime(6);
     DECLARE v_trunk_state varchar(20);
     DECLARE v_dial_template varchar(400);
     DECLARE v_answer varchar(100);
@@ -72,17 +82,19 @@ BEGIN
         case_id bigint NOT NULL,
         channel_id varchar(100) NOT NULL,
         action_id varchar(100) NOT NULL,
+        guaranteed tinyint(1) NOT NULL,
         attempt_id bigint NULL,
         refusal varchar(20) NULL,
         retry_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_begun;
     -- JSON_TABLE came with 10.6.
-    INSERT INTO dialer_begun (place, case_id, channel_id, action_id)
+    INSERT INTO dialer_begun (place, case_id, channel_id, action_id, guaranteed)
     SELECT s.seq + 1,
         json_value(p_requests, concat('$[', s.seq, '].case_id')),
         coalesce(json_value(p_requests, concat('$[', s.seq, '].channel_id')), ''),
-        coalesce(json_value(p_requests, concat('$[', s.seq, '].action_id')), '')
+        coalesce(json_value(p_requests, concat('$[', s.seq, '].action_id')), ''),
+        coalesce(json_value(p_requests, concat('$[', s.seq, '].guaranteed')), 0)
     FROM seq_0_to_9999 s
     WHERE s.seq < json_length(p_requests);
     -- Inside somebody's transaction it is a part of that one.
@@ -95,9 +107,11 @@ BEGIN
         SELECT j.wanted, j.state INTO v_wanted, v_state
         FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
         SELECT r.project_id, r.type, r.`lines`, r.zone, r.trunk, r.queue, r.exten, r.context, r.caller_id,
-            r.dial_seconds, r.abandon_seconds
+            r.dial_seconds, r.abandon_seconds,
+            IF(r.type = 'predictive' AND r.abandon_action = 'message', ceil(r.abandon_seconds), NULL),
+            r.amd, r.machine_action
         INTO v_rules_project, v_type, v_lines, v_zone, v_trunk, v_queue, v_exten, v_context, v_caller_id,
-            v_dial_seconds, v_abandon_seconds
+            v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action
         FROM dialer_rules r WHERE r.project_id = p_project;
         SELECT t.state, t.dial_template INTO v_trunk_state, v_dial_template
         FROM dialer_trunks t WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk FOR UPDATE;
@@ -143,10 +157,10 @@ BEGIN
         UPDATE dialer_begun SET refusal = IF(v_retry_at IS NULL, 'no_line', 'pacing'), retry_at = v_retry_at
         WHERE place > v_room;
         FOR request IN (
-            SELECT q.place, q.case_id, q.channel_id, q.action_id
+            SELECT q.place, q.case_id, q.channel_id, q.action_id, q.guaranteed
             FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place
         ) DO
-            SET v_claimed = false, v_id = NULL;
+            SET v_claimed = false, v_id = NULL, v_guarded_until = NULL;
             SELECT l.attempt_id IS NULL AND l.worker_id = p_worker AND l.asterisk = p_asterisk AND l.epoch = p_epoch
             INTO v_claimed
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
@@ -160,6 +174,9 @@ BEGIN
             END IF;
             SELECT count(*) INTO v_held FROM dialer_live l
             WHERE l.phone_number = v_phone_number AND l.case_id = v_id AND l.attempt_id IS NULL;
+            SELECT max(b.until_at) INTO v_guarded_until FROM dialer_abandoned b
+            WHERE b.phone_number = v_phone_number AND b.until_at > v_now
+              AND NOT (request.guaranteed AND v_type <> 'autoinforming');
             SET v_refusal = CASE
                 WHEN NOT v_claimed THEN 'not_claimed'
                 WHEN v_locked THEN 'locked'
@@ -169,10 +186,18 @@ BEGIN
                 WHEN NOT dialer_window_open(coalesce(nullif(v_utc, ''), v_zone), v_start, v_stop, v_now)
                     THEN 'window_closed'
                 WHEN v_held = 0 THEN 'number_in_call'
+                WHEN v_guarded_until IS NOT NULL AND v_type = 'autoinforming' THEN 'abandoned_number'
+                WHEN v_guarded_until IS NOT NULL THEN 'agent_not_guaranteed'
             END;
             IF v_refusal IS NOT NULL THEN
                 DELETE FROM dialer_live
                 WHERE case_id = request.case_id AND project_id = p_project AND attempt_id IS NULL;
+                IF v_refusal IN ('abandoned_number', 'agent_not_guaranteed') THEN
+                    UPDATE dialer_clients
+                    SET not_before_at = IF(v_refusal = 'abandoned_number', v_guarded_until,
+                        least(v_guarded_until, v_now + INTERVAL 5 MINUTE))
+                    WHERE id = v_id;
+                END IF;
                 IF v_refusal <> 'not_claimed' THEN
                     CALL dialer_claims_free(request.case_id, v_freed);
                 END IF;
@@ -209,7 +234,10 @@ BEGIN
         IF(a.id IS NULL, NULL, v_context) AS context,
         a.queue,
         IF(a.id IS NULL, NULL, v_caller_id) AS caller_id,
-        a.dial_seconds, a.abandon_seconds
+        a.dial_seconds, a.abandon_seconds,
+        IF(a.id IS NULL, NULL, v_patience) AS patience,
+        IF(a.id IS NULL, NULL, v_amd) AS amd,
+        IF(a.id IS NULL, NULL, v_machine_action) AS machine_action
     FROM dialer_begun q
     LEFT JOIN dialer_attempts a ON a.id = q.attempt_id
     ORDER BY q.place;

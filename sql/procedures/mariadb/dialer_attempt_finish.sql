@@ -1,8 +1,11 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
--- ago, "steps", "agent"} (steps as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
+-- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
 -- next call (dialer_case_settle), the number and the claim, dialer_stat and the trunk's streak change in this
 -- one transaction; told again, nothing changes. False: p_worker is not the owner, nothing is written.
+-- Whatever the report says, what AMD() took for a machine and no agent spoke to is MACHINE, and not abandoned.
+-- A person's patience (abandon_seconds) begins with AMD's verdict, where there is one: the completed greeting of
+-- 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
 -- Locks, in this order: Asterisk, trunks, attempts, numbers, claims, cases.
 CREATE OR REPLACE PROCEDURE dialer_attempt_finish(
     p_worker bigint,
@@ -18,6 +21,7 @@ BEGIN
     DECLARE v_id bigint;
     DECLARE v_trunk varchar(400);
     DECLARE v_outcome varchar(1000);
+    DECLARE v_limit datetime(6);
     DECLARE v_ended datetime(6);
     DECLARE v_life datetime(6);
     DECLARE v_says tinyint(1);
@@ -74,6 +78,12 @@ BEGIN
                 CALL dialer_attempt_step(v_id, report.value, v_now);
                 SET v_ended = v_now - INTERVAL coalesce(CAST(json_value(report.value, '$.ended') AS decimal(20, 6)), 0) SECOND,
                     v_outcome = json_value(report.value, '$.outcome');
+                SELECT IF(a.amd_verdict = 'MACHINE' AND a.agent_at IS NULL
+                        AND v_outcome IN ('ANSWERED', 'ABANDONED', 'EARLY_HANGUP'), 'MACHINE', v_outcome),
+                    IF(a.amd_verdict IN ('HUMAN', 'NOTSURE'), coalesce(a.amd_at, a.answered_at), a.answered_at)
+                        + INTERVAL a.abandon_seconds SECOND
+                INTO v_outcome, v_limit
+                FROM dialer_attempts a WHERE a.id = v_id;
                 UPDATE dialer_attempts a
                 SET a.state = 'ended',
                     a.outcome = v_outcome,
@@ -88,12 +98,14 @@ BEGIN
                         WHEN v_outcome = 'ANSWERED' THEN a.answered_at
                     END, v_ended) / 1000000,
                     a.abandoned_at = CASE
-                        WHEN v_outcome = 'ABANDONED' OR (v_outcome = 'ANSWERED'
-                            AND a.agent_at > a.answered_at + INTERVAL a.abandon_seconds SECOND)
-                        THEN least(coalesce(a.answered_at + INTERVAL a.abandon_seconds SECOND, v_ended), v_ended)
+                        WHEN v_outcome = 'ABANDONED' OR (v_outcome = 'ANSWERED' AND a.agent_at > v_limit)
+                        THEN least(coalesce(v_limit, v_ended), v_ended)
                     END
                 WHERE a.id = v_id;
                 SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = v_id;
+                IF v_attempt.abandoned_at IS NOT NULL THEN
+                    CALL dialer_abandoned_add(v_attempt.phone_number, v_attempt.abandoned_at, v_attempt.project_id, v_id);
+                END IF;
                 SET v_life = coalesce(greatest(v_attempt.ringing_at, v_attempt.answered_at),
                     v_attempt.ringing_at, v_attempt.answered_at);
                 SELECT o.reached INTO v_says FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;

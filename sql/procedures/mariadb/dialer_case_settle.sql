@@ -1,7 +1,8 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
--- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. p_reached as in
--- dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
+-- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
+-- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
+-- many redials there are. p_reached as in dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
 -- caller leaves the claim, and dialer_reap comes back to it.
 CREATE OR REPLACE PROCEDURE dialer_case_settle(
     p_attempt bigint,
@@ -53,6 +54,10 @@ BEGIN
             IF v_redials_done < v_redials THEN
                 SET v_minutes = CAST(substring_index(substring_index(v_period, ',', v_redials_done + 1), ',', -1) AS signed);
             END IF;
+        END IF;
+        IF v_outcome.outcome = 'MACHINE' THEN
+            SELECT coalesce(max(r.machine_period), v_minutes) INTO v_minutes
+            FROM dialer_rules r WHERE r.project_id = v_attempt.project_id;
         END IF;
         SET v_effect = CASE
             WHEN v_brought_back <> v_attempt.brought_back

@@ -1,4 +1,5 @@
--- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at
+-- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at, guarded,
+--     dials, last_outcome
 -- Take up to p_n more cases in hand for the owner of an Asterisk, in dial order; never more than the
 -- project's case_limit are claimed and not yet dialled. Nothing comes back when p_worker is not the owner
 -- any more or the project is not to be dialled.
@@ -6,6 +7,8 @@
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds
 -- are left for the next time.
+-- guarded: the number was abandoned lately, and only with an agent guaranteed will dialer_attempt_begin permit
+-- the call; dials and last_outcome: what dialer_stat has of the case.
 CREATE OR REPLACE PROCEDURE dialer_claim(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -90,7 +93,12 @@ BEGIN
     IF v_own THEN
         COMMIT;
     END IF;
-    SELECT l.place, l.case_id, l.kind, l.due_at
-    FROM dialer_taken t STRAIGHT_JOIN dialer_claims l ON l.case_id = t.case_id
+    SELECT l.place, l.case_id, l.kind, l.due_at, b.phone_number IS NOT NULL AS guarded,
+        coalesce(s.dial_count, 0) AS dials, s.state AS last_outcome
+    FROM dialer_taken t
+    STRAIGHT_JOIN dialer_claims l ON l.case_id = t.case_id
+    LEFT JOIN dialer_clients c ON c.id = t.case_id
+    LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > v_now
+    LEFT JOIN dialer_stat s ON s.id = t.case_id
     ORDER BY l.place;
 END

@@ -5,11 +5,12 @@ BEGIN
     DECLARE v_now datetime(6);
     SELECT dialer_instant(p_now) INTO v_now;
     SELECT a.id AS attempt_id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.channel_id, a.action_id,
-        a.epoch, a.dial_seconds, a.abandon_seconds, a.agent,
+        a.epoch, a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
         timestampdiff(MICROSECOND, a.begun_at, v_now) / 1000000e0 AS begun_ago,
         timestampdiff(MICROSECOND, a.dialing_at, v_now) / 1000000e0 AS dialing_ago,
         timestampdiff(MICROSECOND, a.ringing_at, v_now) / 1000000e0 AS ringing_ago,
         timestampdiff(MICROSECOND, a.answered_at, v_now) / 1000000e0 AS answered_ago,
+        timestampdiff(MICROSECOND, a.amd_at, v_now) / 1000000e0 AS amd_ago,
         timestampdiff(MICROSECOND, a.waiting_at, v_now) / 1000000e0 AS waiting_ago,
         timestampdiff(MICROSECOND, a.agent_at, v_now) / 1000000e0 AS agent_ago,
         timestampdiff(MICROSECOND, a.played_at, v_now) / 1000000e0 AS played_ago

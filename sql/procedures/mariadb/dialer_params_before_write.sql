@@ -14,6 +14,15 @@ CREATE OR REPLACE PROCEDURE dialer_params_before_write(
     p_trunk varchar(400),
     p_caller_id varchar(400),
     p_abandon_seconds decimal(6, 3),
+    p_abandon_target decimal(8, 2),
+    p_abandon_hours int,
+    p_abandon_days int,
+    p_abandon_action varchar(400),
+    p_calls_per_agent decimal(8, 2),
+    p_predictive_agents int,
+    p_dial_ratio decimal(8, 2),
+    p_machine_action varchar(400),
+    p_machine_period int,
     INOUT p_call_time bigint
 )
 READS SQL DATA
@@ -24,8 +33,8 @@ BEGIN
         CALL dialer_refuse('dialer_params.project_id', coalesce(p_project_id, 'NULL'),
             'write the name of the project, up to 100 characters without control characters');
     END IF;
-    IF p_type NOT IN ('progressive', 'autoinforming') THEN
-        CALL dialer_refuse('dialer_params.type', p_type, 'write progressive or autoinforming');
+    IF p_type NOT IN ('progressive', 'predictive', 'autoinforming') THEN
+        CALL dialer_refuse('dialer_params.type', p_type, 'write progressive, predictive or autoinforming');
     END IF;
     IF p_sort NOT REGEXP '^ *[123]:[12]( *, *[123]:[12])* *\\z' THEN
         CALL dialer_refuse('dialer_params.sort', p_sort,
@@ -60,6 +69,36 @@ BEGIN
     IF NOT p_abandon_seconds BETWEEN 0.001 AND 600 THEN
         CALL dialer_refuse('dialer_params.abandon_seconds', p_abandon_seconds,
             'write seconds, more than 0, at most 600');
+    END IF;
+    IF NOT p_abandon_target BETWEEN 0.01 AND 100 THEN
+        CALL dialer_refuse('dialer_params.abandon_target', p_abandon_target,
+            'write percent, more than 0, at most 100');
+    END IF;
+    IF p_abandon_hours NOT BETWEEN 1 AND 168 THEN
+        CALL dialer_refuse('dialer_params.abandon_hours', p_abandon_hours, 'write hours, 1 to 168');
+    END IF;
+    IF p_abandon_days NOT BETWEEN 1 AND 365 THEN
+        CALL dialer_refuse('dialer_params.abandon_days', p_abandon_days, 'write days, 1 to 365');
+    END IF;
+    IF p_abandon_action NOT IN ('message', 'queue') THEN
+        CALL dialer_refuse('dialer_params.abandon_action', p_abandon_action, 'write message or queue');
+    END IF;
+    IF NOT p_calls_per_agent BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.calls_per_agent', p_calls_per_agent, 'write calls, 1 to 100');
+    END IF;
+    IF p_predictive_agents < 1 THEN
+        CALL dialer_refuse('dialer_params.predictive_agents', p_predictive_agents, 'write agents, 1 or more');
+    END IF;
+    IF NOT p_dial_ratio BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.dial_ratio', p_dial_ratio,
+            'write calls per free agent, 1 to 100, or NULL (the pacing decides)');
+    END IF;
+    IF p_machine_action NOT IN ('hangup', 'message') THEN
+        CALL dialer_refuse('dialer_params.machine_action', p_machine_action, 'write hangup or message');
+    END IF;
+    IF p_machine_period NOT BETWEEN 1 AND 999999 THEN
+        CALL dialer_refuse('dialer_params.machine_period', p_machine_period,
+            'write minutes, 1 to 999999, or NULL (call_back_period)');
     END IF;
     IF p_caller_id REGEXP '[\\x01-\\x1f\\x7f]' THEN
         CALL dialer_refuse('dialer_params.caller_id', p_caller_id, 'write number or Name <number>');

@@ -2,7 +2,7 @@
 -- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
 -- calls whose case was held by somebody's transaction when they ended. Heals `checked` where no claim stands
 -- behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
--- owner of their Asterisk, which can ask it (dialer_open_attempts).
+-- owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what has expired (dialer_prune).
 CREATE OR REPLACE PROCEDURE dialer_reap()
 BEGIN
     DECLARE v_cases longtext;
@@ -63,6 +63,7 @@ BEGIN
             WHERE c.id = alone.id AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = alone.id);
         END IF;
     END FOR;
+    CALL dialer_prune(NULL);
     IF v_own THEN
         COMMIT;
     END IF;

@@ -8,10 +8,9 @@ SELECT
     count(DISTINCT case_id) AS cases,
     count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS answered,
     count(CASE WHEN outcome = 'ANSWERED' THEN 1 END) AS connected,
-    count(CASE WHEN abandoned_at IS NOT NULL THEN 1 END) AS abandoned,
-    CAST(count(CASE WHEN outcome <> 'MACHINE' AND abandoned_at IS NOT NULL THEN 1 END) AS decimal(20, 10))
-        / nullif(count(CASE WHEN outcome <> 'MACHINE' AND (agent_at IS NOT NULL OR abandoned_at IS NOT NULL) THEN 1 END), 0)
-        AS abandon_rate,
+    count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS abandoned,
+    CAST(count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS decimal(20, 10))
+        / nullif(count(CASE WHEN counts_as IN ('connected', 'abandoned') THEN 1 END), 0) AS abandon_rate,
     CAST(count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS decimal(20, 10)) / nullif(count(*), 0) AS answer_rate,
     avg(ring_seconds) AS ring_seconds,
     avg(wait_seconds) AS wait_seconds,

@@ -1,6 +1,6 @@
 -- dialer_stat_project: one row per project: its state, what is up now, and the last 24 hours.
--- answer_rate: answered / attempts; abandon_rate: with abandoned_at / with agent_at or abandoned_at, machines
--- in neither; lost: attempts whose end nobody knows, beside the rate.
+-- answer_rate: answered / attempts; abandon_rate: abandoned / (connected + abandoned), people only (counts_as of
+-- dialer_attempts); lost: attempts whose end nobody knows, beside the rate.
 -- cases_waiting is counted every few seconds (counted_at), since a count reads every waiting case.
 CREATE OR REPLACE VIEW dialer_stat_project AS
 SELECT
@@ -42,10 +42,9 @@ LEFT JOIN (
         count(DISTINCT case_id) AS cases,
         count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS answered,
         count(CASE WHEN outcome = 'ANSWERED' THEN 1 END) AS connected,
-        count(CASE WHEN abandoned_at IS NOT NULL THEN 1 END) AS abandoned,
-        CAST(count(CASE WHEN outcome <> 'MACHINE' AND abandoned_at IS NOT NULL THEN 1 END) AS decimal(20, 10))
-            / nullif(count(CASE WHEN outcome <> 'MACHINE' AND (agent_at IS NOT NULL OR abandoned_at IS NOT NULL) THEN 1 END), 0)
-            AS abandon_rate,
+        count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS abandoned,
+        CAST(count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS decimal(20, 10))
+            / nullif(count(CASE WHEN counts_as IN ('connected', 'abandoned') THEN 1 END), 0) AS abandon_rate,
         CAST(count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS decimal(20, 10)) / nullif(count(*), 0) AS answer_rate,
         avg(ring_seconds) AS ring_seconds,
         avg(wait_seconds) AS wait_seconds,

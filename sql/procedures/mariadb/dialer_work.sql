@@ -1,6 +1,6 @@
 -- dialer_work(p_asterisk) -> one row per project that may be dialled on an Asterisk
 -- What its owner has to know each turn: the rules, what is up and claimed, what the trunk has left.
--- Progressive projects belong to the Asterisk that holds their queue; autoinforming ones to each that has
+-- Projects that serve agents belong to the Asterisk that holds their queue; autoinforming ones to each that has
 -- their trunk. trunk_lines NULL: there is no such trunk.
 CREATE OR REPLACE PROCEDURE dialer_work(p_asterisk varchar(400))
 READS SQL DATA
@@ -9,7 +9,9 @@ SELECT r.project_id, r.type, r.`lines`, r.queue, r.exten, r.context,
     (SELECT count(*) FROM dialer_live l WHERE l.trunk = t.trunk AND l.asterisk = t.asterisk) AS trunk_live,
     t.state = 'failing' AS trunk_failing, t.retry_at AS trunk_retry_at,
     (SELECT count(*) FROM dialer_live l WHERE l.project_id = r.project_id) AS live,
-    j.state, j.until_at
+    j.state, j.until_at,
+    r.dial_seconds, r.abandon_seconds, r.abandon_target, r.abandon_hours, r.abandon_days,
+    r.calls_per_agent, r.predictive_agents, r.dial_ratio, r.amd, r.priority
 FROM dialer_projects j
 JOIN dialer_rules r ON r.project_id = j.project_id
 LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = p_asterisk

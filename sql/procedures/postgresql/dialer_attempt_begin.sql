@@ -1,10 +1,16 @@
 -- dialer_attempt_begin(p_worker, p_asterisk, p_epoch, p_project, p_requests, p_now) -> a row per request
 -- The permission to dial, for claims of one project. p_requests: JSON array in dial order of
--- {"case_id", "channel_id", "action_id"}, the two ids random and new. With attempt_id: the attempt is
--- written; once this is committed, and only then, it may be originated as the row says. Else refusal:
+-- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true, if for this call an
+-- agent is (calls in flight stay below free agents). With attempt_id: the attempt is written; once this is
+-- committed, and only then, it may be originated as the row says. patience: seconds that an answered person
+-- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back
+--   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
+--                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
+--   abandoned_number        the same where no agent can be guaranteed (autoinforming): it waits until the number is
+--                           free again
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
 --                           claim is given back as soon as it is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk, numbers, claims, cases. Two callers take turns.
@@ -31,7 +37,10 @@ RETURNS TABLE (
     queue varchar,
     caller_id varchar,
     dial_seconds numeric,
-    abandon_seconds numeric
+    abandon_seconds numeric,
+    patience int,
+    amd bool,
+    machine_action varchar
 )
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
@@ -44,6 +53,8 @@ DECLARE
     v_claim dialer_claims;
     v_case dialer_clients;
     v_request record;
+    v_guarded_until timestamptz;
+    v_patience int;
     v_room int;
     v_lines bigint;
     v_retry_at timestamptz;
@@ -97,6 +108,9 @@ BEGIN
         RETURN;
     END IF;
 
+    IF v_rules.type = 'predictive' AND v_rules.abandon_action = 'message' THEN
+        v_patience := ceil(v_rules.abandon_seconds);
+    END IF;
     -- All numbers in one sorted statement: two projects that want the same ones cannot deadlock.
     INSERT INTO dialer_live (phone_number, case_id, project_id, asterisk, trunk)
     SELECT DISTINCT ON (c.phone_number) c.phone_number, c.id, p_project, p_asterisk, v_rules.trunk
@@ -110,6 +124,7 @@ BEGIN
         SELECT (q.value ->> 'case_id')::bigint AS case_id,
             q.value ->> 'channel_id' AS channel_id,
             q.value ->> 'action_id' AS action_id,
+            coalesce((q.value ->> 'guaranteed')::bool, false) AS guaranteed,
             q.ordinality <= v_room AS has_room
         FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
         ORDER BY q.ordinality
@@ -129,6 +144,9 @@ BEGIN
         caller_id := NULL;
         dial_seconds := NULL;
         abandon_seconds := NULL;
+        patience := NULL;
+        amd := NULL;
+        machine_action := NULL;
         IF NOT v_request.has_room THEN
             refusal := CASE WHEN v_retry_at IS NULL THEN 'no_line' ELSE 'pacing' END;
             retry_at := v_retry_at;
@@ -137,6 +155,9 @@ BEGIN
         END IF;
         SELECT * INTO v_claim FROM dialer_claims l WHERE l.case_id = v_request.case_id FOR UPDATE;
         SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_request.case_id FOR UPDATE SKIP LOCKED;
+        SELECT b.until_at INTO v_guarded_until FROM dialer_abandoned b
+        WHERE b.phone_number = v_case.phone_number AND b.until_at > v_now
+          AND NOT (v_request.guaranteed AND v_rules.type <> 'autoinforming');
         refusal := CASE
             WHEN v_claim.case_id IS NULL
                 OR v_claim.attempt_id IS NOT NULL
@@ -154,10 +175,18 @@ BEGIN
                 SELECT FROM dialer_live l
                 WHERE l.phone_number = v_case.phone_number
                   AND l.case_id = v_case.id AND l.attempt_id IS NULL) THEN 'number_in_call'
+            WHEN v_guarded_until IS NOT NULL AND v_rules.type = 'autoinforming' THEN 'abandoned_number'
+            WHEN v_guarded_until IS NOT NULL THEN 'agent_not_guaranteed'
         END;
         IF refusal IS NOT NULL THEN
             DELETE FROM dialer_live l
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
+            IF refusal IN ('abandoned_number', 'agent_not_guaranteed') THEN
+                UPDATE dialer_clients c
+                SET not_before_at = CASE WHEN refusal = 'abandoned_number' THEN v_guarded_until
+                    ELSE least(v_guarded_until, v_now + interval '5 minutes') END
+                WHERE c.id = v_case.id;
+            END IF;
             IF refusal <> 'not_claimed' THEN
                 PERFORM dialer_claims_free(ARRAY[v_request.case_id]);
             END IF;
@@ -194,6 +223,9 @@ BEGIN
         caller_id := v_rules.caller_id;
         dial_seconds := v_rules.dial_seconds;
         abandon_seconds := v_rules.abandon_seconds;
+        patience := v_patience;
+        amd := v_rules.amd;
+        machine_action := v_rules.machine_action;
         RETURN NEXT;
     END LOOP;
 END

@@ -1,8 +1,11 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
--- ago, "steps", "agent"} (steps as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
+-- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
 -- next call (dialer_case_settle), the number and the claim, dialer_stat and the trunk's streak change in this
 -- one transaction; told again, nothing changes. False: p_worker is not the owner, nothing is written.
+-- Whatever the report says, what AMD() took for a machine and no agent spoke to is MACHINE, and not abandoned.
+-- A person's patience (abandon_seconds) begins with AMD's verdict, where there is one: the completed greeting of
+-- 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
 -- Locks, in this order: Asterisk, trunks, attempts, numbers, claims, cases.
 CREATE OR REPLACE FUNCTION dialer_attempt_finish(
     p_worker bigint,
@@ -19,6 +22,8 @@ DECLARE
     v_now timestamptz;
     v_report jsonb;
     v_attempt dialer_attempts;
+    v_outcome varchar;
+    v_limit timestamptz;
     v_ended timestamptz;
     v_life timestamptz;
     v_reached bool;
@@ -45,9 +50,18 @@ BEGIN
         CONTINUE WHEN NOT FOUND;
         PERFORM dialer_attempt_step(v_attempt.id, v_report, v_now);
         v_ended := v_now - coalesce((v_report ->> 'ended')::float8, 0) * interval '1 second';
+        SELECT CASE
+                WHEN a.amd_verdict = 'MACHINE' AND a.agent_at IS NULL
+                    AND v_report ->> 'outcome' IN ('ANSWERED', 'ABANDONED', 'EARLY_HANGUP') THEN 'MACHINE'
+                ELSE v_report ->> 'outcome'
+            END,
+            CASE WHEN a.amd_verdict IN ('HUMAN', 'NOTSURE') THEN coalesce(a.amd_at, a.answered_at)
+                ELSE a.answered_at END + a.abandon_seconds * interval '1 second'
+        INTO v_outcome, v_limit
+        FROM dialer_attempts a WHERE a.id = v_attempt.id;
         UPDATE dialer_attempts a
         SET state = 'ended',
-            outcome = v_report ->> 'outcome',
+            outcome = v_outcome,
             cause = (v_report ->> 'cause')::int,
             detail = left(v_report ->> 'detail', 400),
             ended_at = v_ended,
@@ -55,15 +69,18 @@ BEGIN
             wait_seconds = extract(epoch FROM coalesce(a.agent_at, v_ended) - a.answered_at),
             talk_seconds = extract(epoch FROM v_ended - CASE
                 WHEN a.agent_at IS NOT NULL THEN a.agent_at
-                WHEN v_report ->> 'outcome' = 'ANSWERED' THEN a.answered_at
+                WHEN v_outcome = 'ANSWERED' THEN a.answered_at
             END),
             abandoned_at = CASE
-                WHEN v_report ->> 'outcome' = 'ABANDONED' OR (v_report ->> 'outcome' = 'ANSWERED'
-                    AND a.agent_at > a.answered_at + a.abandon_seconds * interval '1 second')
-                THEN least(a.answered_at + a.abandon_seconds * interval '1 second', v_ended)
+                WHEN v_outcome = 'ABANDONED' OR (v_outcome = 'ANSWERED' AND a.agent_at > v_limit)
+                THEN least(v_limit, v_ended)
             END
         WHERE a.id = v_attempt.id
         RETURNING * INTO v_attempt;
+        IF v_attempt.abandoned_at IS NOT NULL THEN
+            PERFORM dialer_abandoned_add(v_attempt.phone_number, v_attempt.abandoned_at, v_attempt.project_id,
+                v_attempt.id);
+        END IF;
         v_life := greatest(v_attempt.ringing_at, v_attempt.answered_at);
         SELECT o.reached OR v_life IS NOT NULL,
             CASE WHEN o.reached AND v_attempt.answered_at IS NULL THEN v_ended ELSE coalesce(v_life, v_ended) END

@@ -13,9 +13,11 @@ BEGIN
     SET dialing_at = coalesce(a.dialing_at, p_now - (v_ago ->> 'dialing')::float8 * interval '1 second'),
         ringing_at = coalesce(a.ringing_at, p_now - (v_ago ->> 'ringing')::float8 * interval '1 second'),
         answered_at = coalesce(a.answered_at, p_now - (v_ago ->> 'answered')::float8 * interval '1 second'),
+        amd_at = coalesce(a.amd_at, p_now - (v_ago ->> 'amd')::float8 * interval '1 second'),
         waiting_at = coalesce(a.waiting_at, p_now - (v_ago ->> 'waiting')::float8 * interval '1 second'),
         agent_at = coalesce(a.agent_at, p_now - (v_ago ->> 'agent')::float8 * interval '1 second'),
         played_at = coalesce(a.played_at, p_now - (v_ago ->> 'played')::float8 * interval '1 second'),
+        amd_verdict = coalesce(a.amd_verdict, p_report ->> 'amd'),
         agent = coalesce(a.agent, p_report ->> 'agent')
     WHERE a.id = p_attempt AND a.ended_at IS NULL;
     UPDATE dialer_attempts a

@@ -1,7 +1,8 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
--- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. p_reached as in
--- dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
+-- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
+-- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
+-- many redials there are. p_reached as in dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
 -- caller leaves the claim, and dialer_reap comes back to it.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
 RETURNS bool
@@ -13,6 +14,7 @@ DECLARE
     v_outcome dialer_outcomes;
     v_case dialer_clients;
     v_period int[];
+    v_minutes int;
     v_wait interval;
     v_effect varchar;
     v_trunk_failing bool;
@@ -44,11 +46,16 @@ BEGIN
             THEN 'used'
         ELSE 'back'
     END;
+    v_minutes := v_period[v_case.redials_done + 1];
+    IF v_outcome.outcome = 'MACHINE' THEN
+        SELECT coalesce(max(r.machine_period), v_minutes) INTO v_minutes
+        FROM dialer_rules r WHERE r.project_id = v_attempt.project_id;
+    END IF;
     IF v_effect = 'back' THEN
         v_wait := CASE
             WHEN v_outcome.outcome = 'FAILED' THEN 10 * 2 ^ least(v_case.failures, 8) * interval '1 second'
             WHEN v_attempt.ringing_at IS NOT NULL OR v_attempt.answered_at IS NOT NULL THEN
-                greatest(10, coalesce(v_period[v_case.redials_done + 1], 0)) * interval '1 minute'
+                greatest(10, coalesce(v_minutes, 0)) * interval '1 minute'
             ELSE interval '10 seconds'
         END;
         IF v_trunk_failing AND NOT coalesce(p_reached, true) THEN
@@ -66,7 +73,7 @@ BEGIN
         END,
         deferred_time = CASE
             WHEN v_effect = 'redial' THEN
-                v_attempt.ended_at + v_period[c.redials_done + 1] * interval '1 minute'
+                v_attempt.ended_at + v_minutes * interval '1 minute'
             ELSE c.deferred_time
         END,
         deferred_done = CASE

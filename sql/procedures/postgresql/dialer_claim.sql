@@ -1,4 +1,5 @@
--- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at
+-- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at, guarded,
+--     dials, last_outcome
 -- Take up to p_n more cases in hand for the owner of an Asterisk, in dial order; never more than the
 -- project's case_limit are claimed and not yet dialled. Nothing comes back when p_worker is not the owner
 -- any more or the project is not to be dialled.
@@ -6,6 +7,8 @@
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds
 -- are left for the next time.
+-- guarded: the number was abandoned lately, and only with an agent guaranteed will dialer_attempt_begin permit
+-- the call; dials and last_outcome: what dialer_stat has of the case.
 CREATE OR REPLACE FUNCTION dialer_claim(
     p_worker bigint,
     p_asterisk varchar,
@@ -14,7 +17,15 @@ CREATE OR REPLACE FUNCTION dialer_claim(
     p_n int,
     p_now timestamptz
 )
-RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
+RETURNS TABLE (
+    place bigint,
+    case_id bigint,
+    kind varchar,
+    due_at timestamptz,
+    guarded bool,
+    dials int,
+    last_outcome varchar
+)
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
@@ -43,11 +54,11 @@ BEGIN
     IF v_n <= 0 THEN
         RETURN;
     END IF;
-    FOR place, case_id, kind, due_at IN
+    FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
         WITH picked AS MATERIALIZED (
             SELECT * FROM dialer_pick(p_project, v_now, v_n)
         ), free AS MATERIALIZED (
-            SELECT c.id FROM dialer_clients c
+            SELECT c.id, c.phone_number FROM dialer_clients c
             WHERE c.id IN (SELECT k.case_id FROM picked k) AND NOT c.used AND NOT c.checked
             FOR UPDATE SKIP LOCKED
         ), taken AS (
@@ -61,7 +72,13 @@ BEGIN
         ), marked AS (
             UPDATE dialer_clients SET checked = true WHERE id IN (SELECT t.case_id FROM taken t)
         )
-        SELECT t.place, t.case_id, t.kind, t.due_at FROM taken t ORDER BY t.place
+        SELECT t.place, t.case_id, t.kind, t.due_at,
+            EXISTS (SELECT FROM dialer_abandoned b WHERE b.phone_number = f.phone_number AND b.until_at > v_now),
+            coalesce(s.dial_count, 0), s.state
+        FROM taken t
+        JOIN free f ON f.id = t.case_id
+        LEFT JOIN dialer_stat s ON s.id = t.case_id
+        ORDER BY t.place
     LOOP
         v_got := v_got + 1;
         RETURN NEXT;

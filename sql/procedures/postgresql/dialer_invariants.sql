@@ -1,10 +1,32 @@
 -- dialer_invariants: what must never be. Empty, or there is a fault in the dialer (or a hand in its tables).
+-- Cheap enough to be read every second: it looks at what is in hand, at the calls that are up, and at the last
+-- thousand attempts, all by indexes.
 CREATE OR REPLACE VIEW dialer_invariants AS
 SELECT 'attempt_without_claim'::varchar AS kind, a.id, ('attempt of case ' || a.case_id
     || ' has no end and nobody has it in hand')::varchar AS detail
 FROM dialer_attempts a
 WHERE a.ended_at IS NULL
-  AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.attempt_id = a.id)
+  AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = a.case_id AND l.attempt_id = a.id)
+UNION ALL
+SELECT 'attempt_overdue', a.id, 'attempt begun at ' || a.begun_at || ' could ring for ' || a.dial_seconds
+    || ' s and has no end, though ' || a.asterisk || ' has been up for five minutes'
+FROM dialer_attempts a
+JOIN dialer_asterisks o ON o.asterisk = a.asterisk
+WHERE a.ended_at IS NULL
+  AND a.answered_at IS NULL
+  AND a.begun_at + a.dial_seconds * interval '1 second' < statement_timestamp() - interval '5 minutes'
+  AND o.state = 'up'
+  AND o.since_at < statement_timestamp() - interval '5 minutes'
+  AND o.lease_until > statement_timestamp()
+  -- ages by a virtual clock say nothing
+  AND dialer_setting('virtual_clock') IS DISTINCT FROM 'true'
+UNION ALL
+SELECT 'attempt_not_settled', r.id, 'attempt of case ' || r.case_id || ' has ended without an effect on its case,'
+    || ' and nobody has the case in hand'
+FROM (SELECT a.id, a.case_id, a.ended_at, a.effect FROM dialer_attempts a ORDER BY a.id DESC LIMIT 1000) r
+WHERE r.ended_at IS NOT NULL
+  AND r.effect IS NULL
+  AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = r.case_id AND l.attempt_id = r.id)
 UNION ALL
 SELECT 'claim_of_ended_attempt', l.case_id, 'claim points to attempt ' || l.attempt_id || ', which has ended'
 FROM dialer_claims l
@@ -28,16 +50,35 @@ UNION ALL
 SELECT 'live_attempt_not_counted', a.id, 'attempt has no end and no row in dialer_live'
 FROM dialer_attempts a
 WHERE a.ended_at IS NULL
-  AND NOT EXISTS (SELECT FROM dialer_live n WHERE n.attempt_id = a.id)
+  AND NOT EXISTS (SELECT FROM dialer_live n WHERE n.phone_number = a.phone_number AND n.attempt_id = a.id)
 UNION ALL
 SELECT 'line_without_attempt', n.case_id, 'dialer_live counts a call that has ended or never was'
 FROM dialer_live n
 WHERE NOT EXISTS (SELECT FROM dialer_attempts a WHERE a.id = n.attempt_id AND a.ended_at IS NULL)
 UNION ALL
+SELECT 'line_of_another', a.id, 'dialer_live counts attempt ' || a.id || ' for project ' || n.project_id || ' and trunk '
+    || n.trunk || ' on ' || n.asterisk || '; it is of ' || a.project_id || ', ' || a.trunk || ', ' || a.asterisk
+FROM dialer_live n
+JOIN dialer_attempts a ON a.id = n.attempt_id
+WHERE (n.case_id, n.project_id, n.trunk, n.asterisk) <> (a.case_id, a.project_id, a.trunk, a.asterisk)
+UNION ALL
+SELECT 'dial_count_disagrees', r.case_id, 'dial_count is ' || coalesce(s.dial_count, 0) || ', the ledger has '
+    || r.calls || ' calls'
+FROM (
+    SELECT c.case_id, (
+        SELECT count(*) FROM dialer_attempts a
+        WHERE a.case_id = c.case_id AND a.ended_at IS NOT NULL AND a.outcome <> 'FAILED') AS calls
+    FROM (SELECT a.case_id FROM dialer_attempts a ORDER BY a.id DESC LIMIT 1000) c
+    GROUP BY c.case_id
+) r
+LEFT JOIN dialer_stat s ON s.id = r.case_id
+-- More than the ledger has: old attempts may have been deleted.
+WHERE coalesce(s.dial_count, 0) < r.calls
+UNION ALL
 SELECT 'claim_not_mirrored', l.case_id, 'claimed, but checked is false'
 FROM dialer_claims l
-JOIN dialer_clients c ON c.id = l.case_id
-WHERE NOT c.checked
+-- a lookup for each: no planner reads the list for it
+WHERE NOT (SELECT c.checked FROM dialer_clients c WHERE c.id = l.case_id)
 UNION ALL
 SELECT 'checked_without_claim', c.id, 'checked, but no claim stands behind it; dialer_reap heals it'
 FROM dialer_clients c
@@ -50,3 +91,8 @@ LEFT JOIN dialer_workers w ON w.id = l.worker_id
 WHERE l.attempt_id IS NULL
   AND (w.id IS NULL OR w.stopped_at IS NOT NULL
     OR w.lease_until < statement_timestamp() - interval '1 minute')
+UNION ALL
+SELECT 'owner_signed_off', w.id, 'worker ' || w.id || ' has signed off and still owns ' || o.asterisk
+FROM dialer_asterisks o
+JOIN dialer_workers w ON w.id = o.worker_id
+WHERE w.stopped_at IS NOT NULL AND o.lease_until > statement_timestamp()

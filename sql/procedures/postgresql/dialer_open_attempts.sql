@@ -14,10 +14,12 @@ RETURNS TABLE (
     dial_seconds numeric,
     abandon_seconds numeric,
     agent varchar,
+    amd_verdict varchar,
     begun_ago double precision,
     dialing_ago double precision,
     ringing_ago double precision,
     answered_ago double precision,
+    amd_ago double precision,
     waiting_ago double precision,
     agent_ago double precision,
     played_ago double precision
@@ -30,11 +32,12 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT a.id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.channel_id, a.action_id, a.epoch,
-        a.dial_seconds, a.abandon_seconds, a.agent,
+        a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
         extract(epoch FROM v_now - a.begun_at)::double precision,
         extract(epoch FROM v_now - a.dialing_at)::double precision,
         extract(epoch FROM v_now - a.ringing_at)::double precision,
         extract(epoch FROM v_now - a.answered_at)::double precision,
+        extract(epoch FROM v_now - a.amd_at)::double precision,
         extract(epoch FROM v_now - a.waiting_at)::double precision,
         extract(epoch FROM v_now - a.agent_at)::double precision,
         extract(epoch FROM v_now - a.played_at)::double precision

@@ -12,8 +12,8 @@ BEGIN
         PERFORM dialer_refuse('dialer_params.project_id', coalesce(NEW.project_id, 'NULL'),
             'write the name of the project, up to 100 characters without control characters');
     END IF;
-    IF NEW.type NOT IN ('progressive', 'autoinforming') THEN
-        PERFORM dialer_refuse('dialer_params.type', NEW.type, 'write progressive or autoinforming');
+    IF NEW.type NOT IN ('progressive', 'predictive', 'autoinforming') THEN
+        PERFORM dialer_refuse('dialer_params.type', NEW.type, 'write progressive, predictive or autoinforming');
     END IF;
     IF NEW.sort !~ '^ *[123]:[12]( *, *[123]:[12])* *$' THEN
         PERFORM dialer_refuse('dialer_params.sort', NEW.sort,
@@ -50,6 +50,39 @@ BEGIN
     IF NOT NEW.abandon_seconds BETWEEN 0.001 AND 600 THEN
         PERFORM dialer_refuse('dialer_params.abandon_seconds', NEW.abandon_seconds::varchar,
             'write seconds, more than 0, at most 600');
+    END IF;
+    IF NOT NEW.abandon_target BETWEEN 0.01 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.abandon_target', NEW.abandon_target::varchar,
+            'write percent, more than 0, at most 100');
+    END IF;
+    IF NEW.abandon_hours NOT BETWEEN 1 AND 168 THEN
+        PERFORM dialer_refuse('dialer_params.abandon_hours', NEW.abandon_hours::varchar,
+            'write hours, 1 to 168');
+    END IF;
+    IF NEW.abandon_days NOT BETWEEN 1 AND 365 THEN
+        PERFORM dialer_refuse('dialer_params.abandon_days', NEW.abandon_days::varchar, 'write days, 1 to 365');
+    END IF;
+    IF NEW.abandon_action NOT IN ('message', 'queue') THEN
+        PERFORM dialer_refuse('dialer_params.abandon_action', NEW.abandon_action, 'write message or queue');
+    END IF;
+    IF NOT NEW.calls_per_agent BETWEEN 1 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.calls_per_agent', NEW.calls_per_agent::varchar,
+            'write calls, 1 to 100');
+    END IF;
+    IF NEW.predictive_agents < 1 THEN
+        PERFORM dialer_refuse('dialer_params.predictive_agents', NEW.predictive_agents::varchar,
+            'write agents, 1 or more');
+    END IF;
+    IF NOT NEW.dial_ratio BETWEEN 1 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.dial_ratio', NEW.dial_ratio::varchar,
+            'write calls per free agent, 1 to 100, or NULL (the pacing decides)');
+    END IF;
+    IF NEW.machine_action NOT IN ('hangup', 'message') THEN
+        PERFORM dialer_refuse('dialer_params.machine_action', NEW.machine_action, 'write hangup or message');
+    END IF;
+    IF NEW.machine_period NOT BETWEEN 1 AND 999999 THEN
+        PERFORM dialer_refuse('dialer_params.machine_period', NEW.machine_period::varchar,
+            'write minutes, 1 to 999999, or NULL (call_back_period)');
     END IF;
     IF NEW.caller_id ~ '[\x01-\x1f\x7f]' THEN
         PERFORM dialer_refuse('dialer_params.caller_id', NEW.caller_id, 'write number or Name <number>');

@@ -2,7 +2,7 @@
 -- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
 -- calls whose case was held by somebody's transaction when they ended. Heals `checked` where no claim stands
 -- behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
--- owner of their Asterisk, which can ask it (dialer_open_attempts).
+-- owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what has expired (dialer_prune).
 CREATE OR REPLACE FUNCTION dialer_reap()
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -41,6 +41,7 @@ BEGIN
         SELECT h.id FROM dialer_clients h
         WHERE h.checked AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = h.id)
         FOR UPDATE SKIP LOCKED);
+    PERFORM dialer_prune(NULL);
     RETURN v_freed;
 END
 $$

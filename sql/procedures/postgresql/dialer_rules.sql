@@ -15,6 +15,17 @@ SELECT
     coalesce(asterisk, 'default') AS asterisk,
     coalesce(trunk, 'default') AS trunk,
     caller_id,
-    abandon_seconds
+    abandon_seconds,
+    abandon_target,
+    abandon_hours,
+    abandon_days,
+    abandon_action,
+    calls_per_agent,
+    predictive_agents,
+    dial_ratio,
+    amd,
+    machine_action,
+    machine_period,
+    priority
 FROM dialer_params
 WHERE project_id IS NOT NULL

@@ -8,10 +8,9 @@ SELECT
     count(DISTINCT case_id) AS cases,
     count(*) FILTER (WHERE answered_at IS NOT NULL) AS answered,
     count(*) FILTER (WHERE outcome = 'ANSWERED') AS connected,
-    count(*) FILTER (WHERE abandoned_at IS NOT NULL) AS abandoned,
-    count(*) FILTER (WHERE outcome <> 'MACHINE' AND abandoned_at IS NOT NULL)::numeric
-        / nullif(count(*) FILTER (WHERE outcome <> 'MACHINE' AND (agent_at IS NOT NULL OR abandoned_at IS NOT NULL)), 0)
-        AS abandon_rate,
+    count(*) FILTER (WHERE counts_as = 'abandoned') AS abandoned,
+    count(*) FILTER (WHERE counts_as = 'abandoned')::numeric
+        / nullif(count(*) FILTER (WHERE counts_as IN ('connected', 'abandoned')), 0) AS abandon_rate,
     count(*) FILTER (WHERE answered_at IS NOT NULL)::numeric / nullif(count(*), 0) AS answer_rate,
     avg(ring_seconds) AS ring_seconds,
     avg(wait_seconds) AS wait_seconds,

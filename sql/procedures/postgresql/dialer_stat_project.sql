@@ -1,6 +1,6 @@
 -- dialer_stat_project: one row per project: its state, what is up now, and the last 24 hours.
--- answer_rate: answered / attempts; abandon_rate: with abandoned_at / with agent_at or abandoned_at, machines
--- in neither; lost: attempts whose end nobody knows, beside the rate.
+-- answer_rate: answered / attempts; abandon_rate: abandoned / (connected + abandoned), people only (counts_as of
+-- dialer_attempts); lost: attempts whose end nobody knows, beside the rate.
 -- cases_waiting is counted every few seconds (counted_at), since a count reads every waiting case.
 CREATE OR REPLACE VIEW dialer_stat_project AS
 SELECT
@@ -36,10 +36,9 @@ CROSS JOIN LATERAL (
         count(DISTINCT a.case_id) AS cases,
         count(*) FILTER (WHERE a.answered_at IS NOT NULL) AS answered,
         count(*) FILTER (WHERE a.outcome = 'ANSWERED') AS connected,
-        count(*) FILTER (WHERE a.abandoned_at IS NOT NULL) AS abandoned,
-        count(*) FILTER (WHERE a.outcome <> 'MACHINE' AND a.abandoned_at IS NOT NULL)::numeric
-            / nullif(count(*) FILTER (WHERE a.outcome <> 'MACHINE'
-                AND (a.agent_at IS NOT NULL OR a.abandoned_at IS NOT NULL)), 0) AS abandon_rate,
+        count(*) FILTER (WHERE a.counts_as = 'abandoned') AS abandoned,
+        count(*) FILTER (WHERE a.counts_as = 'abandoned')::numeric
+            / nullif(count(*) FILTER (WHERE a.counts_as IN ('connected', 'abandoned')), 0) AS abandon_rate,
         count(*) FILTER (WHERE a.answered_at IS NOT NULL)::numeric / nullif(count(*), 0) AS answer_rate,
         avg(a.ring_seconds) AS ring_seconds,
         avg(a.wait_seconds) AS wait_seconds,

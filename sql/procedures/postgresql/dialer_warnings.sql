@@ -29,6 +29,28 @@ SELECT 'trunk_failing', NULL, 'trunk ' || t.trunk || ' on ' || t.asterisk || ': 
 FROM dialer_trunks t
 WHERE t.state = 'failing'
 UNION ALL
+SELECT 'rings_too_short', p.id, 'project ' || p.project_id || ' is predictive and lets phones ring for '
+    || r.dial_seconds || ' s', 'the law asks for 15 s or four rings (16 CFR 310.4(b)(4)(ii)): write dial_time 15000 or more'
+FROM dialer_params p
+JOIN dialer_rules r ON r.project_id = p.project_id
+WHERE r.type = 'predictive' AND r.dial_seconds < 15
+UNION ALL
+SELECT 'abandon_target_high', p.id, 'abandon_target of project ' || p.project_id || ' is ' || p.abandon_target
+    || ' per cent', 'the law allows 3 (16 CFR 310.4(b)(4)(i)): write 3 or less'
+FROM dialer_params p
+WHERE p.type = 'predictive' AND p.abandon_target > 3
+UNION ALL
+SELECT 'abandon_target_exceeded', p.id, 'project ' || p.project_id || ' abandoned ' || m.abandoned || ' of '
+    || m.people || ' people in its last ' || m.span || ': ' || m.percent || ' per cent, its target is '
+    || p.abandon_target, 'it dials only for free agents until the rate is under the target'
+FROM dialer_stat_pacing t
+JOIN dialer_params p ON p.project_id = t.project_id
+CROSS JOIN LATERAL (VALUES
+    (t.day_abandoned, t.day_connected + t.day_abandoned, t.day_percent, p.abandon_hours || ' hours'),
+    (t.days_abandoned, t.days_connected + t.days_abandoned, t.days_percent, p.abandon_days || ' days')
+) m (abandoned, people, percent, span)
+WHERE m.percent > p.abandon_target
+UNION ALL
 SELECT 'call_never_made', c.id, 'case ' || c.id || ' is used up: ten calls in a row could not be made',
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c

@@ -81,6 +81,22 @@ CREATE TABLE IF NOT EXISTS dialer_params (
     trunk varchar(200) NULL INVISIBLE COMMENT 'row of dialer_trunks; NULL: default',
     caller_id varchar(400) NULL INVISIBLE COMMENT 'shown to the subscriber, number or Name <number>; NULL: the trunk''s own',
     abandon_seconds decimal(6, 3) NOT NULL DEFAULT 2 INVISIBLE COMMENT 'an answered person without an agent for longer counts as abandoned' CHECK (abandon_seconds > 0),
+    abandon_target decimal(8, 2) NOT NULL DEFAULT 3 INVISIBLE
+        COMMENT 'percent of the people who answered that may be abandoned: abandoned / (connected + abandoned)',
+    abandon_hours int NOT NULL DEFAULT 24 INVISIBLE COMMENT 'the target is kept over so many hours …',
+    abandon_days int NOT NULL DEFAULT 30 INVISIBLE COMMENT '… and over so many days; the stricter of the two decides',
+    abandon_action varchar(400) NOT NULL DEFAULT 'message' INVISIBLE
+        COMMENT 'what an answered person hears after abandon_seconds without an agent; message: the safe-harbour message, then hang-up; queue: nothing, stays in the queue',
+    calls_per_agent decimal(8, 2) NOT NULL DEFAULT 10 INVISIBLE
+        COMMENT 'most calls in flight for each agent who is there',
+    predictive_agents int NOT NULL DEFAULT 5 INVISIBLE COMMENT 'with fewer agents there it dials as progressive',
+    dial_ratio decimal(8, 2) NULL INVISIBLE
+        COMMENT 'power dialling: so many calls for each free agent; NULL: the pacing decides',
+    amd tinyint(1) NOT NULL DEFAULT false INVISIBLE COMMENT 'the dialplan asks AMD() whether a person answered',
+    machine_action varchar(400) NOT NULL DEFAULT 'hangup' INVISIBLE COMMENT 'what a machine hears: hangup or message',
+    machine_period int NULL INVISIBLE
+        COMMENT 'minutes before the redial after a machine; NULL: call_back_period, as after any other call',
+    priority int NOT NULL DEFAULT 0 INVISIBLE COMMENT 'among projects that share agents or lines: higher first',
     call_time bigint NULL INVISIBLE COMMENT 'old name of dial_time, taken over at INSERT and UPDATE',
     UNIQUE KEY dialer_params_project_id (project_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
@@ -232,12 +248,24 @@ CREATE TABLE IF NOT EXISTS dialer_attempts (
     answered_at timestamp(6) NULL DEFAULT NULL,
     waiting_at timestamp(6) NULL DEFAULT NULL,
     agent_at timestamp(6) NULL DEFAULT NULL,
+    amd_at timestamp(6) NULL DEFAULT NULL,
+    amd_verdict varchar(20) NULL COMMENT 'what AMD() said (its AMDSTATUS), at amd_at'
+        CHECK (amd_verdict IN ('HUMAN', 'MACHINE', 'NOTSURE', 'HANGUP')),
     played_at timestamp(6) NULL DEFAULT NULL,
-    abandoned_at timestamp(6) NULL DEFAULT NULL,
+    abandoned_at timestamp(6) NULL DEFAULT NULL
+        COMMENT 'a person answered and had no agent at the end of abandon_seconds (counted from AMD''s verdict where there is one), or left as abandoned before',
     ended_at timestamp(6) NULL DEFAULT NULL,
     ring_seconds decimal(12, 3) NULL COMMENT 'from ringing (else dialling) to the answer or the end',
     wait_seconds decimal(12, 3) NULL COMMENT 'from the answer to the agent, or to the end without one',
     talk_seconds decimal(12, 3) NULL COMMENT 'from the agent (autoinforming: the answer) to the end',
+    counts_as varchar(9)
+        AS (CASE
+            WHEN outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN NULL
+            WHEN abandoned_at IS NOT NULL THEN 'abandoned'
+            WHEN ended_at IS NOT NULL AND agent_at IS NOT NULL THEN 'connected'
+            WHEN outcome = 'LOST' THEN 'lost'
+        END) PERSISTENT
+        COMMENT 'in the abandon rate, abandoned / (connected + abandoned), people only; lost: beside it',
     CONSTRAINT dialer_attempts_outcome FOREIGN KEY (outcome) REFERENCES dialer_outcomes (outcome),
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_at IS NOT NULL))
@@ -246,6 +274,8 @@ CREATE TABLE IF NOT EXISTS dialer_attempts (
 CREATE INDEX IF NOT EXISTS dialer_attempts_case_id ON dialer_attempts (case_id);
 -- dialer_stat_project and its kin
 CREATE INDEX IF NOT EXISTS dialer_attempts_project_ended ON dialer_attempts (project_id, ended_at);
+-- dialer_abandon_ledger
+CREATE INDEX IF NOT EXISTS dialer_attempts_counted ON dialer_attempts (project_id, counts_as, ended_at);
 -- dialer_attempt_begin: calls of the last second; dialer_trunk_trip: the streak
 CREATE INDEX IF NOT EXISTS dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
 -- dialer_reap, dialer_invariants: attempts without an end
@@ -262,6 +292,40 @@ CREATE TABLE IF NOT EXISTS dialer_agents (
     PRIMARY KEY (asterisk, queue, interface)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'queue members as the owner of their Asterisk sees them';
+
+CREATE TABLE IF NOT EXISTS dialer_abandoned (
+    phone_number varchar(400) NOT NULL PRIMARY KEY,
+    until_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    project_id varchar(400) NOT NULL,
+    attempt_id bigint NOT NULL COMMENT 'the attempt that abandoned it last, of project_id'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'numbers that were abandoned: until then called only with an agent guaranteed, in whatever project';
+-- dialer_prune
+CREATE INDEX IF NOT EXISTS dialer_abandoned_until ON dialer_abandoned (until_at);
+
+CREATE TABLE IF NOT EXISTS dialer_pacing_state (
+    project_id varchar(400) NOT NULL PRIMARY KEY,
+    learned longtext NOT NULL,
+    saved_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'what the pacing of a project has learned; survives the worker';
+
+CREATE TABLE IF NOT EXISTS dialer_pacing_journal (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    asterisk varchar(200) NOT NULL,
+    project_id varchar(400) NOT NULL,
+    mode varchar(20) NOT NULL CHECK (mode IN ('predictive', 'progressive', 'ratio')),
+    quota int NOT NULL COMMENT 'calls that the pacing wanted to begin',
+    granted int NOT NULL COMMENT 'what lines, calls per second and priority left of them',
+    reason varchar(1000) NOT NULL,
+    inputs longtext NOT NULL COMMENT 'JSON: all that the decision was made from'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'one row per decision of the pacing; kept for journal_hours of dialer_settings';
+-- dialer_stat_pacing: the last decision
+CREATE INDEX IF NOT EXISTS dialer_pacing_journal_project ON dialer_pacing_journal (project_id, id);
+-- dialer_prune
+CREATE INDEX IF NOT EXISTS dialer_pacing_journal_at ON dialer_pacing_journal (at);
 
 -- dialer_owns: what is locked instead of dialer_asterisks, whose leases must stay free for the beat.
 CREATE TABLE IF NOT EXISTS dialer_ownerships (

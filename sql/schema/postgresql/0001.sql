@@ -82,6 +82,17 @@ CREATE TABLE dialer_params (
     trunk varchar NULL,
     caller_id varchar NULL,
     abandon_seconds numeric(6, 3) NOT NULL DEFAULT 2 CHECK (abandon_seconds > 0),
+    abandon_target numeric(8, 2) NOT NULL DEFAULT 3,
+    abandon_hours int NOT NULL DEFAULT 24,
+    abandon_days int NOT NULL DEFAULT 30,
+    abandon_action varchar NOT NULL DEFAULT 'message',
+    calls_per_agent numeric(8, 2) NOT NULL DEFAULT 10,
+    predictive_agents int NOT NULL DEFAULT 5,
+    dial_ratio numeric(8, 2) NULL,
+    amd bool NOT NULL DEFAULT false,
+    machine_action varchar NOT NULL DEFAULT 'hangup',
+    machine_period int NULL,
+    priority int NOT NULL DEFAULT 0,
     call_time int8 NULL,
     UNIQUE (project_id)
 );
@@ -95,6 +106,17 @@ COMMENT ON COLUMN dialer_params.asterisk IS 'where the queue is; NULL: default';
 COMMENT ON COLUMN dialer_params.trunk IS 'row of dialer_trunks; NULL: default';
 COMMENT ON COLUMN dialer_params.caller_id IS 'shown to the subscriber, number or Name <number>; NULL: the trunk''s own';
 COMMENT ON COLUMN dialer_params.abandon_seconds IS 'an answered person without an agent for longer counts as abandoned';
+COMMENT ON COLUMN dialer_params.abandon_target IS 'percent of the people who answered that may be abandoned: abandoned / (connected + abandoned)';
+COMMENT ON COLUMN dialer_params.abandon_hours IS 'the target is kept over so many hours …';
+COMMENT ON COLUMN dialer_params.abandon_days IS '… and over so many days; the stricter of the two decides';
+COMMENT ON COLUMN dialer_params.abandon_action IS 'what an answered person hears after abandon_seconds without an agent; message: the safe-harbour message, then hang-up; queue: nothing, stays in the queue';
+COMMENT ON COLUMN dialer_params.calls_per_agent IS 'most calls in flight for each agent who is there';
+COMMENT ON COLUMN dialer_params.predictive_agents IS 'with fewer agents there it dials as progressive';
+COMMENT ON COLUMN dialer_params.dial_ratio IS 'power dialling: so many calls for each free agent; NULL: the pacing decides';
+COMMENT ON COLUMN dialer_params.amd IS 'the dialplan asks AMD() whether a person answered';
+COMMENT ON COLUMN dialer_params.machine_action IS 'what a machine hears: hangup or message';
+COMMENT ON COLUMN dialer_params.machine_period IS 'minutes before the redial after a machine; NULL: call_back_period, as after any other call';
+COMMENT ON COLUMN dialer_params.priority IS 'among projects that share agents or lines: higher first';
 COMMENT ON COLUMN dialer_params.call_time IS 'old name of dial_time, taken over at INSERT and UPDATE';
 
 CREATE TABLE dialer_stat (
@@ -256,12 +278,21 @@ CREATE TABLE dialer_attempts (
     answered_at timestamptz NULL,
     waiting_at timestamptz NULL,
     agent_at timestamptz NULL,
+    amd_at timestamptz NULL,
+    amd_verdict varchar NULL CHECK (amd_verdict IN ('HUMAN', 'MACHINE', 'NOTSURE', 'HANGUP')),
     played_at timestamptz NULL,
     abandoned_at timestamptz NULL,
     ended_at timestamptz NULL,
     ring_seconds numeric(12, 3) NULL,
     wait_seconds numeric(12, 3) NULL,
     talk_seconds numeric(12, 3) NULL,
+    counts_as varchar NULL
+        GENERATED ALWAYS AS (CASE
+            WHEN outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN NULL
+            WHEN abandoned_at IS NOT NULL THEN 'abandoned'
+            WHEN ended_at IS NOT NULL AND agent_at IS NOT NULL THEN 'connected'
+            WHEN outcome = 'LOST' THEN 'lost'
+        END) STORED,
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_at IS NOT NULL))
 );
@@ -269,12 +300,17 @@ COMMENT ON TABLE dialer_attempts IS 'the ledger: one row per attempt, committed 
 COMMENT ON COLUMN dialer_attempts.state IS 'where the call is; outcome: how it ended; disposition: what the agent noted';
 COMMENT ON COLUMN dialer_attempts.cause IS 'hangup cause of our channel (ITU-T Q.850); NULL: no channel';
 COMMENT ON COLUMN dialer_attempts.effect IS 'what its end did to the case';
+COMMENT ON COLUMN dialer_attempts.amd_verdict IS 'what AMD() said (its AMDSTATUS), at amd_at';
+COMMENT ON COLUMN dialer_attempts.abandoned_at IS 'a person answered and had no agent at the end of abandon_seconds (counted from AMD''s verdict where there is one), or left as abandoned before';
+COMMENT ON COLUMN dialer_attempts.counts_as IS 'in the abandon rate, abandoned / (connected + abandoned), people only; lost: beside it';
 COMMENT ON COLUMN dialer_attempts.ring_seconds IS 'from ringing (else dialling) to the answer or the end';
 COMMENT ON COLUMN dialer_attempts.wait_seconds IS 'from the answer to the agent, or to the end without one';
 COMMENT ON COLUMN dialer_attempts.talk_seconds IS 'from the agent (autoinforming: the answer) to the end';
 CREATE INDEX dialer_attempts_case_id ON dialer_attempts (case_id);
 -- dialer_stat_project and its kin
 CREATE INDEX dialer_attempts_project_ended ON dialer_attempts (project_id, ended_at);
+-- dialer_abandon_ledger
+CREATE INDEX dialer_attempts_counted ON dialer_attempts (project_id, counts_as, ended_at) WHERE counts_as IS NOT NULL;
 -- dialer_attempt_begin: calls of the last second; dialer_trunk_trip: the streak
 CREATE INDEX dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
 -- dialer_reap, dialer_invariants: attempts without an end
@@ -291,3 +327,41 @@ CREATE TABLE dialer_agents (
     PRIMARY KEY (asterisk, queue, interface)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE dialer_agents IS 'queue members as the owner of their Asterisk sees them';
+
+CREATE TABLE dialer_abandoned (
+    phone_number varchar NOT NULL PRIMARY KEY,
+    until_at timestamptz NOT NULL,
+    project_id varchar NOT NULL,
+    attempt_id int8 NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_abandoned IS 'numbers that were abandoned: until then called only with an agent guaranteed, in whatever project';
+COMMENT ON COLUMN dialer_abandoned.attempt_id IS 'the attempt that abandoned it last, of project_id';
+-- dialer_prune
+CREATE INDEX dialer_abandoned_until ON dialer_abandoned (until_at);
+
+CREATE TABLE dialer_pacing_state (
+    project_id varchar NOT NULL PRIMARY KEY,
+    learned text NOT NULL,
+    saved_at timestamptz NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_pacing_state IS 'what the pacing of a project has learned; survives the worker';
+
+CREATE TABLE dialer_pacing_journal (
+    id bigserial NOT NULL PRIMARY KEY,
+    at timestamptz NOT NULL,
+    asterisk varchar NOT NULL,
+    project_id varchar NOT NULL,
+    mode varchar NOT NULL CHECK (mode IN ('predictive', 'progressive', 'ratio')),
+    quota int NOT NULL,
+    granted int NOT NULL,
+    reason varchar NOT NULL,
+    inputs text NOT NULL
+);
+COMMENT ON TABLE dialer_pacing_journal IS 'one row per decision of the pacing; kept for journal_hours of dialer_settings';
+COMMENT ON COLUMN dialer_pacing_journal.quota IS 'calls that the pacing wanted to begin';
+COMMENT ON COLUMN dialer_pacing_journal.granted IS 'what lines, calls per second and priority left of them';
+COMMENT ON COLUMN dialer_pacing_journal.inputs IS 'JSON: all that the decision was made from';
+-- dialer_stat_pacing: the last decision
+CREATE INDEX dialer_pacing_journal_project ON dialer_pacing_journal (project_id, id);
+-- dialer_prune
+CREATE INDEX dialer_pacing_journal_at ON dialer_pacing_journal (at);

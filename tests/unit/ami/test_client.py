@@ -27,6 +27,7 @@ from worker.ami.client import (
     LinkUp,
 )
 from worker.ami.message import Message
+from worker.tracker import OVERDUE_SECONDS
 
 DATA = Path(__file__).parents[2] / "data" / "ami"
 WANTED = frozenset({"FullyBooted", "Newchannel", "Hangup", "OriginateResponse", "Shutdown"})
@@ -703,6 +704,67 @@ def test_peer_that_does_not_read_is_dropped(start: Start) -> None:
             client.send(big, count)
         assert "read nothing for 0.1 s" in down(client).reason
         assert unanswered == 200
+
+
+def test_what_a_lost_link_has_not_sent_is_not_sent_later_by_the_system(start: Start) -> None:
+    """An Originate that lies in the kernel when the link is given up must not ring somebody minutes later."""
+    ends: list[OSError | None] = []
+
+    def script(connection: Connection) -> None:
+        connection.login()
+        if connection.number > 1:
+            connection.serve()
+            return
+        until(lambda: client.counters.reconnects > 0)
+        try:
+            while connection.sock.recv(65536):
+                pass
+            ends.append(None)
+        except OSError as error:
+            ends.append(error)
+
+    with Peer(script) as peer:
+        client = start(peer, send_seconds=0.1)
+        up(client)
+        big = [("Action", "UserEvent"), *[(f"Key{number}", "x" * 1000) for number in range(100)]]
+        for _ in range(200):
+            client.send(big, lambda reply: None)
+        down(client)
+        until(lambda: bool(ends))
+    assert isinstance(ends[0], ConnectionResetError), "the connection was closed in good order, with all that it held"
+
+
+def test_a_frozen_or_unreachable_peer_gets_nothing_old(start: Start) -> None:
+    """The kernel gives up on what was not acknowledged sooner than the shortest call can be given up as lost."""
+    with Peer(serving()) as peer:
+        client = start(peer)
+        up(client)
+        link = client._link
+        assert link is not None
+        patience = link.sock.getsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_USER_TIMEOUT)
+        assert 0 < patience / 1000 <= OVERDUE_SECONDS
+
+
+def test_an_action_that_waited_for_too_long_is_not_sent(start: Start) -> None:
+    """The writer looks at the clock last of all: a process may be frozen between a decision and its sending."""
+    told: list[str] = []
+    with Peer(serving()) as peer:
+        client = start(peer)
+        up(client)
+        client.send([("Action", "Originate")], lambda _: told.append("reply"), on_stale=lambda: told.append("stale"))
+        client.send(
+            [("Action", "Originate"), ("ActionID", "old")],
+            lambda _: told.append("reply of the old"),
+            fresh_seconds=-0.001,
+            on_stale=lambda: told.append("stale"),
+        )
+        client.send([("Action", "UserEvent")], lambda _: told.append("reply"))
+        until(lambda: len(told) == 3)
+        assert sorted(told) == ["reply", "reply", "stale"]
+        sent = [(action["Action"], action["ActionID"]) for action in peer.connections[0].actions]
+        assert "old" not in [action_id for _, action_id in sent]
+        assert client.counters.stale == 1
+        client.ask([("Action", "Ping"), ("ActionID", "old")])  # and its ActionID is free again
 
 
 def test_oversized_message_drops_the_link(start: Start) -> None:

@@ -176,7 +176,9 @@ def test_a_database_that_is_down_is_503_and_worth_another_try(app: TestApp, sql:
 
 def test_a_database_that_is_not_at_head_names_the_command(app: TestApp, sql: FakeProcedures) -> None:
     sql.fails = DatabaseNotAtHead("'calls' at db:5432", None, "0001")
-    assert "dialer migrate" in app.get("/projects", status=503).json["remedy"]
+    assert app.get("/projects", status=503).json["remedy"] == "Run `dialer migrate`."
+    sql.fails = DatabaseNotAtHead("'calls' at db:5432", "0009", "0001", newer=True)
+    assert "Install that one" in app.get("/projects", status=503).json["remedy"]
 
 
 def test_a_mistake_in_the_program_shows_nothing_of_itself(app: TestApp, sql: FakeProcedures) -> None:

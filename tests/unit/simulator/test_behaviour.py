@@ -46,7 +46,7 @@ def test_the_lab_prefixes_always_do_the_same(prefix: str) -> None:
     fate = draw(Subscribers(prefixes=LAB_PREFIXES), 1, f"{prefix}00001", 0, NOON)
     assert fate.name == LAB_PREFIXES[prefix]
     assert (fate.sip in CAUSE_OF_SIP) == fate.name.isdigit()
-    assert (fate.answer_after is not None) == (prefix in {"20", "21", "27", "30", "36"})
+    assert (fate.answer_after is not None) == (prefix in {"20", "21", "27", "30", "36", "40", "41", "42", "43"})
 
 
 def test_the_longest_prefix_counts() -> None:

@@ -153,7 +153,7 @@ def test_the_queue_lets_go_of_a_caller_after_its_longest_wait(make: Make) -> Non
     world = make(team(max_wait=60.0))
     call = world.call("300001")
     world.run(100)
-    assert world.of("QueueCallerAbandon") == []
+    assert [e["HoldTime"] for e in world.of("QueueCallerAbandon", Uniqueid=call)] == ["60"]
     (left,) = world.of("QueueCallerLeave")
     (ended,) = world.of("Hangup", Uniqueid=call)
     assert 60 <= float(left["At"]) <= 60.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from worker.clock import VirtualClock
 from worker.simulator import Scenario
 from worker.simulator.engine import Engine
@@ -13,12 +15,12 @@ START = 1_800_000_000.0
 class World:
     """Runs a scenario in virtual time."""
 
-    def __init__(self, scenario: Scenario, seed: int = 1) -> None:
+    def __init__(self, scenario: Scenario, seed: int = 1, note: Callable[..., None] | None = None) -> None:
         self.clock = VirtualClock(START)
         self.engine = Engine(self.clock)
         self.clock.add_probe(self.engine.busy)
         self.events: list[dict[str, str]] = []
-        self.switch = Switch(scenario, self.engine, seed, self._keep)
+        self.switch = Switch(scenario, self.engine, seed, self._keep, note)
         self.engine.start()
 
     def _keep(self, kind: str, name: str, body: str) -> None:
@@ -36,6 +38,7 @@ class World:
         timeout: float = 20.0,
         dial: str = "PJSIP/{}@carrier",
         channel_id: str = "",
+        **variables: str,
     ) -> str:
         channel_id = channel_id or f"id-{number}"
         self.switch.originate(
@@ -49,7 +52,7 @@ class World:
                 person="Dialer",
                 account="dialer",
                 channel_id=channel_id,
-                variables={"DIALER_QUEUE": queue, "DIALER_ATTEMPT": "1"},
+                variables={"DIALER_QUEUE": queue, "DIALER_ATTEMPT": "1", **variables},
             )
         )
         return channel_id

@@ -1,0 +1,334 @@
+"""What predictive pacing has learned of one project: told event by event, saved as plain numbers.
+
+Every observe… method takes in one fact; none reads a clock. The tables that decisions read are made anew every
+REFRESH seconds, from what is known then, so a decision is a pure function of the observation and this object.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from math import ceil, exp, expm1, log1p
+from typing import Any
+
+from worker.pacing.hazards import (
+    Durations,
+    Ringing,
+    Table,
+    free_after_talk,
+    free_after_wrap_up,
+    rounded,
+    widening,
+)
+from worker.pacing.level import Level
+from worker.pacing.observed import ODDS_MOST, ODDS_STEP, Observation
+from worker.pacing.settings import Settings
+
+VERSION = 1
+REFRESH = 15.0
+"""Seconds between two makings of the tables."""
+GAP = 5.0
+"""Seconds without an observation after which the level may have moved unseen."""
+LOOK_AHEAD = 4
+"""Instants at which claims are compared with agents: quantiles of the time at which a new call is answered."""
+AMD_SECONDS = 4
+"""AMD() takes up to about 3.2 s with its defaults (app_amd: total_analysis_time 5 s is its own limit)."""
+
+HALF_LIFE_RING = 3600.0
+HALF_LIFE_TALK = 7200.0
+HALF_LIFE_SEVERITY = 1500.0
+"""In answered calls."""
+PRIOR_SEVERITY = 1.6
+PRIOR_ABANDONED = 10.0
+"""Of calls that were begun at a mean risk of 1 per cent, 1.6 per cent are abandoned, since later calls are answered
+earlier and take their agents: a guess that is worth ten of them."""
+PRIOR_SHARE = 0.6
+PRIOR_BEGUN = 30.0
+"""The mean risk is that share of the threshold: a guess that is worth so many calls begun."""
+MEMORY_SHARE = 600.0
+MEMORY_RISK = 60.0
+"""Calls begun after which the share of the threshold, and the mean risk itself, have mostly been renewed."""
+HALF_LIFE_PACE = 3600.0
+PRIOR_CYCLE = 150.0
+"""Seconds an agent spends on an answered call before anything is known, worth PRIOR_CYCLES calls."""
+PRIOR_CYCLES = 10.0
+
+_TALK_EDGES = widening(2.0, 1.12, 3600.0)
+_WRAP_EDGES = [*range(30), *(30 + edge for edge in widening(1.0, 1.15, 600.0))]
+_TALK_AGES = widening(2.0, 1.06, 1200.0)
+_WRAP_AGES = [*range(40), *(40 + age for age in widening(2.0, 1.12, 400.0))]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a decision looks up, fixed until the next refresh.
+
+    shape, failing: hazards of an unanswered call by second of age (see hazards.Ringing). ahead: the instants, in
+    seconds from now; deadlines: those plus the patience. talking, wrapping: the chances to be still busy at each
+    deadline, by rows of TALK_ROW and WRAP_ROW.
+    """
+
+    shape: list[float]
+    failing: list[float]
+    ahead: list[float]
+    deadlines: list[float]
+    talking: Table
+    wrapping: Table
+
+
+class AnswerCurve:
+    """When calls of a level times a factor are answered."""
+
+    def __init__(self, tables: Tables, weight: float) -> None:
+        self._lasting, self._answered = incidence(tables.shape, tables.failing, weight)
+        self._answered += self._answered[-1:] * (int(tables.ahead[-1]) + 2)
+        self._ahead = [(int(instant), instant % 1) for instant in tables.ahead]
+
+    def chances(self, age: int) -> list[float]:
+        """Chance that a call that has rung for `age` seconds is answered by each instant ahead."""
+        age = min(age, len(self._lasting) - 1)
+        answered, left = self._answered, max(self._lasting[age], 1e-9)
+        here = answered[age]
+        return [
+            min(1.0, (answered[age + whole] * (1 - part) + answered[age + whole + 1] * part - here) / left)
+            for whole, part in self._ahead
+        ]
+
+
+TALK_ROW = [0] * (_TALK_AGES[-1] + 1)
+WRAP_ROW = [0] * (_WRAP_AGES[-1] + 1)
+for _ages, _rows in ((_TALK_AGES, TALK_ROW), (_WRAP_AGES, WRAP_ROW)):
+    for _age in range(len(_rows)):
+        _right = bisect_left(_ages, _age)
+        _rows[_age] = _right if _right == 0 or _ages[_right] - _age < _age - _ages[_right - 1] else _right - 1
+
+
+def hazard_ratio(odds: float, level: float) -> float:
+    """What a factor on the odds of an answer is as a factor on its hazard, at that level."""
+    return 1.0 if odds == 1.0 else log1p(odds * expm1(level)) / level
+
+
+class Learned:
+    """See the module's docstring. `tables` and `level` are for decisions to read."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.ringing = Ringing(_seconds(settings))
+        self.level = Level()
+        self.talk = Durations(_TALK_EDGES, mean=100.0, variation=1.0, weight=6.0)
+        self.wrap_up = Durations(_WRAP_EDGES, mean=15.0, variation=0.7, weight=3.0)
+        self.finished = 0
+        """Calls that were answered or failed, ever."""
+        self._answers = 0
+        """Of those, the answers since the last observation."""
+        self._abandoned = PRIOR_ABANDONED
+        self._foreseen = PRIOR_ABANDONED / PRIOR_SEVERITY
+        """The risks of answered calls, summed, and discounted like the abandoned calls."""
+        self._risk = 0.0
+        """Mean risk of the calls begun lately."""
+        self._share = [PRIOR_BEGUN * PRIOR_SHARE, PRIOR_BEGUN]
+        """Sum of the risks of calls begun over their threshold, and their number, discounted."""
+        self._paced = [PRIOR_CYCLES, PRIOR_CYCLES * PRIOR_CYCLE]
+        """Answered calls and seconds of agents, discounted."""
+        self._seen: float | None = None
+        self._made: float | None = None
+        self.tables = self._make_tables(None)
+
+    # ---------------------------------------------------------------------------------------------- what happened
+
+    def observe_answered(self, age: float, odds: float = 1.0) -> None:
+        """A person is on the line, `age` seconds after dialling; with AMD: AMD has said so."""
+        self.ringing.observe(age, self.level.mean * hazard_ratio(odds, self.level.mean), answered=True)
+        self.finished += 1
+        self._answers += 1
+
+    def observe_failed(self, age: float, odds: float = 1.0) -> None:
+        """A call ended without a person: busy, failed, not answered in time, a machine."""
+        self.ringing.observe(age, self.level.mean * hazard_ratio(odds, self.level.mean), answered=False)
+        self.finished += 1
+
+    def observe_talk(self, seconds: float) -> None:
+        """An agent's talk has ended, after so long."""
+        self.talk.observe(seconds)
+
+    def observe_wrap_up(self, seconds: float) -> None:
+        """An agent's wrap-up has ended, after so long; 0 where there is none."""
+        self.wrap_up.observe(seconds)
+
+    def observe_begun(self, calls: int, threshold: float, risk: float) -> None:
+        """So many calls were begun by a decision with that threshold and mean risk."""
+        if not calls:
+            return
+        keep = exp(-calls / MEMORY_RISK)
+        self._risk = self._risk * keep + risk * (1 - keep)
+        if threshold > 0:
+            keep = exp(-calls / MEMORY_SHARE)
+            share, begun = self._share
+            self._share = [share * keep + calls * min(1.0, risk / threshold), begun * keep + calls]
+
+    def observe_end(self, *, abandoned: bool) -> None:
+        """A person who answered has got an agent, or was abandoned."""
+        keep = 0.5 ** (1 / HALF_LIFE_SEVERITY)
+        self._abandoned = self._abandoned * keep + abandoned
+        self._foreseen = self._foreseen * keep + self._risk
+        self._paced[0] += 1
+
+    def observe(self, observation: Observation) -> None:
+        """Before each decision: what is in flight, and for how long nothing else has been said."""
+        now = observation.now
+        seconds = 0.0 if self._seen is None else now - self._seen
+        self._seen = now
+        if seconds > GAP or not observation.synchronised:
+            self.gap()
+            seconds = 0.0
+        if seconds > 0:
+            self._follow_level(observation, seconds)
+            self._paced[1] += seconds * len(observation.agents)
+        if self._made is None or now - self._made >= REFRESH:
+            self._refresh(observation)
+
+    def gap(self) -> None:
+        """Events were missed: what takes how long still holds, how eagerly people answer may have changed."""
+        self.level.forget()
+        self._answers = 0
+
+    def _follow_level(self, observation: Observation, seconds: float) -> None:
+        shape, last, level = self.tables.shape, len(self.tables.shape) - 1, self.level.mean
+        exposure = sum(
+            count * shape[min(cell.age, last)] * hazard_ratio(step_odds(cell.step), level)
+            for cell, count in observation.ringing.items()
+        )
+        exposure += sum(shape[min(int(call.age), last)] for call in observation.under_amd)
+        self.level.observe(exposure * seconds, self._answers, seconds)
+        self._answers = 0
+
+    # ------------------------------------------------------------------------------------------- what follows of it
+
+    @property
+    def severity(self) -> float:
+        """Calls abandoned for each one foreseen by the risks of those begun."""
+        return self._abandoned / self._foreseen
+
+    @property
+    def share_of_threshold(self) -> float:
+        """Mean risk of calls begun, for each unit of threshold: in small teams one call more is a big step."""
+        return max(0.1, self._share[0] / self._share[1])
+
+    @property
+    def answers_per_agent_second(self) -> float:
+        return self._paced[0] / self._paced[1]
+
+    def _refresh(self, observation: Observation) -> None:
+        now = observation.now
+        elapsed = 0.0 if self._made is None else now - self._made
+        self.ringing.discount(0.5 ** (elapsed / HALF_LIFE_RING))
+        for durations in (self.talk, self.wrap_up):
+            durations.discount(0.5 ** (elapsed / HALF_LIFE_TALK))
+        keep = 0.5 ** (elapsed / HALF_LIFE_PACE)
+        self._paced = [value * keep for value in self._paced]
+        self._made = now
+        self.tables = self._make_tables(observation)
+
+    def _make_tables(self, observation: Observation | None) -> Tables:
+        in_flight: dict[int, tuple[float, float]] = {}
+        for cell, count in (observation.ringing if observation else {}).items():
+            before = in_flight.get(cell.age, (0.0, 0.0))
+            ratio = hazard_ratio(step_odds(cell.step), self.level.mean)
+            in_flight[cell.age] = (before[0] + count, before[1] + count * ratio * self.level.mean)
+        shape, failing = self.ringing.hazards(in_flight)
+        _, answered = incidence(shape, failing, self.level.mean)
+        ahead = [_instant(answered, (index + 0.5) / LOOK_AHEAD) for index in range(LOOK_AHEAD)]
+        horizon = [instant + self._settings.patience_seconds for instant in ahead]
+        furthest = int(horizon[-1]) + 2
+        talk = self.talk.survival(_TALK_AGES[-1] + furthest)
+        wrap_up = self.wrap_up.survival(_WRAP_AGES[-1] + furthest)
+        return Tables(
+            shape,
+            failing,
+            ahead,
+            horizon,
+            _complement(free_after_talk(talk, wrap_up, _TALK_AGES, horizon)),
+            _complement(free_after_wrap_up(wrap_up, _WRAP_AGES, horizon)),
+        )
+
+    def human_share(self, age: float) -> float:
+        """Chance that AMD will say person, of a call that it listens to at that age."""
+        ringing = self.ringing
+        first = min(int(age), ringing.seconds - 1)
+        last = min(first + AMD_SECONDS, ringing.seconds)
+        persons, others = sum(ringing.answers[first:last]), sum(ringing.failures[first:last])
+        return (1 + persons) / (2 + persons + others)
+
+    # ------------------------------------------------------------------------------------------------- to and fro
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it, about 4 kB."""
+        return {
+            "version": VERSION,
+            "ringing": self.ringing.as_dict(),
+            "level": self.level.as_dict(),
+            "talk": self.talk.as_dict(),
+            "wrap_up": self.wrap_up.as_dict(),
+            "finished": self.finished,
+            "severity": rounded([self._abandoned, self._foreseen]),
+            "share": rounded([*self._share, self._risk]),
+            "paced": rounded(self._paced),
+        }
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any], settings: Settings) -> Learned:
+        """What as_dict gave, under these settings (the ring time may be another).
+
+        Raises ValueError when it was saved by a version that counted otherwise: begin anew then.
+        """
+        if state.get("version") != VERSION:
+            raise ValueError(f"learned state has version {state.get('version')!r}, this is version {VERSION}")
+        learned = cls(settings)
+        learned.ringing.restore(state["ringing"])
+        learned.ringing.resize(_seconds(settings))
+        learned.level.restore(state["level"])
+        learned.talk.restore(state["talk"])
+        learned.wrap_up.restore(state["wrap_up"])
+        learned.finished = int(state["finished"])
+        learned._abandoned, learned._foreseen = (float(value) for value in state["severity"])
+        *learned._share, learned._risk = (float(value) for value in state["share"])
+        learned._paced = [float(value) for value in state["paced"]]
+        learned.tables = learned._make_tables(None)
+        return learned
+
+
+def incidence(shape: list[float], failing: list[float], weight: float) -> tuple[list[float], list[float]]:
+    """(still unanswered, answered) by seconds since dialling, from 0, for a call of that level times its factor."""
+    lasting, left = [1.0], 1.0
+    answered, summed = [0.0], 0.0
+    for here, fails in zip(shape, failing, strict=True):
+        hazard = min(weight * here, 0.9)
+        summed += left * hazard
+        left *= 1 - hazard - min(fails, 0.99 - hazard)
+        lasting.append(left)
+        answered.append(summed)
+    return lasting, answered
+
+
+def _complement(table: Table) -> Table:
+    return [[1 - chance for chance in row] for row in table]
+
+
+def step_odds(step: int) -> float:
+    """The factor in the middle of a step."""
+    return _STEP_ODDS[step + ODDS_MOST]
+
+
+_STEP_ODDS = [2.718281828459045 ** (ODDS_STEP * step) for step in range(-ODDS_MOST, ODDS_MOST + 1)]
+
+
+def _instant(answered: list[float], share: float) -> float:
+    """When that share of the answers that will come have come."""
+    wanted = share * answered[-1]
+    right = bisect_left(answered, wanted)
+    before = answered[right - 1]
+    return right - 1 + (wanted - before) / max(answered[right] - before, 1e-12)
+
+
+def _seconds(settings: Settings) -> int:
+    return ceil(settings.ring_timeout) + (AMD_SECONDS if settings.amd else 0)

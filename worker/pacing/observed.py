@@ -1,0 +1,100 @@
+"""What predictive pacing looks at: plain values, filled in by whoever watches Asterisk and the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log
+from typing import NamedTuple
+
+ODDS_STEP = 0.35
+"""Calls whose odds' logarithms differ by less are counted together."""
+ODDS_MOST = 9
+"""Steps from even odds to the most unlike: a factor of 23 up or down."""
+
+
+class Agent(NamedTuple):
+    """An agent who will take calls again: logged in, not paused, not known to leave.
+
+    state: free, ringing (the queue rings them for a call that is connected already), talking or wrap-up;
+    seconds: since when; left: seconds until the wrap-up ends, where Asterisk tells it (its queue's wrapuptime).
+    """
+
+    state: str
+    seconds: float = 0.0
+    left: float | None = None
+
+
+class Call(NamedTuple):
+    """A call in flight: dialled, no person on the line yet.
+
+    age: seconds since it was dialled; odds: factor on its odds of being answered, against those of the project's
+    usual call (answering.py); under_amd: it was answered, and AMD listens whether by a person.
+    """
+
+    age: float
+    odds: float = 1.0
+    under_amd: bool = False
+
+
+class Window(NamedTuple):
+    """A span over which the abandon rate has to be kept: people who answered, how many of them were abandoned,
+    and for how many seconds calling goes on before the span is judged (0 for one that ends now, always)."""
+
+    answered: float
+    abandoned: float
+    seconds_left: float = 0.0
+
+
+class Cell(NamedTuple):
+    """Calls that are alike: whole seconds of age, steps of odds."""
+
+    age: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One pool of agents on one Asterisk at one instant.
+
+    now: seconds of a monotonic clock. waiting: people on the line whom no agent has yet, and who are on no ringing
+    agent either. windows: the abandon ledger, by window; the strictest decides. lines: how many more calls there
+    are lines for. next_odds: those of the cases that would be called next, in order; 1 for all that follow.
+    synchronised: False after a gap until all lists were read anew.
+    """
+
+    now: float
+    agents: Sequence[Agent]
+    calls: Sequence[Call] = ()
+    waiting: int = 0
+    windows: Sequence[Window] = ()
+    lines: int | None = None
+    next_odds: Sequence[float] = ()
+    synchronised: bool = True
+
+    @cached_property
+    def ringing(self) -> Counter[Cell]:
+        """Calls that are not under AMD, counted by cell."""
+        return Counter([Cell(int(age), odds_step(odds)) for age, odds, amd in self.calls if not amd])
+
+    @cached_property
+    def under_amd(self) -> list[Call]:
+        return [call for call in self.calls if call.under_amd]
+
+    @cached_property
+    def free(self) -> int:
+        return sum(agent.state == "free" for agent in self.agents)
+
+    @property
+    def spare(self) -> int:
+        """Free agents for whom there is no call yet, even if all calls are answered; may be negative."""
+        return self.free - self.waiting - len(self.calls)
+
+
+def odds_step(odds: float) -> int:
+    """The step that a factor belongs to; 0 for the usual call."""
+    if odds == 1.0:
+        return 0
+    return max(-ODDS_MOST, min(ODDS_MOST, round(log(max(odds, 1e-6)) / ODDS_STEP)))
