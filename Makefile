@@ -14,7 +14,7 @@ VENV_BENCH := .venv/.installed-bench
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV_DEMO) ## dial a sample project against the simulated Asterisk (DEMO_SECONDS=30: ends by itself)
@@ -25,8 +25,12 @@ test: venv prepare lint ## all that a change must pass, in less than 25 minutes
 	$(BIN)/pytest -m "not full" $(TESTS)
 
 .PHONY: test-full
-test-full: venv prepare lint ## everything, also what takes longer
+test-full: venv prepare-full lint ## everything: what takes longer, and current PostgreSQL and MariaDB
 	$(BIN)/pytest $(TESTS)
+
+.PHONY: test-faults
+test-faults: venv prepare ## workers, Asterisks, databases and links die under load; how long each takes is a table
+	$(BIN)/pytest tests/faults
 
 .PHONY: unit
 unit: venv ## only the tests that need no server: seconds
@@ -55,13 +59,22 @@ venv: $(VENV_TEST) ## the virtual environment .venv, out of requirements/test.tx
 prepare: ## Docker, SIPp, and the images for the tests; installs what is missing where it is root
 	scripts/prepare-tests.sh
 
+.PHONY: prepare-full
+prepare-full: ## the same and the images that only `make test-full` needs
+	scripts/prepare-tests.sh full
+
 .PHONY: images
 images: ## all Docker images, those of docker/compose.yaml too
 	scripts/start-docker.sh
 	scripts/build-images.sh
 
+.PHONY: images-up
+images-up:
+	scripts/start-docker.sh
+	scripts/build-images.sh postgres asterisk16 sipp dialer
+
 .PHONY: up
-up: images ## PostgreSQL, Asterisk, dialer, and SIPp as the carrier, in containers, dialling sample cases
+up: images-up ## PostgreSQL, Asterisk, dialer, and SIPp as the carrier, in containers, dialling sample cases
 	scripts/compose.sh up
 
 .PHONY: down

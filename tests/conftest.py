@@ -10,7 +10,9 @@ monkey.patch_all()
 
 # ruff: noqa: E402
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,10 @@ from sqlalchemy import make_url
 
 from tests.acceptance.sipp import Agents, Carrier
 from tests.containers import (
+    MARIADB_VERSIONS,
+    POSTGRES_VERSIONS,
     AsteriskContainer,
+    Databases,
     MariaDbContainer,
     MariaDbDatabases,
     PostgresContainer,
@@ -35,7 +40,7 @@ def _no_leftovers() -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresDatabases]:
-    """One PostgreSQL for the whole run; make databases on it with `create` and `template`.
+    """One PostgreSQL, the oldest, for the whole run; make databases on it with `create` and `template`.
 
     DIALER_TEST_POSTGRES_URL=postgresql+psycopg://user:password@host/database names an existing server instead, for
     who develops without Docker. Its user must be allowed to create databases.
@@ -52,7 +57,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresDatabase
 
 @pytest.fixture(scope="session")
 def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbDatabases]:
-    """One MariaDB for the whole run; make databases on it with `create` and `template`.
+    """One MariaDB, the oldest, for the whole run; make databases on it with `create` and `template`.
 
     DIALER_TEST_MARIADB_URL=mariadb+pymysql://user:password@host:port/ names an existing server instead, one with
     the zone tables loaded. Its user must be allowed to create databases.
@@ -63,6 +68,30 @@ def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbDatabases]
     request.getfixturevalue("_no_leftovers")
     with MariaDbContainer() as server:
         yield server.databases()
+
+
+@pytest.fixture(scope="session")
+def database_server(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], Databases]]:
+    """The server of a dialect and version ("mariadb", "10.11"), one of each for the whole run, started when it is first
+    asked for; the oldest ones are those of the fixtures above."""
+    containers = {"postgresql": PostgresContainer, "mariadb": MariaDbContainer}
+    oldest = {
+        ("postgresql", POSTGRES_VERSIONS[0]): "postgres_server",
+        ("mariadb", MARIADB_VERSIONS[0]): "mariadb_server",
+    }
+    with ExitStack() as running:
+
+        @cache
+        def server(dialect: str, version: str) -> Databases:
+            databases: Databases
+            if fixture := oldest.get((dialect, version)):
+                databases = request.getfixturevalue(fixture)
+            else:
+                remove_leftovers()
+                databases = running.enter_context(containers[dialect](version)).databases()
+            return databases
+
+        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The servers that tests talk to, real ones in containers: PostgreSQL 12, MariaDB 10.5 and Asterisk 16.
+"""The servers that tests talk to, real ones in containers: PostgreSQL, MariaDB and Asterisk 16.
 
 Images come from `scripts/prepare-tests.sh`. Every container shares the host's network, on ports of its own: SIP
 puts addresses into its messages, so a translated address would not do, and several servers (and test runs) live
@@ -36,10 +36,14 @@ from testcontainers.core.container import DockerContainer
 # Not `import docker`: linters and type checkers would take the folder docker/ of this tree for it.
 docker_sdk: Any = importlib.import_module("docker")
 
-POSTGRES_IMAGE = "dialer-postgres12"
-MARIADB_IMAGE = "dialer-mariadb10.5"
+POSTGRES_VERSIONS = ("12", "18")
+MARIADB_VERSIONS = ("10.5", "10.11", "11.8")
+"""Those that there are images of. `make test` runs on the first of them, the oldest; `make test-full` on them all."""
 ASTERISK_IMAGE = "dialer-asterisk16"
-REMEDY = "Run `make prepare` (as root it installs Docker and builds the images)."
+REMEDY = (
+    "Run `make prepare`, or `make prepare-full` for the servers of `make test-full`"
+    " (as root they install Docker and build the images)."
+)
 
 OWNER_LABEL = "dialer.tests.owner"
 _LOCALHOST = "127.0.0.1"
@@ -266,15 +270,17 @@ class PostgresDatabases:
 
 
 class PostgresContainer(Server):
-    """PostgreSQL 12 with an administrator `dialer`.
+    """PostgreSQL with an administrator `dialer`; one of POSTGRES_VERSIONS.
 
     `durable=False` gives up what only a crash of the machine needs (fsync), not what survives a kill of the server.
     """
 
-    image_name = POSTGRES_IMAGE
     _username = "dialer"
 
-    def __init__(self, *, durable: bool = False, options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, version: str = POSTGRES_VERSIONS[0], *, durable: bool = False, options: dict[str, str] | None = None
+    ) -> None:
+        self.image_name = f"dialer-postgres{version}"
         settings = {"max_connections": "200", **({} if durable else {"fsync": "off", "full_page_writes": "off"})}
         settings |= options or {}
         super().__init__([part for name, value in settings.items() for part in ("-c", f"{name}={value}")])
@@ -370,16 +376,23 @@ class MariaDbDatabases:
 
 
 class MariaDbContainer(Server):
-    """MariaDB 10.5 with an administrator `dialer` and the zone tables.
+    """MariaDB with an administrator `dialer` and the zone tables; one of MARIADB_VERSIONS.
 
     `durable=False` gives up what only a crash of the machine needs (fsync at every commit).
     """
 
-    image_name = MARIADB_IMAGE
     _username = "dialer"
 
-    def __init__(self, *, durable: bool = False, options: dict[str, str] | None = None, zones: bool = True) -> None:
+    def __init__(
+        self,
+        version: str = MARIADB_VERSIONS[0],
+        *,
+        durable: bool = False,
+        options: dict[str, str] | None = None,
+        zones: bool = True,
+    ) -> None:
         """`options`: of mariadbd, without the dashes. `zones=False`: the zone tables are empty."""
+        self.image_name = f"dialer-mariadb{version}"
         settings = {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
         settings |= {} if durable else {"innodb-flush-log-at-trx-commit": "0"}
         settings |= options or {}

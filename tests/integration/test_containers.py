@@ -41,8 +41,10 @@ def test_asterisk_runs_the_shipped_configuration_without_a_complaint() -> None:
     with AsteriskContainer() as asterisk:
         assert "Asterisk 16.28" in asterisk.command("core show version")
         assert asterisk.channels() == 0
-        for context in ("progressive", "autoinforming"):
+        for context in ("progressive", "predictive", "safe-harbour", "machine", "autoinforming"):
             assert f"Context '{context}'" in asterisk.command(f"dialplan show {context}")
+        for application in ("AMD", "WaitForSilence"):
+            assert f"Info about application '{application}'" in asterisk.command(f"core show application {application}")
         assert "write perm: call,reporting,originate" in asterisk.command("manager show user dialer")
         noise = [line for line in asterisk.logs().splitlines() if "WARNING" in line or "ERROR" in line]
         assert noise == []

@@ -19,7 +19,7 @@ if [ ! -d "$data/mysql" ]; then
         exit 1
         ;;
     esac
-    mysql_install_db --no-defaults --datadir="$data" --skip-test-db --auth-root-authentication-method=normal >/dev/null
+    mariadb-install-db --no-defaults --datadir="$data" --skip-test-db --auth-root-authentication-method=normal >/dev/null
     umask 077
     {
         # The zones of the package tzdata; without them MariaDB knows no Europe/Moscow.
@@ -34,9 +34,9 @@ if [ ! -d "$data/mysql" ]; then
     } >"$first"
     # The single-user server loads them before anybody can connect; it ends with its input.
     (echo 'FLUSH PRIVILEGES;' && cat "$first") |
-        mysqld --no-defaults --datadir="$data" --bootstrap --skip-networking --log-warnings=0
+        mariadbd --no-defaults --datadir="$data" --bootstrap --skip-networking --log-warnings=0
     rm -f "$first"
 fi
-exec mysqld --no-defaults --datadir="$data" --port="$MARIADB_PORT" --bind-address="$MARIADB_LISTEN" \
+exec mariadbd --no-defaults --datadir="$data" --port="$MARIADB_PORT" --bind-address="$MARIADB_LISTEN" \
     --socket=/tmp/mariadb.sock --pid-file=/tmp/mariadb.pid --skip-name-resolve \
     --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci "$@"
