@@ -20,6 +20,7 @@ from worker.config import load
 from worker.db.migration import config
 from worker.service import Service
 from worker.simulator import SimulatedAsterisk, call_centre
+from worker.simulator.scenario import Scenario
 
 pytestmark = pytest.mark.docker
 
@@ -30,9 +31,9 @@ AGENTS = 10
 class Day:
     """A simulated call centre at nine in the morning."""
 
-    def __init__(self, url: str, seed: int) -> None:
+    def __init__(self, url: str, seed: int, scenario: Scenario) -> None:
         self.clock = VirtualClock(NINE)
-        self.asterisk = SimulatedAsterisk(call_centre(agents=AGENTS), self.clock, seed)
+        self.asterisk = SimulatedAsterisk(scenario, self.clock, seed)
         secret = next(user.secret for user in self.asterisk.scenario.users if user.name == "dialer")
         settings = load(
             None,
@@ -47,6 +48,7 @@ class Day:
                 "DIALER_WORKER_LEASE_SECONDS": "30",
             },
         )
+        self._settings = settings
         command.upgrade(config(settings.database), "head")
         plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = psycopg.connect(
@@ -54,7 +56,7 @@ class Day:
         )
         self.sql("UPDATE dialer_settings SET value = 'true' WHERE name = 'virtual_clock'")
         self.service = Service(settings, self.clock)
-        self.clock.add_probe(self.service.database.busy)
+        self.clock.add_probe(self._querying)
         self.clock.add_probe(self.asterisk.busy)
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
@@ -67,19 +69,31 @@ class Day:
         self.service.start()
         wait_for(lambda: any(session.ready for session in self.service.sessions()), 20, "the worker to be ready")
 
-    def close(self) -> None:
-        """End the shift."""
+    def _querying(self) -> bool:
+        return self.service.database.busy()
+
+    def replace_worker(self) -> None:
+        """Another worker goes on where the one there is leaves off."""
+        self._stop_worker()
+        self.service = Service(self._settings, self.clock)
+        self.start()
+
+    def _stop_worker(self) -> None:
         closing = gevent.spawn(self.service.close)
         while not closing.ready():
             self.clock.run_until(self.clock.time() + 1)
+
+    def close(self) -> None:
+        """End the shift."""
+        self._stop_worker()
         self.asterisk.stop()
         self._database.close()
 
 
 @contextmanager
-def shift(url: str, seed: int) -> Iterator[Day]:
+def shift(url: str, seed: int, scenario: Scenario | None = None) -> Iterator[Day]:
     """A day that has begun."""
-    day = Day(url, seed)
+    day = Day(url, seed, scenario or call_centre(agents=AGENTS))
     try:
         day.start()
         yield day
