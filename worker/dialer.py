@@ -9,15 +9,15 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import inf
 
 from worker.ami.client import AmiRefused
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable, DialerError
+from worker.hopper import Hand, Hopper
 from worker.log import masked
-from worker.model import Begun, Claim, Work
+from worker.model import Begun, Work
 from worker.pacer import Pacer
 from worker.session import DEFAULT_EXTEN, Session
 
@@ -33,15 +33,6 @@ MOST_AT_ONCE = 100
 # Refusals that hold for the whole project or Asterisk: what is in hand for it is given back.
 _NOT_NOW = {"not_owner", "project_stopped", "project_failing", "no_trunk", "trunk_failing"}
 _LATER = {"no_line", "pacing"}
-
-
-@dataclass
-class _Hand:
-    """Cases of a project claimed and not dialled, in dial order."""
-
-    cases: list[Claim] = field(default_factory=list)
-    retry: float = 0.0
-    """Not before this instant of monotonic(): lines or calls per second are used up."""
 
 
 class Dialer:
@@ -61,7 +52,7 @@ class Dialer:
         self._may_dial = may_dial
         self._poll_seconds = poll_seconds
         self._pacer = Pacer(session, database, clock)
-        self._hands: dict[str, _Hand] = {}
+        self._hopper = Hopper(session.owner, database, clock, session.wake.set)
         self._found: dict[tuple[str, ...], float] = {}
         self._served: dict[str, float] = {}
         """When a project was last dialled, by the clock's monotonic()."""
@@ -75,7 +66,7 @@ class Dialer:
         """
         session = self._session
         if not session.ready or not self._may_dial():
-            self._doubtful = self._doubtful or bool(self._hands)
+            self._doubtful = self._doubtful or self._hopper.in_use()
             self._pacer.gap()
             return self._poll_seconds
         try:
@@ -93,8 +84,11 @@ class Dialer:
 
     def give_back(self) -> None:
         """Give back all that is claimed and not dialled."""
-        self._hands.clear()
-        procedures.release(self._database, self._session.owner)
+        self._hopper.release_all()
+
+    def changed(self, project_id: str) -> None:
+        """The database says that cases of a project (or of any: '') have changed."""
+        self._hopper.changed(project_id)
 
     def _clear_up(self) -> None:
         """After a lost answer of the database: claims nobody remembers go back, and an attempt that was begun
@@ -116,13 +110,19 @@ class Dialer:
         if again:
             self._found.clear()
         items = [item for item in procedures.work(self._database, self._session.name) if self._fit(item, again)]
-        self._forget_others({item.project_id for item in items})
+        self._hopper.release_others({item.project_id for item in items})
         room = {item.project_id: self._room(item) for item in items}
-        self._pacer.look(items, room, {project: hand.cases for project, hand in self._hands.items()})
+        self._pacer.look(items, room, self._hopper.cases())
         wait = self._poll_seconds
         # By priority, then who has waited longest. What a project was granted and has no cases for goes to the
         # others, so those that went away empty-handed are looked at again.
-        left = sorted(items, key=lambda item: (-item.priority, self._served.get(item.project_id, -inf)))
+        left = []
+        for item in sorted(items, key=lambda item: (-item.priority, self._served.get(item.project_id, -inf))):
+            rest = self._hopper.rests(item.project_id)
+            if rest is None:
+                left.append(item)
+            else:
+                wait = min(wait, rest)
         while left:
             quotas = self._pacer.quotas(left, room)
             asked = [item for item in left if quotas[item.project_id] > 0]
@@ -150,7 +150,7 @@ class Dialer:
     def _dial_project(self, item: Work, quota: int) -> float:
         """Claim what is missing, begin and originate; seconds until this project wants another turn."""
         now = self._clock.monotonic()
-        hand = self._hands.setdefault(item.project_id, _Hand())
+        hand = self._hopper.hand(item.project_id)
         if hand.retry > now:
             return hand.retry - now
         if item.trunk_failing and item.trunk_retry_at is not None:
@@ -159,22 +159,21 @@ class Dialer:
                 return left
         if quota <= 0:
             return self._poll_seconds
-        at = procedures.instant(self._clock)
         wait = self._poll_seconds
-        missing = quota - len(hand.cases)
-        if missing > 0:
-            claimed = procedures.claim(self._database, self._session.owner, item.project_id, missing, at)
-            if len(claimed) < missing and item.state == "running" and not claimed:
-                # It has just become hungry: one more look, for a case inserted before that was visible.
-                claimed = procedures.claim(self._database, self._session.owner, item.project_id, missing, at)
-            hand.cases += claimed
-            if not claimed and item.until_at is not None:
+        before = len(hand.cases)
+        if quota > before:
+            again = self._hopper.fill(item, quota - before)
+            if again is not None:
+                wait = min(wait, again)
+            if hand.claim is not None:
+                return wait
+            if len(hand.cases) == before and item.until_at is not None and again is None:
                 wait = max(SOON_SECONDS, min(wait, item.until_at.timestamp() - self._wall()))
         if hand.cases:
             wait = min(wait, self._begin(item, hand, quota))
         return wait
 
-    def _begin(self, item: Work, hand: _Hand, quota: int) -> float:
+    def _begin(self, item: Work, hand: Hand, quota: int) -> float:
         # A number that was abandoned before is called only if an agent is certain: there is one for each call that is
         # in flight then, so no more than those are begun with it. (Without one, begin puts the case off.)
         chosen = hand.cases[:quota]
@@ -207,8 +206,7 @@ class Dialer:
                 extra={"action": "refused", "case_id": refusal.case_id, "reason": refusal.reason},
             )
             if refusal.reason in _NOT_NOW:
-                procedures.release(self._database, self._session.owner, item.project_id)
-                hand.cases.clear()
+                self._hopper.release(item.project_id)
                 break
             if refusal.reason in _LATER:
                 if refusal.retry_at is not None:
@@ -234,11 +232,6 @@ class Dialer:
                 "number": masked(begun.phone_number),
             },
         )
-
-    def _forget_others(self, projects: set[str]) -> None:
-        for project in [project for project in self._hands if project not in projects]:
-            if self._hands.pop(project).cases:
-                procedures.release(self._database, self._session.owner, project)
 
     def _wall(self) -> float:
         """The database's time, as far as this worker's clock knows it."""

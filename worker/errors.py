@@ -47,6 +47,19 @@ class DatabaseUnavailable(DialerError):  # noqa: N818
         super().__init__(f"The database {where} cannot be reached: {reason}. Look at the server, then at [database].")
 
 
+class StatementTimedOut(DialerError):  # noqa: N818
+    """The database was told to give up on a statement after some seconds, and did, or a lock was not to be had at
+    all; nothing is changed by it, unless the time ran out just after its commit."""
+
+    def __init__(self, where: str, seconds: float, reason: str) -> None:
+        self.seconds = seconds
+        self.reason = reason
+        super().__init__(
+            f"The database {where} has given up on a statement (its limit is {seconds:g} s): {reason}."
+            " Look for a long transaction that is in its way."
+        )
+
+
 class DatabaseNotAtHead(DialerError):  # noqa: N818
     """The database's schema is not the one that this version of the dialer was written for."""
 

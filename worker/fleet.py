@@ -60,11 +60,13 @@ class Fleet:
         """The Asterisks in hand."""
         return [owned.session for owned in self._owned.values()]
 
-    def wake(self, *, look_again: bool = False) -> None:
-        """Have every dialer look; `look_again`: also at what failed before."""
-        for session in self.sessions():
-            session.look_again = session.look_again or look_again
-            session.wake.set()
+    def wake(self, project_id: str = "", *, look_again: bool = False) -> None:
+        """Have every dialer look, since the cases of a project (or of any: '') have changed; `look_again`: also at
+        what failed before."""
+        for owned in self._owned.values():
+            owned.session.look_again = owned.session.look_again or look_again
+            owned.dialer.changed(project_id)
+            owned.session.wake.set()
 
     def turn(self) -> None:
         """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable."""
@@ -150,10 +152,11 @@ class Fleet:
                 wait = dialer.turn()
             except DatabaseUnavailable as error:
                 log.warning("dialling waits for the database", extra={"action": "database_down", "why": str(error)})
-                wait = WAIT_SECONDS
             except Exception:
                 # One bad row or a fault of ours must not stop the day: it is said, and tried again.
                 log.exception("a turn failed", extra={"action": "turn_failed", "asterisk": session.name})
-                wait = WAIT_SECONDS
-            self._clock.wait(session.wake, wait)
-            self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())
+            else:
+                self._clock.wait(session.wake, wait)
+                self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())
+                continue
+            self._clock.wait(session.stopped, WAIT_SECONDS)  # what calls tell meanwhile makes it no better

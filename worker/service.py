@@ -119,7 +119,7 @@ class Service:
                 self._fleet.wake()
                 while not self._stop.is_set():
                     for project in wakeups.wait(self.settings.worker.poll_seconds):
-                        self._fleet.wake(look_again=not project)
+                        self._fleet.wake(project, look_again=not project)
                         if not project:
                             self._ownerless.set()
             except self.database.connection_lost:

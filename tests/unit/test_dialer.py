@@ -17,7 +17,7 @@ from worker.ami.client import AmiLinkLost, AmiRefused
 from worker.ami.message import Message
 from worker.clock import VirtualClock
 from worker.dialer import SOON_SECONDS, TRUST_SECONDS, Dialer
-from worker.errors import DatabaseUnavailable
+from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.ledger import Ledger
 from worker.model import Begun, Outcome, Ownership
 from worker.session import Session
@@ -41,6 +41,12 @@ class Cases(FakeDatabase):
         self.reports: list[tuple[str, str | None]] = []
         self.released: list[str | None] = []
         self.answer_is_lost = False
+        self.claim_is_lost = False
+        self.hold: dict[str, Event] = {}
+        """Claims of these projects take until the event."""
+        self.slow_claims: set[str] = set()
+        """Claims of these projects are given up."""
+        self.slow_reports: list[tuple[str, str]] = []
 
     def project(self, name: str, cases: int = 0, **changes: Any) -> None:
         first = 100 * (len(self.projects) + 1)
@@ -73,13 +79,19 @@ class Cases(FakeDatabase):
             **changes,
         }
 
-    def call(self, routine: str, *arguments: Any) -> list[dict[str, Any]]:
+    def call(self, routine: str, *arguments: Any, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
         if routine == "dialer_work" and not self.down:
             self.calls.append(routine)
             return list(self.projects.values())
         if routine == "dialer_claim":
             self.calls.append(routine)
             project, count = arguments[3], arguments[4]
+            if project in self.hold:
+                self.hold[project].wait()
+            if self.claim_is_lost:
+                raise DatabaseUnavailable("of this test", "the connection broke")
+            if project in self.slow_claims:
+                raise StatementTimedOut("of this test", timeout_seconds or 0, "it took too long")
             taken, self.waiting[project] = self.waiting[project][:count], self.waiting[project][count:]
             self.claimed.setdefault(project, []).extend(taken)
             return [
@@ -91,6 +103,9 @@ class Cases(FakeDatabase):
         if routine == "dialer_attempt_begin":
             self.calls.append(routine)
             return self._begin(arguments[3], json.loads(arguments[4]))
+        if routine == "dialer_claim_report":
+            self.slow_reports.append((arguments[3], arguments[4]))
+            return []
         if routine == "dialer_project_report":
             self.reports.append((arguments[3], arguments[4]))
             return []
@@ -418,6 +433,104 @@ def test_lease_that_passes_between_permission_and_originate_sends_nothing(lab: L
     lab.turn()
     assert lab.session.sent == []
     assert [begun.case_id for begun in lab.session.given_up] == [100]
+
+
+# --- claims that take long -------------------------------------------------------------------------------
+
+
+def test_claim_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
+    for name in ("a", "b"):
+        lab.database.project(name, cases=2, type="autoinforming", context="autoinforming", lines=2)
+    lab.database.hold["a"] = Event()
+    assert lab.turn() == SOON_SECONDS
+    assert lab.cases() == [200, 201]
+    assert not lab.session.wake.is_set()
+    claims = lab.database.calls.count("dialer_claim")
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") <= claims + 2, "of b alone: that of a is under way"
+    lab.database.hold.pop("a").set()
+    assert lab.session.wake.wait(5), "its answer wakes another turn"
+    lab.turn()
+    assert lab.cases() == [200, 201, 100, 101]
+
+
+def test_agents_granted_to_a_project_whose_claim_takes_long_are_for_the_others(lab: Lab) -> None:
+    lab.staff(2)
+    for name in ("a", "b"):
+        lab.database.project(name, cases=9)
+    hold = lab.database.hold["a"] = Event()
+    lab.turn()
+    lab.turn()
+    assert lab.cases() == [200, 201]
+    hold.set()
+
+
+def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.slow_claims = {"p"}
+    waits = []
+    for _ in range(7):
+        waits.append(lab.turn())
+        lab.pass_time(waits[-1])
+        while (left := lab.dialer._hopper.rests("p")) is not None:
+            lab.pass_time(left)
+    assert lab.database.calls.count("dialer_claim") == 7
+    assert lab.clock.monotonic() == pytest.approx(1 + 2 + 4 + 8 + 16 + 30 + 30)
+    assert set(lab.database.slow_reports) == {("p", "a claim, limited to 2 s, was given up: it took too long")}
+    assert lab.database.released.count("p") == 7, "its commit may have been in time"
+    lab.database.slow_claims = set()
+    lab.turn()
+    assert lab.cases() == [100]
+    lab.end_calls()
+    lab.database.waiting["p"] = [101]
+    lab.turn()
+    assert lab.cases() == [100, 101], "that one has succeeded; nothing is left of the delay"
+
+
+def test_change_of_its_cases_ends_the_wait_of_a_project_soon(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.slow_claims = {"p"}
+    for _ in range(5):
+        lab.turn()
+        lab.pass_time(16)
+    lab.turn()
+    lab.database.slow_claims = set()
+    lab.dialer.changed("other")
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == []
+    lab.dialer.changed("p")
+    assert lab.turn() == pytest.approx(1)
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+def test_due_case_that_cannot_be_had_is_asked_for_less_and_less_often(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=0, state="idle", until_at=lab.at(0))
+    for _ in range(100):
+        lab.turn()
+        lab.pass_time(0.1)
+    assert lab.database.calls.count("dialer_claim") < 20, "ten seconds"
+    lab.database.waiting["p"] = [100]
+    lab.dialer.changed("p")
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+def test_error_of_a_claim_that_took_long_is_told_by_the_next_turn(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    hold = lab.database.hold["p"] = Event()
+    lab.turn()
+    lab.database.claim_is_lost = True
+    hold.set()
+    assert lab.session.wake.wait(5)
+    with pytest.raises(DatabaseUnavailable):
+        lab.turn()
 
 
 # --- claims that nobody remembers ------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class Paced(Cases):
         self.dials: dict[int, int] = {}
         self.guaranteed: set[int] = set()
 
-    def call(self, routine: str, *arguments: Any) -> list[dict[str, Any]]:
+    def call(self, routine: str, *arguments: Any, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
         if routine == "dialer_abandon_ledger":
             names = ("connected", "abandoned", "lost")
             since = datetime.fromtimestamp(START, UTC)
@@ -51,7 +51,7 @@ class Paced(Cases):
         if routine == "dialer_journal_write":
             self.journal += json.loads(arguments[3])
             return [{routine: True}]
-        rows = super().call(routine, *arguments)
+        rows = super().call(routine, *arguments, timeout_seconds=timeout_seconds)
         if routine == "dialer_claim":
             for row in rows:
                 row["guarded"] = row["case_id"] in self.guarded

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from worker.config import DatabaseSettings
 from worker.db.dialect import Wakeups, dialect_of
 from worker.db.migration import VERSION_TABLE, head, knows
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, StatementTimedOut
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class Database:
             **settings.pool(),
             connect_args=self.dialect.connect_args(settings, statement_timeout_seconds),
             isolation_level="READ COMMITTED",
+            # Each use is one transaction, ended by `transaction`: another ROLLBACK at its end would be a question more.
+            pool_reset_on_return=None,
         )
         event.listen(self._engine, "do_connect", lambda _d, _r, given, named: self.dialect.connect(given, named))
         event.listen(self._engine, "connect", self.dialect.prepare(settings, statement_timeout_seconds))
@@ -97,31 +99,53 @@ class Database:
             with self._lock:
                 self._busy -= 1
 
-    def run(self, work: Callable[[Connection], T]) -> T:
-        """`work` in a transaction, again when the database rolled it back for another transaction's sake."""
+    def run(self, work: Callable[[Connection], T], *, timeout_seconds: float | None = None) -> T:
+        """`work` in a transaction, again when the database rolled it back for another transaction's sake.
+
+        timeout_seconds: what `work` has told the server as the limit of its statements. Raises StatementTimedOut when
+        that is over, or a lock is not to be had; without a limit, that is a DatabaseUnavailable like others.
+        """
         for attempt in range(1, _TRIES + 1):
             try:
                 with self.transaction() as connection:
                     return work(connection)
+            except DatabaseUnavailable as error:
+                said = error.__cause__
+                if timeout_seconds is None or said is None or not self.dialect.is_timeout(cause(said)):
+                    raise
+                raise StatementTimedOut(self.where, timeout_seconds, reason(said)) from said
             except DBAPIError as error:
-                if not self.dialect.is_retryable(cause(error)) or attempt == _TRIES:
+                timed_out = self.dialect.is_timeout(cause(error))
+                if timed_out and timeout_seconds is not None:
+                    raise StatementTimedOut(self.where, timeout_seconds, reason(error)) from error
+                if timed_out and attempt == _TRIES:
+                    raise DatabaseUnavailable(self.where, reason(error)) from error
+                if attempt == _TRIES or not self.dialect.is_retryable(cause(error)):
                     raise
                 self.retries += 1
                 log.info("transaction rolled back, tried again", extra={"action": "retry", "try": attempt})
         raise AssertionError("unreachable")
 
-    def call(self, routine: str, *arguments: object) -> list[Row]:
-        """Call a routine; its result as mappings. Arguments in the order of its parameters."""
+    def call(self, routine: str, *arguments: object, timeout_seconds: float | None = None) -> list[Row]:
+        """Call a routine; its result as mappings. Arguments in the order of its parameters.
+
+        timeout_seconds: the server gives up on it sooner than usual, waiting for locks included. Raises
+        StatementTimedOut then.
+        """
         names = [f"p{index}" for index in range(len(arguments))]
-        statement = text(self.dialect.call(routine, names))
+        call = self.dialect.call(routine, names)
+        statements = (call,) if timeout_seconds is None else self.dialect.limited(call, timeout_seconds)
+        *before, statement = map(text, statements)
         values = dict(zip(names, arguments, strict=True))
 
         def work(connection: Connection) -> list[Row]:
+            for one in before:
+                connection.execute(one)
             result = connection.execute(statement, values)
             # A procedure that only writes has no result, not even an empty one.
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
-        return self.run(work)
+        return self.run(work, timeout_seconds=timeout_seconds)
 
     def value(self, routine: str, *arguments: object) -> Any:
         """Call a routine that returns one value."""

@@ -46,11 +46,17 @@ class Dialect(Protocol):
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """The statement that calls a routine with named bind parameters."""
 
+    def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
+        """What to execute so that the server gives up on `statement` after so many seconds; the last has its result."""
+
     def sqlstate(self, error: BaseException) -> str | None:
         """The SQLSTATE of an error that the driver raised, if the server gave one."""
 
     def is_retryable(self, error: BaseException) -> bool:
         """Was the transaction rolled back for another's sake, so that it may run again?"""
+
+    def is_timeout(self, error: BaseException) -> bool:
+        """Did the server give up on a statement because its time was over, or that for a lock?"""
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Does the error mean that the server does not answer, refuses us, or gave up on a statement?"""

@@ -35,6 +35,7 @@ _SQLSTATES = {1213: "40001", 1062: "23505", 1452: "23503", 4025: "23514"}
 _REFUSED = {1021, 1026, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1290, 1317, 1698, 1836, 1927}
 _REFUSED |= {1969}
 _UNKNOWN_DATABASE = 1049
+_TIMEOUTS = {1969, 1205}
 IDLE_SECONDS = 5
 """How long a transaction may stand still before the server ends it: less than the shortest useful lease."""
 _FIRST_OF_THE_CLIENT = 2000
@@ -109,6 +110,10 @@ class MariaDB:
         call = f"{routine}({arguments})"
         return f"SELECT {call} AS {routine}" if _is_function(routine) else f"CALL {call}"
 
+    def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
+        """The limit holds for a CALL as a whole, waiting for locks included."""
+        return (f"SET STATEMENT max_statement_time = {seconds:g} FOR {statement}",)
+
     def sqlstate(self, error: BaseException) -> str | None:
         """Of those that somebody asks for."""
         return _SQLSTATES.get(_number(error))
@@ -116,6 +121,10 @@ class MariaDB:
     def is_retryable(self, error: BaseException) -> bool:
         """Deadlock, lock wait time-out, a row that changed meanwhile."""
         return _number(error) in _RETRYABLE
+
+    def is_timeout(self, error: BaseException) -> bool:
+        """max_statement_time, lock wait time-out."""
+        return _number(error) in _TIMEOUTS
 
     def is_unavailable(self, error: BaseException) -> bool:
         """The driver's own errors, and those of a server that does not want us now."""

@@ -15,6 +15,7 @@ from worker.config import DatabaseSettings
 
 # Serialisation failure and deadlock.
 _RETRYABLE = {"40001", "40P01"}
+_TIMEOUTS = {"57014", "55P03"}
 # Any number will do; it keeps two `dialer migrate` from running into each other.
 _MIGRATION_LOCK = 5_417_003
 
@@ -93,6 +94,10 @@ class PostgreSQL:
         """All routines are functions."""
         return f"SELECT * FROM {routine}({', '.join(':' + name for name in parameters)})"  # noqa: S608
 
+    def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
+        """The limit counts from the next statement on, and ends with the transaction."""
+        return f"SET LOCAL statement_timeout = {round(seconds * 1000)}", statement
+
     def sqlstate(self, error: BaseException) -> str | None:
         """psycopg keeps it beside the message."""
         return getattr(error, "sqlstate", None)
@@ -100,6 +105,10 @@ class PostgreSQL:
     def is_retryable(self, error: BaseException) -> bool:
         """Serialisation failure, deadlock."""
         return self.sqlstate(error) in _RETRYABLE
+
+    def is_timeout(self, error: BaseException) -> bool:
+        """query_canceled, lock_not_available: time-outs of statements and locks."""
+        return self.sqlstate(error) in _TIMEOUTS
 
     def is_unavailable(self, error: BaseException) -> bool:
         """psycopg's OperationalError holds these, time-outs of statements and locks and a full disk included; but a

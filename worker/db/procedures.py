@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 from worker.clock import Clock, SystemClock
 from worker.db.database import Database, Row
-from worker.errors import UnknownProject
+from worker.errors import StatementTimedOut, UnknownProject
 from worker.model import (
     AbandonWindow,
     AmdVerdict,
@@ -94,10 +95,32 @@ def work(database: Database, asterisk: str) -> list[Work]:
     return [Work(**{**_numbers(row), "amd": bool(row["amd"])}) for row in rows]
 
 
-def claim(database: Database, owner: Ownership, project_id: str, count: int, now: datetime | None) -> list[Claim]:
-    """Take up to `count` more cases in hand, in dial order."""
-    rows = database.call("dialer_claim", owner.worker_id, owner.asterisk, owner.epoch, project_id, count, now)
+def claim(
+    database: Database,
+    owner: Ownership,
+    project_id: str,
+    count: int,
+    now: datetime | None,
+    *,
+    timeout_seconds: float | None = None,
+) -> list[Claim]:
+    """Take up to `count` more cases in hand, in dial order. Raises StatementTimedOut."""
+    rows = database.call(
+        "dialer_claim",
+        owner.worker_id,
+        owner.asterisk,
+        owner.epoch,
+        project_id,
+        count,
+        now,
+        timeout_seconds=timeout_seconds,
+    )
     return [Claim(row["case_id"], row["kind"], bool(row["guarded"]), row["dials"], row["last_outcome"]) for row in rows]
+
+
+def claim_report(database: Database, owner: Ownership, project_id: str, slow: str, now: datetime | None) -> None:
+    """Say that a claim was given up, and what was seen (a sentence): dialer_warnings has it until one succeeds."""
+    database.call("dialer_claim_report", owner.worker_id, owner.asterisk, owner.epoch, project_id, slow, now)
 
 
 def release(database: Database, owner: Ownership, project_id: str | None = None) -> int:
@@ -202,8 +225,9 @@ def project_report(
 
 
 def project_count(database: Database, project_id: str, now: datetime | None) -> None:
-    """Count the waiting cases for readers."""
-    database.call("dialer_project_count", project_id, now)
+    """Count the waiting cases for readers, unless that takes long: the elder count stands then."""
+    with suppress(StatementTimedOut):
+        database.call("dialer_project_count", project_id, now, timeout_seconds=5)
 
 
 # --- predictive pacing -----------------------------------------------------------------------------------

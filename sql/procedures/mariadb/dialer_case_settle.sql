@@ -29,6 +29,7 @@ BEGIN
     DECLARE v_effect varchar(20);
     DECLARE v_trunk_failing tinyint(1) DEFAULT false;
     work: BEGIN
+        DECLARE EXIT HANDLER FOR 1205 SET p_settled = false;
         SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = p_attempt;
         SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
         CALL dialer_case_lock(v_attempt.case_id, v_locked);
@@ -77,29 +78,34 @@ BEGIN
                 ELSE 10
             END;
         END IF;
-        UPDATE dialer_attempts SET effect = v_effect WHERE id = p_attempt;
-        UPDATE dialer_clients c
-        SET c.checked = false,
-            c.last_attempt_id = p_attempt,
-            c.used = c.used OR v_effect = 'used',
-            c.deferred_kind = IF(v_effect = 'redial', 'redial', c.deferred_kind),
-            c.deferred_done = CASE
+        -- The case may be free, and yet somebody who reads repeatably holds the place in an index that it moves to. An
+        -- UPDATE that has begun to write would raise an error that comes to no handler; this comes to the one above.
+        -- The row is there, and locked: nothing is inserted.
+        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+        INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
+        VALUES (v_id, v_attempt.case_name, v_attempt.project_id, v_attempt.phone_number)
+        ON DUPLICATE KEY UPDATE
+            checked = false,
+            last_attempt_id = p_attempt,
+            used = used OR v_effect = 'used',
+            deferred_kind = IF(v_effect = 'redial', 'redial', deferred_kind),
+            deferred_done = CASE
                 WHEN v_effect = 'redial' THEN false
                 -- as it was: the promise that this call was for is still to be kept, unless it was withdrawn
                 WHEN v_effect = 'back' AND v_deferred_time = v_attempt.due_at THEN false
-                ELSE c.deferred_done
+                ELSE deferred_done
             END,
-            c.deferred_time = IF(v_effect = 'redial', v_attempt.ended_at + INTERVAL v_minutes MINUTE, c.deferred_time),
-            c.redials_done = c.redials_done + IF(v_effect = 'redial', 1, 0),
-            c.not_before_at = CASE
+            deferred_time = IF(v_effect = 'redial', v_attempt.ended_at + INTERVAL v_minutes MINUTE, deferred_time),
+            redials_done = redials_done + IF(v_effect = 'redial', 1, 0),
+            not_before_at = CASE
                 WHEN v_effect = 'back' THEN p_now + INTERVAL v_wait SECOND
-                WHEN v_effect = 'kept' THEN c.not_before_at
+                WHEN v_effect = 'kept' THEN not_before_at
             END,
-            c.failures = CASE
+            failures = CASE
                 WHEN v_outcome.outcome <> 'FAILED' THEN 0
-                WHEN v_trunk_failing THEN c.failures
-                ELSE c.failures + 1
-            END
-        WHERE c.id = v_id;
+                WHEN v_trunk_failing THEN failures
+                ELSE failures + 1
+            END;
+        UPDATE dialer_attempts SET effect = v_effect WHERE id = p_attempt;
     END work;
 END

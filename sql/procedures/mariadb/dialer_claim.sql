@@ -5,8 +5,8 @@
 -- any more or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds
--- are left for the next time.
+-- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are
+-- passed over, up to 2000 of them; when that leaves nothing, dialer_warnings says so (claims_slow).
 -- guarded: the number was abandoned lately, and only with an agent guaranteed will dialer_attempt_begin permit
 -- the call; dials and last_outcome: what dialer_stat has of the case.
 CREATE OR REPLACE PROCEDURE dialer_claim(
@@ -25,6 +25,8 @@ BEGIN
     DECLARE v_limit bigint;
     DECLARE v_n int;
     DECLARE v_got int DEFAULT 0;
+    DECLARE v_reach int;
+    DECLARE v_picked int;
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -61,34 +63,26 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
-        CALL dialer_pick(p_project, v_now, v_n);
-        DELETE FROM dialer_picked WHERE case_id IN (SELECT l.case_id FROM dialer_claims l);
-        BEGIN
-            DECLARE CONTINUE HANDLER FOR 1205 SET v_locked = true;
-            -- All at once, if nobody else holds one of them. NOWAIT must not stand in a routine as it is.
-            EXECUTE IMMEDIATE 'INSERT INTO dialer_taken (case_id)
-                SELECT c.id FROM dialer_picked k STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
-                WHERE NOT c.used AND NOT c.checked FOR UPDATE NOWAIT';
-        END;
-        IF v_locked THEN
-            DELETE FROM dialer_taken;
-            FOR k IN (SELECT d.case_id FROM dialer_picked d ORDER BY d.place) DO
-                CALL dialer_case_lock(k.case_id, v_locked);
-                IF NOT v_locked THEN
-                    INSERT INTO dialer_taken (case_id)
-                    SELECT c.id FROM dialer_clients c
-                    WHERE c.id = k.case_id AND NOT c.used AND NOT c.checked FOR UPDATE;
-                END IF;
-            END FOR;
-        END IF;
-        INSERT INTO dialer_claims (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
-        SELECT k.case_id, p_project, p_asterisk, p_worker, p_epoch, k.kind, k.due_at, v_now
-        FROM dialer_picked k
-        JOIN dialer_taken t ON t.case_id = k.case_id
-        ORDER BY k.place;
-        SET v_got = row_count();
-        UPDATE dialer_taken t STRAIGHT_JOIN dialer_clients c ON c.id = t.case_id SET c.checked = true;
-        CALL dialer_project_settle(p_project, v_got < v_n, v_now);
+        -- Where others hold the first ones, those behind them are looked at.
+        SET v_reach = v_n;
+        reach: LOOP
+            CALL dialer_pick(p_project, v_now, v_reach);
+            SELECT count(*) INTO v_picked FROM dialer_picked;
+            DELETE FROM dialer_picked WHERE case_id IN (SELECT l.case_id FROM dialer_claims l);
+            CALL dialer_claim_take(v_n - v_got, v_locked);
+            INSERT INTO dialer_claims (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
+            SELECT k.case_id, p_project, p_asterisk, p_worker, p_epoch, k.kind, k.due_at, v_now
+            FROM dialer_picked k
+            JOIN dialer_taken t ON t.case_id = k.case_id
+            ORDER BY k.place;
+            SET v_got = v_got + row_count();
+            IF v_got >= v_n OR NOT v_locked OR v_picked < v_reach OR v_reach >= v_n + 2000 THEN
+                LEAVE reach;
+            END IF;
+            SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
+        END LOOP;
+        CALL dialer_project_settle(p_project, v_got < v_n,
+            IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);
     END work;
     IF v_own THEN
         COMMIT;

@@ -7,6 +7,9 @@ BEGIN
     -- p_cases: the ids, separated by commas; NULL: none.
     DECLARE v_id bigint;
     DECLARE v_locked tinyint(1);
+    DECLARE v_case_name varchar(1000);
+    DECLARE v_project varchar(400);
+    DECLARE v_phone_number varchar(400);
     SET p_freed = 0;
     FOR claim IN (
         SELECT l.case_id FROM dialer_claims l
@@ -17,12 +20,26 @@ BEGIN
         SELECT l.case_id INTO v_id FROM dialer_claims l
         WHERE l.case_id = claim.case_id AND l.attempt_id IS NULL FOR UPDATE;
         IF v_id IS NOT NULL THEN
+            SET v_id = NULL;
             CALL dialer_case_lock(claim.case_id, v_locked);
+            IF NOT v_locked THEN
+                BEGIN
+                    DECLARE EXIT HANDLER FOR 1205 SET v_locked = true;
+                    SELECT c.id, c.case_name, c.project_id, c.phone_number INTO v_id, v_case_name, v_project, v_phone_number
+                    FROM dialer_clients c WHERE c.id = claim.case_id FOR UPDATE;
+                    IF v_id IS NOT NULL THEN
+                        -- Instead of an UPDATE, see dialer_case_settle.
+                        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+                        INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
+                        VALUES (v_id, v_case_name, v_project, v_phone_number)
+                        ON DUPLICATE KEY UPDATE checked = false;
+                    END IF;
+                END;
+            END IF;
             IF v_locked THEN
                 UPDATE dialer_claims SET epoch = -1 WHERE case_id = claim.case_id;
             ELSE
                 DELETE FROM dialer_claims WHERE case_id = claim.case_id;
-                UPDATE dialer_clients SET checked = false WHERE id = claim.case_id;
                 SET p_freed = p_freed + 1;
             END IF;
         END IF;

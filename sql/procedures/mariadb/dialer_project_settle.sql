@@ -1,8 +1,13 @@
--- dialer_project_settle(p_project, p_hungry, p_now)
--- Write what a claim has found: p_hungry, fewer cases than could be dialled. State: running while something
--- is in hand or waits to be claimed, idle until the next case is due, finished when nothing is left. The
--- caller holds the project's row.
-CREATE OR REPLACE PROCEDURE dialer_project_settle(p_project varchar(400), p_hungry tinyint(1), p_now datetime(6))
+-- dialer_project_settle(p_project, p_hungry, p_slow, p_now)
+-- Write what a claim has found: p_hungry, fewer cases than could be dialled; p_slow: what kept it from cases that
+-- wait (a sentence for dialer_warnings), or NULL. State: running while something is in hand or waits to be
+-- claimed, idle until the next case is due, finished when nothing is left. The caller holds the project's row.
+CREATE OR REPLACE PROCEDURE dialer_project_settle(
+    p_project varchar(400),
+    p_hungry tinyint(1),
+    p_slow varchar(400),
+    p_now datetime(6)
+)
 BEGIN
     DECLARE v_until datetime(6);
     DECLARE v_in_hand bigint;
@@ -18,10 +23,13 @@ BEGIN
     UPDATE dialer_projects
     SET since_at = IF(state = v_state, since_at, p_now),
         hungry = p_hungry,
+        claims_slow = p_slow,
+        claims_slow_at = IF(p_slow IS NOT NULL, coalesce(claims_slow_at, p_now), NULL),
         until_at = v_until,
         retries = 0,
         reason = NULL,
         state = v_state
     WHERE project_id = p_project
-      AND NOT (hungry = p_hungry AND state = v_state AND until_at <=> v_until AND retries = 0);
+      AND NOT (hungry = p_hungry AND state = v_state AND until_at <=> v_until AND retries = 0
+        AND claims_slow <=> p_slow);
 END

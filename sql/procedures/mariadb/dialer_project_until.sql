@@ -14,14 +14,21 @@ BEGIN
     SELECT max(r.zone) INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
     SET v_project_zone = coalesce(v_project_zone, dialer_setting('server_zone'));
     WHILE v_kind IS NOT NULL DO
-        SET v_key = '';
+        SET v_key = IF(v_kind = 'fresh', '~', '');
         probe: LOOP
-            -- As dialer_windows does; a function cannot have its temporary table.
+            -- As dialer_windows does it, and why; a function cannot have its temporary table.
             SET v_next = NULL;
-            SELECT c.window_key INTO v_next
-            FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-            WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key > v_key
-            ORDER BY c.window_key LIMIT 1;
+            IF v_kind = 'fresh' THEN
+                SELECT c.window_key INTO v_next
+                FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+                WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key < v_key
+                ORDER BY c.window_key DESC LIMIT 1;
+            ELSE
+                SELECT c.window_key INTO v_next
+                FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+                WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key > v_key
+                ORDER BY c.window_key LIMIT 1;
+            END IF;
             IF v_next IS NULL THEN
                 LEAVE probe;
             END IF;

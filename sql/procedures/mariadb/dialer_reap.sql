@@ -9,7 +9,6 @@ BEGIN
     DECLARE v_freed bigint;
     DECLARE v_id bigint;
     DECLARE v_settled tinyint(1);
-    DECLARE v_locked tinyint(1);
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -57,11 +56,12 @@ BEGIN
         SELECT c.id FROM dialer_clients c
         WHERE c.checked = 1 AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
     ) DO
-        CALL dialer_case_lock(alone.id, v_locked);
-        IF NOT v_locked THEN
+        BEGIN
+            DECLARE EXIT HANDLER FOR 1205 BEGIN END;  -- somebody holds it: next time
+            SET STATEMENT innodb_lock_wait_timeout = 0 FOR
             UPDATE dialer_clients c SET c.checked = false
             WHERE c.id = alone.id AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = alone.id);
-        END IF;
+        END;
     END FOR;
     CALL dialer_prune(NULL);
     IF v_own THEN

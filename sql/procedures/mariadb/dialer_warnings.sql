@@ -24,6 +24,13 @@ FROM dialer_project_states s
 JOIN dialer_params p ON p.project_id = s.project_id
 WHERE s.state = 'failing'
 UNION ALL
+SELECT 'claims_slow', p.id, concat('project ', j.project_id, ' gets no cases since ',
+    date_format(j.claims_slow_at, '%Y-%m-%d %H:%i:%s'), ': ', j.claims_slow),
+    'commit or end the long transaction on its cases; on MariaDB have it read committed, or it holds each row that it looks at'
+FROM dialer_projects j
+JOIN dialer_params p ON p.project_id = j.project_id
+WHERE j.claims_slow IS NOT NULL AND j.wanted = 'start'
+UNION ALL
 SELECT 'trunk_failing', NULL, concat('trunk ', t.trunk, ' on ', t.asterisk, ': ', t.reason),
     'it is tried again by itself; a change of dial_template tries it at once'
 FROM dialer_trunks t

@@ -5,8 +5,8 @@
 -- any more or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds
--- are left for the next time.
+-- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are
+-- passed over, up to 2000 of them; when that leaves nothing, dialer_warnings says so (claims_slow).
 -- guarded: the number was abandoned lately, and only with an agent guaranteed will dialer_attempt_begin permit
 -- the call; dials and last_outcome: what dialer_stat has of the case.
 CREATE OR REPLACE FUNCTION dialer_claim(
@@ -35,6 +35,11 @@ DECLARE
     v_limit bigint;
     v_n int;
     v_got int := 0;
+    v_reach int;
+    v_cases bigint[];
+    v_kinds varchar[];
+    v_dues timestamptz[];
+    v_locked bool;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         RETURN;
@@ -54,35 +59,51 @@ BEGIN
     IF v_n <= 0 THEN
         RETURN;
     END IF;
-    FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
-        WITH picked AS MATERIALIZED (
-            SELECT * FROM dialer_pick(p_project, v_now, v_n)
-        ), free AS MATERIALIZED (
-            SELECT c.id, c.phone_number FROM dialer_clients c
-            WHERE c.id IN (SELECT k.case_id FROM picked k) AND NOT c.used AND NOT c.checked
-            FOR UPDATE SKIP LOCKED
-        ), taken AS (
-            INSERT INTO dialer_claims AS l (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
-            SELECT k.case_id, p_project, p_asterisk, p_worker, p_epoch, k.kind, k.due_at, v_now
-            FROM picked k
-            JOIN free f ON f.id = k.case_id
-            ORDER BY k.place
-            ON CONFLICT DO NOTHING
-            RETURNING l.place, l.case_id, l.kind, l.due_at
-        ), marked AS (
-            UPDATE dialer_clients SET checked = true WHERE id IN (SELECT t.case_id FROM taken t)
-        )
-        SELECT t.place, t.case_id, t.kind, t.due_at,
-            EXISTS (SELECT FROM dialer_abandoned b WHERE b.phone_number = f.phone_number AND b.until_at > v_now),
-            coalesce(s.dial_count, 0), s.state
-        FROM taken t
-        JOIN free f ON f.id = t.case_id
-        LEFT JOIN dialer_stat s ON s.id = t.case_id
-        ORDER BY t.place
+    -- Where others hold the first ones, those behind them are looked at.
+    v_reach := v_n;
     LOOP
-        v_got := v_got + 1;
-        RETURN NEXT;
+        SELECT array_agg(k.case_id ORDER BY k.place), array_agg(k.kind ORDER BY k.place),
+            array_agg(k.due_at ORDER BY k.place)
+        INTO v_cases, v_kinds, v_dues
+        FROM dialer_pick(p_project, v_now, v_reach) k;
+        FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
+            WITH picked AS MATERIALIZED (
+                SELECT * FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)
+            ), free AS MATERIALIZED (
+                SELECT k.case_id, k.kind, k.due_at, k.place, c.phone_number
+                FROM picked k
+                JOIN dialer_clients c ON c.id = k.case_id
+                WHERE NOT c.used AND NOT c.checked
+                ORDER BY k.place
+                LIMIT v_n - v_got
+                FOR UPDATE OF c SKIP LOCKED
+            ), taken AS (
+                INSERT INTO dialer_claims AS l (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
+                SELECT f.case_id, p_project, p_asterisk, p_worker, p_epoch, f.kind, f.due_at, v_now
+                FROM free f
+                ORDER BY f.place
+                ON CONFLICT DO NOTHING
+                RETURNING l.place, l.case_id, l.kind, l.due_at
+            ), marked AS (
+                UPDATE dialer_clients SET checked = true WHERE id IN (SELECT t.case_id FROM taken t)
+            )
+            SELECT t.place, t.case_id, t.kind, t.due_at,
+                EXISTS (SELECT FROM dialer_abandoned b WHERE b.phone_number = f.phone_number AND b.until_at > v_now),
+                coalesce(s.dial_count, 0), s.state
+            FROM taken t
+            JOIN free f ON f.case_id = t.case_id
+            LEFT JOIN dialer_stat s ON s.id = t.case_id
+            ORDER BY t.place
+        LOOP
+            v_got := v_got + 1;
+            RETURN NEXT;
+        END LOOP;
+        v_locked := v_got < v_n AND cardinality(v_cases) > 0 AND EXISTS (
+            SELECT FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked);
+        EXIT WHEN NOT coalesce(v_locked, false) OR cardinality(v_cases) < v_reach OR v_reach >= v_n + 2000;
+        v_reach := CASE WHEN v_reach = v_n THEN v_n + 200 ELSE v_n + 2000 END;
     END LOOP;
-    PERFORM dialer_project_settle(p_project, v_got < v_n, v_now);
+    PERFORM dialer_project_settle(p_project, v_got < v_n,
+        CASE WHEN v_got = 0 AND v_locked THEN 'an open transaction holds the first of its cases that wait' END, v_now);
 END
 $$

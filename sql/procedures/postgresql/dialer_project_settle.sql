@@ -1,8 +1,13 @@
--- dialer_project_settle(p_project, p_hungry, p_now)
--- Write what a claim has found: p_hungry, fewer cases than could be dialled. State: running while something
--- is in hand or waits to be claimed, idle until the next case is due, finished when nothing is left. The
--- caller holds the project's row.
-CREATE OR REPLACE FUNCTION dialer_project_settle(p_project varchar, p_hungry bool, p_now timestamptz)
+-- dialer_project_settle(p_project, p_hungry, p_slow, p_now)
+-- Write what a claim has found: p_hungry, fewer cases than could be dialled; p_slow: what kept it from cases that
+-- wait (a sentence for dialer_warnings), or NULL. State: running while something is in hand or waits to be
+-- claimed, idle until the next case is due, finished when nothing is left. The caller holds the project's row.
+CREATE OR REPLACE FUNCTION dialer_project_settle(
+    p_project varchar,
+    p_hungry bool,
+    p_slow varchar,
+    p_now timestamptz
+)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
@@ -22,12 +27,14 @@ BEGIN
     END IF;
     UPDATE dialer_projects
     SET hungry = p_hungry,
+        claims_slow = p_slow,
+        claims_slow_at = CASE WHEN p_slow IS NOT NULL THEN coalesce(claims_slow_at, p_now) END,
         until_at = v_until,
         retries = 0,
         reason = NULL,
         since_at = CASE WHEN state = v_state THEN since_at ELSE p_now END,
         state = v_state
     WHERE project_id = p_project
-      AND (hungry, state, until_at, retries) IS DISTINCT FROM (p_hungry, v_state, v_until, 0);
+      AND (hungry, state, until_at, retries, claims_slow) IS DISTINCT FROM (p_hungry, v_state, v_until, 0, p_slow);
 END
 $$

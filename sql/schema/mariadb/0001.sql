@@ -180,6 +180,8 @@ CREATE TABLE IF NOT EXISTS dialer_projects (
     until_at timestamp(6) NULL DEFAULT NULL COMMENT 'idle: the next case is due; failing: tried again; NULL: unknown',
     retries int NOT NULL DEFAULT 0,
     hungry tinyint(1) NOT NULL DEFAULT true COMMENT 'a worker found fewer cases than it could dial: a new one wakes it',
+    claims_slow varchar(400) NULL COMMENT 'what keeps a worker from getting cases that wait; NULL: nothing',
+    claims_slow_at timestamp(6) NULL DEFAULT NULL COMMENT 'since when',
     cases_waiting bigint NULL,
     counted_at timestamp(6) NULL DEFAULT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

@@ -208,12 +208,16 @@ CREATE TABLE dialer_projects (
     until_at timestamptz NULL,
     retries int NOT NULL DEFAULT 0,
     hungry bool NOT NULL DEFAULT true,
+    claims_slow varchar NULL,
+    claims_slow_at timestamptz NULL,
     cases_waiting int8 NULL,
     counted_at timestamptz NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON COLUMN dialer_projects.wanted IS 'what was asked; kept over restarts';
 COMMENT ON COLUMN dialer_projects.until_at IS 'idle: the next case is due; failing: tried again; NULL: unknown';
 COMMENT ON COLUMN dialer_projects.hungry IS 'a worker found fewer cases than it could dial: a new one wakes it';
+COMMENT ON COLUMN dialer_projects.claims_slow IS 'what keeps a worker from getting cases that wait; NULL: nothing';
+COMMENT ON COLUMN dialer_projects.claims_slow_at IS 'since when';
 
 CREATE TABLE dialer_claims (
     case_id int8 NOT NULL PRIMARY KEY,
