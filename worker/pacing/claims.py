@@ -102,7 +102,7 @@ def risk_of_one_more(answers: Sequence[float], freed_at_most: Sequence[float], s
         answers = answers[spare:]
     elif spare < 0:
         freed_at_most = freed_at_most[-spare:]
-    total = sum(map(mul, answers, freed_at_most))
+    total: float = sum(map(mul, answers, freed_at_most))
     if len(answers) > len(freed_at_most):
         total += sum(answers[len(freed_at_most) :])
     return min(1.0, total)

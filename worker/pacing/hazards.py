@@ -10,7 +10,7 @@ Times are seconds. No I/O and no clock.
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import erfc, exp, log, sqrt
 from typing import Any
 
@@ -48,7 +48,7 @@ class Durations:
 
     def __init__(self, edges: list[int], mean: float, variation: float, weight: float) -> None:
         self.edges = edges
-        self._widths = [right - left for left, right in zip(edges, edges[1:], strict=False)]
+        self._widths = [right - left for left, right in pairwise(edges)]
         lasting = [max(lognormal_survival(edge, mean, variation), 1e-4) for edge in edges]
         pairs = list(zip(lasting, lasting[1:], self._widths, strict=False))
         self.at_risk = [weight * (here + there) / 2 * width for here, there, width in pairs]
@@ -145,7 +145,7 @@ class Ringing:
         """Another ring time: keep what is known of the seconds that both have, take the prior for others."""
         lasting = [lognormal_survival(age, self.PRIOR_MEAN, self.PRIOR_VARIATION) for age in range(seconds + 1)]
         unanswered = [1 - self.PRIOR_RATE * (1 - left) for left in lasting]
-        hazards = [1 - there / here for here, there in zip(unanswered, unanswered[1:], strict=False)]
+        hazards = [1 - there / here for here, there in pairwise(unanswered)]
         whole = sum(hazards)
         known = min(len(self.answers), seconds)
         entered = [self.PRIOR_CALLS * left for left in unanswered[:-1]]

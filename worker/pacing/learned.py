@@ -319,7 +319,7 @@ def step_odds(step: int) -> float:
     return _STEP_ODDS[step + ODDS_MOST]
 
 
-_STEP_ODDS = [2.718281828459045 ** (ODDS_STEP * step) for step in range(-ODDS_MOST, ODDS_MOST + 1)]
+_STEP_ODDS: list[float] = [2.718281828459045 ** (ODDS_STEP * step) for step in range(-ODDS_MOST, ODDS_MOST + 1)]
 
 
 def _instant(answered: list[float], share: float) -> float:

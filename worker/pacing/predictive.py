@@ -12,7 +12,8 @@ How to feed it, for one pool of agents on one Asterisk:
 2. Each second, and when an agent becomes free or a call ends, make an `Observation`, then
    `learned.observe(observation)` and `decide(observation, learned, settings)`, which changes nothing: the same
    observation and learned state give the same decision, so a journal can replay it.
-3. Begin `quota` calls, or fewer (trunks, calls per second), and tell how many: `learned.observe_begun(calls, threshold, risk)`.
+3. Begin `quota` calls, or fewer (trunks, calls per second), and tell how many:
+   `learned.observe_begun(calls, threshold, risk)`.
 4. Save `learned.as_dict()` now and then. After a gap (lost link, new owner) observe with synchronised=False until all
    lists are read anew: distributions are kept, and dialling is progressive until then.
 """
