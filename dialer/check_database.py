@@ -1,4 +1,4 @@
-"""The database's part of `dialer check`: reachable, at head, zone and clock, projects and warnings."""
+"""The database's part of `dialer check`: reachable, at head, zone, clock, durability, projects and warnings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def reach(database: Database) -> tuple[bool, list[Finding]]:
         remedy = "Look whether the server runs and listens there; then at [database] and the user's rights."
         return False, [fault(subject, f"cannot be reached: {error.reason}", remedy)]
     except DatabaseNotAtHead as error:
-        return False, [*found, fault("schema", str(error), "Run `dialer migrate`.")]
+        return False, [*found, fault("schema", str(error).removesuffix(f". {error.remedy}"), error.remedy)]
     return True, [*found, fine("schema", f"{database.schema!r} is at head ({database.revision()})")]
 
 
@@ -61,6 +61,7 @@ def look_around(database: Database) -> Iterator[Finding]:
         remedy = "Insert it into dialer_settings: name 'server_zone', value like 'Europe/Moscow'."
         yield fault("server zone", "is not set, so a case without utc has no local time", remedy)
     yield _clock(database)
+    yield from (_durable_postgresql if database.settings.is_postgresql else _durable_mariadb)(database)
     counts = database.query(
         "SELECT project_id, COUNT(DISTINCT window_key) AS windows FROM dialer_clients"
         " WHERE NOT used GROUP BY project_id ORDER BY project_id"
@@ -79,6 +80,63 @@ def _clock(database: Database) -> Finding:
     if now.tzinfo is None:  # MariaDB's, in our session's zone
         now = now.replace(tzinfo=UTC)
     return clock("database", now.timestamp() - (began + ended) / 2, (ended - began) / 2)
+
+
+def _durable_postgresql(database: Database) -> Iterator[Finding]:
+    """Is what is committed kept, whatever dies? A permission to dial that is forgotten is a call made twice."""
+    settings = {
+        name: str(database.query(f"SELECT current_setting('{name}') AS value")[0]["value"])
+        for name in ("fsync", "synchronous_commit", "synchronous_standby_names")
+    }
+    for name in ("fsync", "synchronous_commit"):
+        if settings[name] == "off":
+            remedy = f"Set {name} = on in postgresql.conf: what was dialled last may be dialled again."
+            yield look("durability", f"{name} is off, so a crash forgets what was committed last", remedy)
+    # Who may not see others' sessions still sees that they are there; of their state, nothing.
+    standbys = database.query("SELECT application_name, sync_state FROM pg_stat_replication ORDER BY application_name")
+    if not standbys:
+        return
+    names = ", ".join(sorted({str(row["application_name"] or "unnamed") for row in standbys}))
+    if settings["synchronous_standby_names"].strip() and settings["synchronous_commit"] not in ("off", "local"):
+        yield fine("standbys", f"{names}: a commit waits for {settings['synchronous_standby_names']}")
+        return
+    remedy = (
+        f"Set synchronous_standby_names = 'ANY 1 ({names})' on the primary, and synchronous_commit = on;"
+        " docs/operation.md, Failover."
+    )
+    text = f"{names}: no commit waits for one, so a failover may forget the last attempts, and dial them again"
+    yield look("standbys", text, remedy)
+
+
+def _durable_mariadb(database: Database) -> Iterator[Finding]:
+    """The same; and a Galera cluster, whose nodes do not know each other's locks."""
+    flush = database.query("SELECT @@innodb_flush_log_at_trx_commit AS value")[0]["value"]
+    if int(flush) != 1:
+        remedy = "Set innodb_flush_log_at_trx_commit = 1: what was dialled last may be dialled again."
+        text = f"innodb_flush_log_at_trx_commit is {flush}, so a crash may forget what was committed last"
+        yield look("durability", text, remedy)
+    # A server that was built without Galera has no such variable.
+    cluster = {row["Variable_name"]: row["Value"] for row in database.query("SHOW GLOBAL VARIABLES LIKE 'wsrep%'")}
+    if cluster.get("wsrep_on", "OFF") not in ("ON", "1"):
+        return
+    node = (
+        f"this is node {cluster.get('wsrep_node_name') or 'unnamed'} of the cluster {cluster.get('wsrep_cluster_name')}"
+    )
+    remedy = (
+        "Let all workers and the API write to one node: name it in DB_Server, or a proxy that sends all writes to one"
+        " and changes over when it dies; docs/operation.md, Galera."
+    )
+    workers = database.query(
+        "SELECT COUNT(*) AS live FROM dialer_workers WHERE stopped_at IS NULL AND lease_until > SYSDATE(6)"
+    )[0]["live"]
+    here = database.query(
+        "SELECT COUNT(*) AS here FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+    )[0]["here"]
+    if workers and not here:
+        # Sessions of other users are hidden, but the workers' user is the one of these settings.
+        yield fault("Galera", f"{node}, and the {workers} live workers write to another one", remedy)
+    else:
+        yield look("Galera", f"{node}, and a lock on one node is not known to the others", remedy)
 
 
 def _listed(database: Database) -> Iterator[Finding]:

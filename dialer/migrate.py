@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from alembic import command
 from worker.config import DatabaseSettings
 from worker.db import Database
-from worker.db.migration import config
-from worker.errors import DatabaseUnavailable, DialerError
+from worker.db.migration import config, head, knows
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError
 
 
 def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = False) -> str:
@@ -20,6 +20,8 @@ def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = 
     database = Database(settings)
     try:
         before = database.revision()
+        if before is not None and not knows(before):
+            raise DatabaseNotAtHead(settings.where(), before, head(), newer=True)
         (command.downgrade if down else command.upgrade)(config(settings), revision)
         after = database.revision()
     except DBAPIError as error:
