@@ -279,6 +279,8 @@ class OpenAttempt:
     begun_ago: float
     steps_ago: dict[Step, float]
     amd_verdict: AmdVerdict | None = None
+    signed_off: bool = False
+    """The worker that began it has left in order: nothing of it is on its way to Asterisk any more."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Call:
     unwatched: bool = False
     """It has lived through a time whose events nobody saw; that none came proves nothing."""
     channel_seen: bool = False
+    arrived: bool = False
+    """Asterisk has made its channel, or never will: nothing of it is on its way there."""
     joined: str | None = None
     """The first queue that the call joined."""
     cause: int | None = None
@@ -236,6 +238,7 @@ class Tracker:
             agent=attempt.agent or ("" if Step.AGENT in attempt.steps_ago else None),
             unwatched=True,
             channel_seen=any(step is not Step.DIALING for step in attempt.steps_ago),
+            arrived=attempt.signed_off,
         )
         self._add(call)
         return call
@@ -550,7 +553,7 @@ class Tracker:
 
     def suspects(self) -> set[Call]:
         """Calls that Asterisk must list if they are still up; to be taken before the list is asked for."""
-        return {call for call in self._by_channel.values() if call.channel_seen or self.overdue(call)}
+        return {call for call in self._by_channel.values() if call.channel_seen or call.arrived or self.overdue(call)}
 
     def reconcile(self, suspects: set[Call], channels: Mapping[str, Event], *, gone: Outcome) -> None:
         """Compare with the channels that Asterisk lists, by Uniqueid, once all events up to the list are in.

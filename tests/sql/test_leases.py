@@ -285,3 +285,12 @@ def test_calls_that_failed_and_history_that_was_deleted_leave_the_counters_right
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
     execute(caller.db, "DELETE FROM dialer_attempts")
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_the_next_owner_is_told_whether_the_one_before_left_in_order(caller: Caller) -> None:
+    caller.dial(add_case(caller.db))
+    [attempt] = caller.db.call("dialer_open_attempts", "default", caller.now)
+    assert not attempt["signed_off"]
+    caller.db.call("dialer_worker_stop", caller.worker_id)
+    [attempt] = caller.db.call("dialer_open_attempts", "default", caller.now)
+    assert attempt["signed_off"]

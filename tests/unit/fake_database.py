@@ -93,6 +93,7 @@ def open_attempt(attempt_id: int = 1, channel_id: str = "c1", **changes: Any) ->
         "abandon_seconds": 2,
         "agent": None,
         "amd_verdict": None,
+        "signed_off": False,
         "begun_ago": 10.0,
         **{f"{step}_ago": None for step in Step},
     }

@@ -549,6 +549,7 @@ def adopt(
     agent: str | None = None,
     amd_verdict: AmdVerdict | None = None,
     kind: str = "progressive",
+    signed_off: bool = False,
     **ago: float,
 ) -> Call:
     """A call out of the ledger; `ago`: seconds since each step (agent_ for the step "agent")."""
@@ -567,6 +568,7 @@ def adopt(
             abandon_seconds=2.0,
             agent=agent,
             begun_ago=begun_ago,
+            signed_off=signed_off,
             steps_ago={Step(step.rstrip("_")): seconds for step, seconds in ago.items()},
             amd_verdict=amd_verdict,
         )
@@ -662,6 +664,15 @@ def test_adopted_call_whose_agent_has_no_name_was_answered(tracker: Tracker) -> 
     call = adopt(tracker, answered=10, agent_=5)
     tracker.reconcile({call}, {}, gone=Outcome.LOST)
     assert call.outcome is Outcome.ANSWERED
+
+
+def test_call_of_a_worker_that_left_in_order_is_over_if_asterisk_does_not_list_it(tracker: Tracker) -> None:
+    left = adopt(tracker, begun_ago=1, dialing=1, signed_off=True)
+    tracker.reconcile(tracker.suspects(), {}, gone=Outcome.LOST)
+    assert left.outcome is Outcome.LOST
+    died = adopt(tracker, begun_ago=1, dialing=1)
+    tracker.reconcile(tracker.suspects(), {}, gone=Outcome.LOST)
+    assert died.outcome is None, "what a dead worker had sent may still be on its way"
 
 
 def test_adopted_call_that_may_never_have_been_sent_waits_until_it_is_overdue(tracker: Tracker, time: Time) -> None:

@@ -212,6 +212,7 @@ def open_attempts(database: Database, asterisk: str, now: datetime | None) -> li
             begun_ago=float(row["begun_ago"]),
             steps_ago={step: float(row[f"{step}_ago"]) for step in Step if row[f"{step}_ago"] is not None},
             amd_verdict=AmdVerdict(row["amd_verdict"]) if row["amd_verdict"] else None,
+            signed_off=bool(row["signed_off"]),
         )
         for row in database.call("dialer_open_attempts", asterisk, now)
     ]

@@ -1,5 +1,6 @@
 -- dialer_open_attempts(p_asterisk, p_now) -> attempts without an end, with the age in seconds of each step
 -- For the owner of an Asterisk after it took over or connected: which calls it has to look for there.
+-- signed_off: the worker that began it has left in order, so nothing of it is on its way to Asterisk any more.
 CREATE OR REPLACE FUNCTION dialer_open_attempts(p_asterisk varchar, p_now timestamptz)
 RETURNS TABLE (
     attempt_id bigint,
@@ -15,6 +16,7 @@ RETURNS TABLE (
     abandon_seconds numeric,
     agent varchar,
     amd_verdict varchar,
+    signed_off bool,
     begun_ago double precision,
     dialing_ago double precision,
     ringing_ago double precision,
@@ -33,6 +35,7 @@ BEGIN
     RETURN QUERY
     SELECT a.id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.channel_id, a.action_id, a.epoch,
         a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
+        w.stopped_at IS NOT NULL,
         extract(epoch FROM v_now - a.begun_at)::double precision,
         extract(epoch FROM v_now - a.dialing_at)::double precision,
         extract(epoch FROM v_now - a.ringing_at)::double precision,
@@ -42,6 +45,7 @@ BEGIN
         extract(epoch FROM v_now - a.agent_at)::double precision,
         extract(epoch FROM v_now - a.played_at)::double precision
     FROM dialer_attempts a
+    LEFT JOIN dialer_workers w ON w.id = a.worker_id
     WHERE a.asterisk = p_asterisk AND a.ended_at IS NULL
     ORDER BY a.id;
 END
