@@ -158,7 +158,7 @@ class Place:
         assert lost == []
 
 
-@pytest.fixture(params=["postgres", "mariadb"])
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.full), "mariadb"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Three autoinforming projects that wait to be started: a (the DBA's) has 2,000 cases that wait and 10,000 that are
     used; b and c have cases enough."""

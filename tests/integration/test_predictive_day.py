@@ -96,6 +96,7 @@ def assert_journal_replays(day: Day) -> int:
     return len(again)
 
 
+@pytest.mark.timeout(400)
 def test_an_hour_of_ten_agents_is_busy_and_within_the_law(empty_database: str) -> None:
     agents = 10
     with shift(empty_database, 5, team(agents)) as day:
@@ -135,6 +136,8 @@ def assert_overrun_is_what_rang(found: Figures, rang: int, answer_rate: float) -
     assert found.abandoned <= allowed + expected + 3 * expected**0.5 + 1
 
 
+@pytest.mark.full
+@pytest.mark.timeout(900)
 def test_half_of_the_agents_leave_at_once(empty_database: str) -> None:
     agents = 10
     with shift(empty_database, 6, team(agents)) as day:

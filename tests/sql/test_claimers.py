@@ -70,7 +70,7 @@ def connections(db: Database, count: int) -> Iterator[list[Database]]:
             database.dispose()
 
 
-@pytest.mark.parametrize("claimers", [2, 8])
+@pytest.mark.parametrize("claimers", [pytest.param(2, marks=pytest.mark.full), 8])
 def test_claimers_side_by_side(db: Database, dialect: Dialect, claimers: int) -> None:
     for asterisk in ASTERISKS:
         add_trunk(db, asterisk=asterisk, calls_per_second=10_000, max_lines=150)
