@@ -1,4 +1,4 @@
-"""The soak under pytest: a short one in `make test`, on each database and with 10,000 calls in `make test-faults`, and a
+"""The soak under pytest: a short one in `make test`; on each database, with 10,000 calls, in `make test-faults`; and a
 control run without fences, which the same judge must catch."""
 
 from __future__ import annotations
