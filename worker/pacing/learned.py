@@ -32,22 +32,26 @@ GAP = 5.0
 LOOK_AHEAD = 4
 """Instants at which claims are compared with agents: quantiles of the time at which a new call is answered."""
 AMD_SECONDS = 4
-"""AMD() takes up to about 3.2 s with its defaults (app_amd: total_analysis_time 5 s is its own limit)."""
+"""Whole seconds within which AMD() has said what it heard, as a rule (app_amd's total_analysis_time is 5 s)."""
+AMD_DELAY = 2.2
+"""Seconds that it takes in the mean."""
 
 HALF_LIFE_RING = 3600.0
 HALF_LIFE_TALK = 7200.0
 HALF_LIFE_SEVERITY = 1500.0
 """In answered calls."""
-PRIOR_SEVERITY = 1.6
-PRIOR_ABANDONED = 10.0
-"""Of calls that were begun at a mean risk of 1 per cent, 1.6 per cent are abandoned, since later calls are answered
-earlier and take their agents: a guess that is worth ten of them."""
+PRIOR_SEVERITY = 1.5
+PRIOR_ABANDONED = 14.0
+"""Of calls that were begun at a mean risk of 1 per cent, 1.5 per cent are abandoned, since later calls are answered
+earlier and take their agents: 1.0 to 2.0 in simulated teams, which a guess worth 14 abandoned calls stands for."""
 PRIOR_SHARE = 0.6
 PRIOR_BEGUN = 30.0
 """The mean risk is that share of the threshold: a guess that is worth so many calls begun."""
 MEMORY_SHARE = 600.0
 MEMORY_RISK = 60.0
 """Calls begun after which the share of the threshold, and the mean risk itself, have mostly been renewed."""
+UNFORESEEN = 0.8
+"""Talks that end while a call rings count for that much: part of those agents will be taken by calls begun later."""
 HALF_LIFE_PACE = 3600.0
 PRIOR_CYCLE = 150.0
 """Seconds an agent spends on an answered call before anything is known, worth PRIOR_CYCLES calls."""
@@ -65,7 +69,7 @@ class Tables:
 
     shape, failing: hazards of an unanswered call by second of age (see hazards.Ringing). ahead: the instants, in
     seconds from now; deadlines: those plus the patience. talking, wrapping: the chances to be still busy at each
-    deadline, by rows of TALK_ROW and WRAP_ROW.
+    deadline, by rows of TALK_ROW and WRAP_ROW. delay: of AMD, see AnswerCurve.
     """
 
     shape: list[float]
@@ -74,23 +78,38 @@ class Tables:
     deadlines: list[float]
     talking: Table
     wrapping: Table
+    delay: float = 0.0
 
 
 class AnswerCurve:
-    """When calls of a level times a factor are answered."""
+    """When calls of a level times a factor are answered.
+
+    The tables' delay: seconds of AMD between the answer and its verdict, which is what counts as the answer here.
+    A call that still rings can only have its verdict so much later.
+    """
 
     def __init__(self, tables: Tables, weight: float) -> None:
+        delay = tables.delay
         self._lasting, self._answered = incidence(tables.shape, tables.failing, weight)
-        self._answered += self._answered[-1:] * (int(tables.ahead[-1]) + 2)
+        self._oldest = len(self._lasting) - 1
+        self._lasting += self._lasting[-1:] * (int(delay) + 1)
+        self._answered += self._answered[-1:] * (int(max(tables.ahead[-1], delay)) + 2)
         self._ahead = [(int(instant), instant % 1) for instant in tables.ahead]
+        self._delay = (int(delay), delay % 1)
 
     def chances(self, age: int) -> list[float]:
         """Chance that a call that has rung for `age` seconds is answered by each instant ahead."""
-        age = min(age, len(self._lasting) - 1)
-        answered, left = self._answered, max(self._lasting[age], 1e-9)
-        here = answered[age]
+        age = min(age, self._oldest)
+        answered, lasting = self._answered, self._lasting
+        whole, part = self._delay
+        if part or whole:
+            here = answered[age + whole] * (1 - part) + answered[age + whole + 1] * part
+            left = lasting[age + whole] * (1 - part) + lasting[age + whole + 1] * part
+        else:
+            here, left = answered[age], lasting[age]
+        left = max(left, 1e-9)
         return [
-            min(1.0, (answered[age + whole] * (1 - part) + answered[age + whole + 1] * part - here) / left)
+            min(1.0, max(0.0, (answered[age + whole] * (1 - part) + answered[age + whole + 1] * part - here) / left))
             for whole, part in self._ahead
         ]
 
@@ -247,8 +266,9 @@ class Learned:
             failing,
             ahead,
             horizon,
-            _complement(free_after_talk(talk, wrap_up, _TALK_AGES, horizon)),
-            _complement(free_after_wrap_up(wrap_up, _WRAP_AGES, horizon)),
+            _still_busy(free_after_talk(talk, wrap_up, _TALK_AGES, horizon), UNFORESEEN),
+            _still_busy(free_after_wrap_up(wrap_up, _WRAP_AGES, horizon)),
+            AMD_DELAY if self._settings.amd else 0.0,
         )
 
     def human_share(self, age: float) -> float:
@@ -310,8 +330,8 @@ def incidence(shape: list[float], failing: list[float], weight: float) -> tuple[
     return lasting, answered
 
 
-def _complement(table: Table) -> Table:
-    return [[1 - chance for chance in row] for row in table]
+def _still_busy(free: Table, share: float = 1.0) -> Table:
+    return [[1 - share * chance for chance in row] for row in free]
 
 
 def step_odds(step: int) -> float:
