@@ -47,6 +47,10 @@ lint: $(VENV_TEST) ## ruff, mypy --strict, and that imports point one way
 bench: $(VENV_TEST) $(VENV_BENCH) prepare ## measures: AMI parsing against others, latencies, claims, CPU per call
 	$(BIN)/python -m benchmarks
 
+.PHONY: bench-pacing
+bench-pacing: $(VENV_TEST) ## how busy agents are and how many calls are abandoned, by pacing rule: simulated days
+	$(BIN)/python -m benchmarks.pacing
+
 .PHONY: rework
 rework: $(VENV_TEST) ## start the change of an SQL routine: make rework name=dialer_claim
 	@test -n "$(name)" || { echo "name which routine: make rework name=dialer_claim" >&2; exit 2; }

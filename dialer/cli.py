@@ -75,15 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(call=_migrate)
     migrate.add_argument("revision", nargs="?", default="head", help="up to this revision (default: head)")
     migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
-    pacing = commands.add_parser("pacing", help="look into the decisions of predictive mode")
-    replay = _add(
-        pacing.add_subparsers(title="commands", required=True, metavar="COMMAND"),
-        "replay",
-        "decide again what the pacing journal has recorded, and compare",
-    )
-    replay.set_defaults(call=_pacing_replay)
-    replay.add_argument("project", help="project_id; of projects that share agents the first by name")
-    replay.add_argument("--hours", type=float, default=1.0, help="how far back (default: 1)")
+    _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
     demo.add_argument("--seconds", type=float, help="end by itself after so long (else DEMO_SECONDS, else Ctrl-C)")
@@ -92,15 +84,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_pacing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    pacing = commands.add_parser("pacing", help="look into the decisions of predictive mode")
+    pacings = pacing.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    replay = _add(pacings, "replay", "decide again what the pacing journal has recorded, and compare")
+    replay.set_defaults(call=_pacing_replay)
+    replay.add_argument("project", help="project_id; of projects that share agents the first by name")
+    replay.add_argument("--hours", type=float, default=1.0, help="how far back (default: 1)")
+    day = _add(pacings, "day", "simulate a day of predictive dialling, and print what it would bring", configured=False)
+    day.set_defaults(call=_pacing_day)
+    day.add_argument("--agents", type=int, default=10, help="who are there all day (default: 10)")
+    day.add_argument(
+        "--answer-rate", type=float, default=0.3, help="share of the calls that is answered (default: 0.3)"
+    )
+    day.add_argument("--hours", type=float, default=4.0, help="how long (default: 4)")
+    day.add_argument("--talk", type=float, default=120.0, help="seconds of a conversation, on average (default: 120)")
+    day.add_argument("--wrap-up", type=int, default=20, help="the queue's wrapuptime in seconds (default: 20)")
+    day.add_argument("--target", type=float, default=3.0, help="abandon target in per cent (default: 3)")
+    day.add_argument("--seed", type=int, default=1, help="another number: another day (default: 1)")
+
+
 def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     told: str,
     *,
     add_help: bool = True,
+    configured: bool = True,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", add_help=add_help)
-    if add_help:
+    if add_help and configured:
         _add_config(command, default=argparse.SUPPRESS)  # else its absence here would undo the one before
     return command
 
@@ -175,6 +188,22 @@ def _pacing_replay(arguments: argparse.Namespace) -> int:
     from dialer.pacing import replay_journal  # noqa: PLC0415
 
     return replay_journal(settings.database, arguments.project, arguments.hours)
+
+
+def _pacing_day(arguments: argparse.Namespace) -> int:
+    from dialer.pacing import Wished, simulate_day  # noqa: PLC0415
+
+    return simulate_day(
+        Wished(
+            agents=arguments.agents,
+            answer_rate=arguments.answer_rate,
+            hours=arguments.hours,
+            talk_seconds=arguments.talk,
+            wrap_up_seconds=arguments.wrap_up,
+            target=arguments.target,
+            seed=arguments.seed,
+        )
+    )
 
 
 def _demo(arguments: argparse.Namespace) -> int:

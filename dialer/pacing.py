@@ -1,7 +1,9 @@
-"""`dialer pacing replay`: decide again what the pacing journal has recorded.
+"""`dialer pacing`: what predictive mode has decided, and what it would bring.
 
-What this program decides on the same observations is set beside what was decided then: after an update, or for a
-supervisor who asks why so few calls were made at ten past nine.
+replay: what this program decides on the observations that the pacing journal has recorded is set beside what was
+decided then: after an update, or for a supervisor who asks why so few calls were made at ten past nine.
+
+day: a simulated day of so many agents, dialled by the same pacing, and one dialled progressively for comparison.
 """
 
 from __future__ import annotations
@@ -9,12 +11,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import log
 
 from worker.config import DatabaseSettings
 from worker.db import Database, procedures
-from worker.errors import DialerError
+from worker.errors import DialerError, Mistake, SettingsError
+from worker.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.pacing.journal import Entry, decode, replay
+from worker.pacing.observed import Observation
 from worker.pacing.predictive import Decision
+from worker.pacing.settings import Settings
+from worker.simulator.day import Day, Figures, Policy, Predictive, Rules
+from worker.simulator.scenario import Scenario, call_centre, fixed, lognormal
 
 SHOWN = 20
 """Decisions that differ and are printed; the others are counted."""
@@ -85,3 +93,74 @@ def _entries(database: Database, project_id: str, hours: float) -> Iterator[Entr
             yield decode(text)
         except ValueError as error:
             raise DialerError(f"the pacing journal of project {project_id!r} cannot be read: {error}") from error
+
+
+_SIGMA = log(2) ** 0.5
+"""Of the logarithm of conversations whose standard deviation is their mean."""
+
+
+@dataclass(frozen=True)
+class Wished:
+    """What day to simulate. answer_rate: 0..1; target: per cent. Raises SettingsError when it cannot be played."""
+
+    agents: int
+    answer_rate: float
+    hours: float
+    talk_seconds: float
+    wrap_up_seconds: int
+    target: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        options = (
+            ("--agents", self.agents, 1, 1000),
+            ("--answer-rate", self.answer_rate, 0.01, 1),
+            ("--hours", self.hours, 0.1, 24),
+            ("--talk", self.talk_seconds, 1, 36_000),
+            ("--wrap-up", self.wrap_up_seconds, 0, 3600),
+            ("--target", self.target, 0.1, 100),
+        )
+        mistakes = [
+            Mistake(name, f"{value:g} is out of range", f"Give a number from {least:g} to {most:g}.")
+            for name, value, least, most in options
+            if not least <= value <= most
+        ]
+        if mistakes:
+            raise SettingsError(mistakes)
+
+    def scenario(self) -> Scenario:
+        """Its call centre: agents whose phones answer by themselves."""
+        return call_centre(
+            agents=self.agents,
+            answer_rate=self.answer_rate,
+            pick_up=fixed(0.2),
+            talk=lognormal(self.talk_seconds / 2**0.5, _SIGMA),
+            wrapuptime=self.wrap_up_seconds,
+        )
+
+    def play(self, policy: Policy) -> Figures:
+        """The day, dialled by that policy."""
+        rules = Rules(lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS)
+        return Day(self.scenario(), policy, self.hours * 3600, self.seed, rules=rules).run()
+
+
+class _Progressive(Policy):
+    def quota(self, seen: Observation) -> int:
+        return max(0, seen.spare)
+
+
+def simulate_day(wished: Wished) -> int:
+    """Print the figures of a simulated day that begins with nothing learned; returns 0."""
+    ours = Predictive(Settings(abandon_target=wished.target / 100))
+    print(f"{wished.agents} agents, answer rate {wished.answer_rate:g}, {wished.hours:g} hours, seed {wished.seed}:")
+    for name, policy in (("progressive", _Progressive()), ("predictive", ours)):
+        found = wished.play(policy)
+        print(
+            f"  {name:11} {found.utilisation:6.1%} of the time talking, {found.connected} connected,"
+            f" {found.abandoned} abandoned ({found.rate:.2%}), {found.dialled} calls"
+        )
+    decisions = sum(ours.reasons.values())
+    print(f"{decisions} predictive decisions:")
+    for reason, count in Counter(ours.reasons).most_common():
+        print(f"  {count / decisions:6.1%}  {reason}")
+    return 0

@@ -45,8 +45,15 @@ def test_odds_are_ordered_as_the_rates_are() -> None:
 
 def test_nothing_known_is_no_difference() -> None:
     assert Answering().odds({"attempt": "1"}) == 1
-    assert taught().odds({"attempt": "99", "weekday": "7"}) == 1
-    assert taught().odds({}) == 1
+    unknown = taught().odds({"attempt": "99", "weekday": "7"})
+    assert unknown == taught().odds({}) == pytest.approx(1, rel=0.3)
+
+
+def test_what_all_cases_share_makes_no_difference() -> None:
+    answering, chance = Answering(), random.Random(2)
+    for _ in range(3000):
+        answering.observe({"attempt": "1", "hour": "10"}, chance.random() < 0.6)
+    assert answering.odds({"attempt": "1", "hour": "10"}) == pytest.approx(1, abs=0.1)
 
 
 def test_few_calls_say_little_and_many_say_much() -> None:
@@ -55,8 +62,8 @@ def test_few_calls_say_little_and_many_say_much() -> None:
         few.observe({"attempt": "9"}, True)
     for _ in range(300):
         many.observe({"attempt": "9"}, True)
-    assert 1 < few.odds({"attempt": "9"}) < 3
-    assert many.odds({"attempt": "9"}) > 6
+    assert 1 < few.odds({"attempt": "9"}) / few.odds({}) < 3
+    assert many.odds({"attempt": "9"}) / many.odds({}) > 6
 
 
 def test_change_of_times_is_followed() -> None:

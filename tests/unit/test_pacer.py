@@ -85,11 +85,15 @@ class Room(Lab):
         self.session.tracker.over.clear()
 
     def learn(self, calls: int = 2 * LEARNING) -> None:
-        """Dial so many calls that nobody answers."""
-        before = len(self.session.sent)
-        while len(self.session.sent) - before < calls or self.in_flight():
+        """Dial so many calls at least, for so long that pacing trusts what it has seen; nobody answers."""
+        before, since = len(self.session.sent), self.clock.monotonic()
+
+        def more() -> bool:
+            return len(self.session.sent) - before < calls or self.clock.monotonic() - since < 90
+
+        while more() or self.in_flight():
             assert self.clock.monotonic() < 2000, f"only {len(self.session.sent) - before} calls were made"
-            if len(self.session.sent) - before < calls:
+            if more():
                 self.turn()
             self.pass_time(1)
             for call in self.in_flight():

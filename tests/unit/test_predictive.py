@@ -153,7 +153,19 @@ def test_progressive_until_a_few_calls_have_ended() -> None:
     assert (decision.quota, decision.reason) == (5, f"progressive: fewer than {LEARNING} calls to learn from")
     for _ in range(LEARNING):
         learned.observe_failed(25)
+    decision = decide(team(free=5), learned, SETTINGS)
+    assert (decision.quota, decision.reason) == (5, "progressive: calls have not been watched for long enough")
+    for second in range(60):
+        learned.observe(replace(team(free=5), now=float(second), calls=[Call(1.0)]))
     assert decide(team(free=5), learned, SETTINGS).reason == "risk of one more call"
+
+
+def test_many_agents_wait_for_more_calls_to_learn_from() -> None:
+    learned = Learned(SETTINGS)
+    for _ in range(LEARNING):
+        learned.observe_failed(25)
+    assert decide(team(free=30), learned, SETTINGS).reason == "progressive: fewer than 120 calls to learn from"
+    assert decide(team(free=300), learned, SETTINGS).reason == "progressive: fewer than 200 calls to learn from"
 
 
 def test_fixed_ratio_dials_so_many_calls_for_each_free_agent() -> None:

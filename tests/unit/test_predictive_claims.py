@@ -6,13 +6,13 @@ from itertools import product
 from math import prod
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.pacing.claims import at_most, counted, matched, moments_of, normal_risk, one_more, risk_of_one_more
 
 Chances = list[float]
-chances = st.lists(st.floats(0, 1), max_size=7)
+chances = st.lists(st.floats(0, 1), max_size=5)
 
 
 def spelt_out(coins: Chances) -> list[tuple[float, int]]:
@@ -23,6 +23,7 @@ def spelt_out(coins: Chances) -> list[tuple[float, int]]:
     ]
 
 
+@settings(deadline=None)
 @given(chances)
 def test_counted_weights_are_those_of_every_case(coins: Chances) -> None:
     weights = counted(coins)
@@ -32,6 +33,7 @@ def test_counted_weights_are_those_of_every_case(coins: Chances) -> None:
         assert found == pytest.approx(exact, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(chances, chances, st.integers(-3, 4))
 def test_risk_is_the_share_of_cases_in_which_no_agent_is_left(calls: Chances, busy: Chances, spare: int) -> None:
     exact = sum(
@@ -43,6 +45,7 @@ def test_risk_is_the_share_of_cases_in_which_no_agent_is_left(calls: Chances, bu
     assert risk_of_one_more(counted(calls), at_most(counted(busy)), spare) == pytest.approx(exact, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.floats(0.01, 0.95))
 def test_matched_weights_of_equal_coins_are_the_binomial_ones(count: int, chance: float) -> None:
     exact, weights = counted([chance] * count), matched(moments_of([(count, chance)]))
@@ -64,6 +67,7 @@ def test_long_sums_are_close_to_normal(spare: int) -> None:
     assert normal_risk(calls, freed, spare) == pytest.approx(exact, abs=0.002)
 
 
+@settings(deadline=None)
 @given(chances, st.floats(0, 1))
 def test_one_more_coin_moves_the_mean_by_its_chance(coins: Chances, chance: float) -> None:
     def mean(weights: Chances) -> float:

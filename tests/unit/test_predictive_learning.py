@@ -56,6 +56,22 @@ def test_agent_is_free_after_the_rest_of_the_talk_and_the_wrap_up() -> None:
     assert free_after_wrap_up(wrap_up, [0, 5], [4.0, 8.0]) == [[0.0, 0.0], [0.0, 1.0]]
 
 
+def test_agent_with_a_known_end_is_busy_for_the_calls_answered_before() -> None:
+    tables = Learned(SETTINGS).tables
+    middle = tables.deadlines[1]
+    assert tables.busy_until(middle[-1]) == [1.0, pytest.approx(0.75), 0.0, 0.0]
+    assert tables.busy_until(0.0) == [0.0] * len(tables.deadlines)
+    assert tables.busy_until(1e6) == [1.0] * len(tables.deadlines)
+
+
+def test_wrap_up_of_one_length_is_exact_in_the_tables() -> None:
+    learned = Learned(SETTINGS)
+    for _ in range(8):
+        learned.observe_wrap_up(60.0)
+    learned.observe(Observation(0.0, [Agent("free")]))
+    assert learned.tables.wrap_up == 60.0
+
+
 def ringing_of(rate: float, calls: int, chance: random.Random) -> Ringing:
     ringing = Ringing(25)
     for _ in range(calls):

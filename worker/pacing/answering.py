@@ -21,6 +21,8 @@ PRIOR_SPREAD = 0.5
 """Standard deviations of the logarithm of odds: two values of one feature seldom differ by more than a factor 3."""
 DRIFT = 0.00002
 """Variance that comes back with each call: after about 10,000 of them the old ones hardly count."""
+USUAL_GAIN = 0.01
+"""Of the running mean over cases: about the last hundred of them are the usual ones."""
 MOST_VALUES = 48
 """Values kept for each feature, the most used ones; hours are 24, outcomes and useful attempt numbers fewer."""
 
@@ -43,9 +45,14 @@ class Answering:
     def __init__(self) -> None:
         self._project = _Part(log(PRIOR_RATE / (1 - PRIOR_RATE)), PRIOR_SPREAD_PROJECT**2)
         self._parts: dict[str, dict[str, _Part]] = {}
+        self._usual = 0.0
+        """The difference of the usual case: a running mean. Features that all cases share make no difference."""
+        self._calls = 0
 
     def observe(self, features: Mapping[str, str], answered: bool) -> None:
         """A call to such a case has ended, answered by a person or not. What never rang tells nothing: leave it out."""
+        self._calls += 1
+        self._usual += (self._difference(features) - self._usual) * max(1 / self._calls, USUAL_GAIN)
         parts = [self._project, *(self._part(name, value) for name, value in features.items())]
         for part in parts:
             part.variance = min(part.variance + DRIFT, PRIOR_SPREAD_PROJECT**2)
@@ -59,7 +66,7 @@ class Answering:
 
     def odds(self, features: Mapping[str, str]) -> float:
         """Factor on the odds of an answer against the project's usual call: what Call.odds asks for."""
-        return exp(self._difference(features))
+        return exp(self._difference(features) - self._usual)
 
     def rate(self, features: Mapping[str, str]) -> float:
         """Chance that a person answers."""
@@ -86,6 +93,7 @@ class Answering:
         return {
             "version": VERSION,
             "project": _plain(self._project),
+            "usual": [round(self._usual, 4), self._calls],
             "parts": {
                 name: {value: _plain(part) for value, part in values.items()} for name, values in self._parts.items()
             },
@@ -98,6 +106,7 @@ class Answering:
             raise ValueError(f"learned answering has version {state.get('version')!r}, this is version {VERSION}")
         answering = cls()
         answering._project = _Part(*state["project"])
+        answering._usual, answering._calls = float(state["usual"][0]), int(state["usual"][1])
         answering._parts = {
             name: {value: _Part(*part) for value, part in values.items()} for name, values in state["parts"].items()
         }

@@ -84,7 +84,10 @@ class Durations:
         """Chance to last longer than 0, 1, 2 … `most` seconds."""
         fixed = self.fixed
         if fixed is not None:
-            return [1.0 if second < fixed else 0.0 for second in range(most + 1)]
+            if not fixed:
+                return [0.0] * (most + 1)
+            # Straight lines between whole seconds then cross one half at the very instant.
+            return [min(1.0, max(0.0, fixed - second + 0.5)) for second in range(most + 1)]
         result, left = [1.0], 1.0
         for ends, risk, width in zip(self.ends, self.at_risk, self._widths, strict=True):
             lasting = exp(-ends / max(risk, 1e-9))

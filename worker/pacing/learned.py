@@ -31,6 +31,9 @@ GAP = 5.0
 """Seconds without an observation after which the level may have moved unseen."""
 LOOK_AHEAD = 4
 """Instants at which claims are compared with agents: quantiles of the time at which a new call is answered."""
+WITHIN = 4
+"""Each stands for a span of that time, in which so many deadlines are looked at: an agent who becomes free at a known
+second, just before the instant, is not there for calls that are answered earlier in the span."""
 AMD_SECONDS = 4
 """Whole seconds within which AMD() has said what it heard, as a rule (app_amd's total_analysis_time is 5 s)."""
 AMD_DELAY = 2.2
@@ -60,7 +63,7 @@ PRIOR_CYCLES = 10.0
 _TALK_EDGES = widening(2.0, 1.12, 3600.0)
 _WRAP_EDGES = [*range(30), *(30 + edge for edge in widening(1.0, 1.15, 600.0))]
 _TALK_AGES = widening(2.0, 1.06, 1200.0)
-_WRAP_AGES = [*range(40), *(40 + age for age in widening(2.0, 1.12, 400.0))]
+_WRAP_AGES = [*range(90), *(90 + age for age in widening(2.0, 1.12, 400.0))]
 
 
 @dataclass(frozen=True)
@@ -68,17 +71,23 @@ class Tables:
     """What a decision looks up, fixed until the next refresh.
 
     shape, failing: hazards of an unanswered call by second of age (see hazards.Ringing). ahead: the instants, in
-    seconds from now; deadlines: those plus the patience. talking, wrapping: the chances to be still busy at each
-    deadline, by rows of TALK_ROW and WRAP_ROW. delay: of AMD, see AnswerCurve.
+    seconds from now; deadlines: for each of them some instants of its span, plus the patience. talking, wrapping: the
+    chances to be still busy then, by rows of TALK_ROW and WRAP_ROW. wrap_up: how long it is, if it is always the same.
+    delay: of AMD, see AnswerCurve.
     """
 
     shape: list[float]
     failing: list[float]
     ahead: list[float]
-    deadlines: list[float]
+    deadlines: list[list[float]]
     talking: Table
     wrapping: Table
+    wrap_up: float | None = None
     delay: float = 0.0
+
+    def busy_until(self, left: float) -> list[float]:
+        """The chances to be still busy of an agent who will be free in `left` seconds."""
+        return [sum(left > deadline for deadline in span) / len(span) for span in self.deadlines]
 
 
 class AnswerCurve:
@@ -136,6 +145,8 @@ class Learned:
         self.level = Level()
         self.talk = Durations(_TALK_EDGES, mean=100.0, variation=1.0, weight=6.0)
         self.wrap_up = Durations(_WRAP_EDGES, mean=15.0, variation=0.7, weight=3.0)
+        self.watched = 0.0
+        """Seconds in which calls were in flight, ever."""
         self.finished = 0
         """Calls that were answered or failed, ever."""
         self._answers = 0
@@ -202,6 +213,7 @@ class Learned:
             seconds = 0.0
         if seconds > 0:
             self._follow_level(observation, seconds)
+            self.watched += seconds if observation.calls else 0.0
             self._paced[1] += seconds * len(observation.agents)
         if self._made is None or now - self._made >= REFRESH:
             self._refresh(observation)
@@ -214,8 +226,8 @@ class Learned:
     def _follow_level(self, observation: Observation, seconds: float) -> None:
         shape, last, level = self.tables.shape, len(self.tables.shape) - 1, self.level.mean
         exposure = sum(
-            count * shape[min(cell.age, last)] * hazard_ratio(step_odds(cell.step), level)
-            for cell, count in observation.ringing.items()
+            count * shape[min(age, last)] * hazard_ratio(step_odds(step), level)
+            for (age, step), count in observation.ringing.items()
         )
         exposure += sum(shape[min(int(call.age), last)] for call in observation.under_amd)
         self.level.observe(exposure * seconds, self._answers, seconds)
@@ -250,24 +262,33 @@ class Learned:
 
     def _make_tables(self, observation: Observation | None) -> Tables:
         in_flight: dict[int, tuple[float, float]] = {}
-        for cell, count in (observation.ringing if observation else {}).items():
-            before = in_flight.get(cell.age, (0.0, 0.0))
-            ratio = hazard_ratio(step_odds(cell.step), self.level.mean)
-            in_flight[cell.age] = (before[0] + count, before[1] + count * ratio * self.level.mean)
+        for (age, step), count in (observation.ringing if observation else {}).items():
+            before = in_flight.get(age, (0.0, 0.0))
+            ratio = hazard_ratio(step_odds(step), self.level.mean)
+            in_flight[age] = (before[0] + count, before[1] + count * ratio * self.level.mean)
         shape, failing = self.ringing.hazards(in_flight)
         _, answered = incidence(shape, failing, self.level.mean)
+        patience = self._settings.patience_seconds
         ahead = [_instant(answered, (index + 0.5) / LOOK_AHEAD) for index in range(LOOK_AHEAD)]
-        horizon = [instant + self._settings.patience_seconds for instant in ahead]
-        furthest = int(horizon[-1]) + 2
+        parts = LOOK_AHEAD * WITHIN
+        within = [_instant(answered, (index + 0.5) / parts) + patience for index in range(parts)]
+        deadlines = [within[first : first + WITHIN] for first in range(0, parts, WITHIN)]
+        furthest = int(within[-1]) + 2
         talk = self.talk.survival(_TALK_AGES[-1] + furthest)
         wrap_up = self.wrap_up.survival(_WRAP_AGES[-1] + furthest)
+        talking = free_after_talk(talk, wrap_up, _TALK_AGES, [instant + patience for instant in ahead])
+        wrapping = [
+            [sum(row[first : first + WITHIN]) / WITHIN for first in range(0, parts, WITHIN)]
+            for row in free_after_wrap_up(wrap_up, _WRAP_AGES, within)
+        ]
         return Tables(
             shape,
             failing,
             ahead,
-            horizon,
-            _still_busy(free_after_talk(talk, wrap_up, _TALK_AGES, horizon), UNFORESEEN),
-            _still_busy(free_after_wrap_up(wrap_up, _WRAP_AGES, horizon)),
+            deadlines,
+            _still_busy(talking, UNFORESEEN),
+            _still_busy(wrapping),
+            self.wrap_up.fixed,
             AMD_DELAY if self._settings.amd else 0.0,
         )
 
@@ -290,6 +311,7 @@ class Learned:
             "talk": self.talk.as_dict(),
             "wrap_up": self.wrap_up.as_dict(),
             "finished": self.finished,
+            "watched": round(self.watched, 1),
             "severity": rounded([self._abandoned, self._foreseen]),
             "share": rounded([*self._share, self._risk]),
             "paced": rounded(self._paced),
@@ -310,6 +332,7 @@ class Learned:
         learned.talk.restore(state["talk"])
         learned.wrap_up.restore(state["wrap_up"])
         learned.finished = int(state["finished"])
+        learned.watched = float(state["watched"])
         learned._abandoned, learned._foreseen = (float(value) for value in state["severity"])
         *learned._share, learned._risk = (float(value) for value in state["share"])
         learned._paced = [float(value) for value in state["paced"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import log
 from typing import NamedTuple
 
@@ -48,11 +48,8 @@ class Window(NamedTuple):
     seconds_left: float = 0.0
 
 
-class Cell(NamedTuple):
-    """Calls that are alike: whole seconds of age, steps of odds."""
-
-    age: int
-    step: int
+Cell = tuple[int, int]
+"""Calls that are alike: whole seconds of age, steps of odds."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Observation:
     @cached_property
     def ringing(self) -> Counter[Cell]:
         """Calls that are not under AMD, counted by cell."""
-        return Counter([Cell(int(age), odds_step(odds)) for age, odds, amd in self.calls if not amd])
+        return Counter([(int(age), odds_step(odds)) for age, odds, amd in self.calls if not amd])
 
     @cached_property
     def under_amd(self) -> list[Call]:
@@ -93,8 +90,7 @@ class Observation:
         return self.free - self.waiting - len(self.calls)
 
 
+@lru_cache(4096)
 def odds_step(odds: float) -> int:
     """The step that a factor belongs to; 0 for the usual call."""
-    if odds == 1.0:
-        return 0
     return max(-ODDS_MOST, min(ODDS_MOST, round(log(max(odds, 1e-6)) / ODDS_STEP)))

@@ -47,8 +47,14 @@ from worker.pacing.target import target, threshold
 Row = tuple[int, list[float]]
 """How many are alike, and their chances by instant."""
 
+LEARNING_MOST = 200
+LEARNING_PER_AGENT = 4
 LEARNING = 20
-"""Calls that must have ended before anything is predicted from them."""
+"""Calls that must have ended before anything is predicted from them: more where a wrong guess costs more, since many
+agents' first calls are begun together."""
+LEARNING_RINGS = 1.5
+"""Of the longest ring time: the first calls are all of one age, and whoever has seen only how young ones fare takes the
+end of the answers for people who answer no more."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,11 @@ def decide(observation: Observation, learned: Learned, settings: Settings) -> De
         return Decision(progressive, f"progressive: fewer than {settings.least_agents} agents")
     if not observation.synchronised:
         return Decision(progressive, "progressive: state is being read anew after a gap")
-    if learned.finished < LEARNING:
-        return Decision(progressive, f"progressive: fewer than {LEARNING} calls to learn from")
+    enough = max(LEARNING, min(LEARNING_PER_AGENT * agents, LEARNING_MOST))
+    if learned.finished < enough:
+        return Decision(progressive, f"progressive: fewer than {enough} calls to learn from")
+    if learned.watched < LEARNING_RINGS * settings.ring_timeout:
+        return Decision(progressive, "progressive: calls have not been watched for long enough")
     bank = target(observation.windows, settings.abandon_target, learned.answers_per_agent_second * agents)
     if bank.room < 1:
         return Decision(progressive, "progressive: no room for one more abandoned call", aim=bank.rate, room=bank.room)
@@ -251,10 +260,12 @@ def _busy(observation: Observation, tables: Tables) -> list[Row]:
         elif state == "ringing":
             talking[0] += 1
         elif state == "wrap-up":
-            if left is None:
-                wrapping[WRAP_ROW[min(int(seconds), len(WRAP_ROW) - 1)]] += 1
+            if left is not None:
+                rows.append((1, tables.busy_until(left)))
+            elif tables.wrap_up is not None:
+                rows.append((1, tables.busy_until(tables.wrap_up - seconds)))
             else:
-                rows.append((1, [float(left > deadline) for deadline in tables.deadlines]))
+                wrapping[WRAP_ROW[min(int(seconds), len(WRAP_ROW) - 1)]] += 1
     rows += [(count, tables.talking[row]) for row, count in talking.items()]
     rows += [(count, tables.wrapping[row]) for row, count in wrapping.items()]
     return rows

@@ -12,7 +12,7 @@ from math import inf, sqrt
 
 from worker.pacing.observed import Window
 
-LEAST_ANSWERS = 40.0
+LEAST_ANSWERS = 80.0
 """A target is for no fewer answers than these: one abandoned call more or less must not swing it."""
 SOON = 45.0
 """Nor for fewer than come in so many seconds: calls that ring already are answered by then."""
