@@ -1,5 +1,5 @@
-"""The soak under pytest: a short one in `make test`; on each database, with 10,000 calls, in `make test-faults`; and a
-control run without fences, which the same judge must catch."""
+"""The soak under pytest, in `make test-faults`: a short one and one of 10,000 calls on each database, and a control run
+without fences, which the same judge must catch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+@pytest.mark.full
 @pytest.mark.docker
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.full)])
+@pytest.mark.parametrize("database", DATABASES)
 def test_a_thousand_calls_among_faults(database: str, tmp_path: Path) -> None:
     report = soak(database, SEED, 1000, tmp_path, least_blows=5, say=say)
     print(report)
