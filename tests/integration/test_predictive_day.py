@@ -13,7 +13,7 @@ from worker.pacing.journal import decode, replay
 from worker.simulator import call_centre
 from worker.simulator.scenario import Scenario, fixed, lognormal
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.full]
 
 TALK_SECONDS = 120.0
 WRAP_UP_SECONDS = 20
@@ -136,7 +136,6 @@ def assert_overrun_is_what_rang(found: Figures, rang: int, answer_rate: float) -
     assert found.abandoned <= allowed + expected + 3 * expected**0.5 + 1
 
 
-@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_half_of_the_agents_leave_at_once(empty_database: str) -> None:
     agents = 10
@@ -154,7 +153,6 @@ def test_half_of_the_agents_leave_at_once(empty_database: str) -> None:
         assert row["n"] > 0, "the others are still dialled for"
 
 
-@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_people_suddenly_answer_three_times_as_often(empty_database: str) -> None:
     agents = 30
@@ -173,7 +171,6 @@ def team_that_wakes_up(second: float) -> Scenario:
     return call_centre(agents=1, answer_rate=((0.0, 0.2), (second, 0.6)), talk=team(1).subscribers.talk)
 
 
-@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_the_link_is_lost_for_half_a_minute_while_calls_ring(empty_database: str) -> None:
     agents = 30
@@ -189,7 +186,6 @@ def test_the_link_is_lost_for_half_a_minute_while_calls_ring(empty_database: str
         assert_two_witnesses_agree(day)
 
 
-@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_another_worker_takes_over_what_a_killed_one_had_saved(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
@@ -215,7 +211,6 @@ def test_another_worker_takes_over_what_a_killed_one_had_saved(
         assert figures(day, agents, NINE + SETTLED + 600, NINE + SETTLED + 1800).utilisation > 0.7
 
 
-@pytest.mark.full
 @pytest.mark.timeout(3600)
 def test_a_day_of_thirty_agents(empty_database: str) -> None:
     """Its figures are those of `make bench-pacing` for thirty agents, within the bounds that are stated here."""
