@@ -1,16 +1,19 @@
 """A TCP proxy between a dialer and its Asterisk or its database, and what networks do to a connection.
 
-It does as a network would: while it is stalled nothing passes in that direction, connections stay open, and what
-was sent meanwhile arrives late. What a peer has sent and then taken back (a reset, as of a process that wants
-nothing sent after its end) does not arrive.
+It does as a network would: while it is stalled nothing passes in that direction, connections stay open, nobody hears
+of an end, and what was sent meanwhile arrives late. What a peer has sent and then taken back (a reset, as of a process
+that wants nothing sent after its end) does not arrive.
 """
 
 from __future__ import annotations
 
-import contextlib
+import re
 import select
 import socket as plain_socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Self
 
 import gevent
 from gevent import monkey, socket
@@ -22,12 +25,26 @@ _READ_BYTES = 65_536
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close says RST and forgets what is not sent
 
 
+class _Trap:
+    """The call of an SQL routine whose answer never comes back; commit: the COMMIT that follows the call."""
+
+    def __init__(self, routine: str, commit: bool) -> None:
+        self.routine = routine.encode()
+        self.commit = commit
+        self.sprung = Event()
+
+
 class _Pair:
     """A client's connection and the one to the server behind it."""
 
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self.client = client
         self.server = server
+        self._proxy = proxy
+        self._answered = Event()
+        self._answered.set()
+        self._prepared: dict[bytes, bytes] = {}
+        self._called = False
         self.pumps = [
             gevent.spawn(self._pump, client, server, proxy.asks),
             gevent.spawn(self._pump, server, client, proxy.answers),
@@ -43,21 +60,39 @@ class _Pair:
                 if not data:
                     target.shutdown(plain_socket.SHUT_WR)
                     return
+                if source is self.client:
+                    self._spring(data, self._proxy.trap)
+                else:
+                    self._answered.wait()
                 target.sendall(data)
         except OSError:
-            pass
+            gate.wait()
         self.cut()
+
+    def _spring(self, data: bytes, trap: _Trap | None) -> None:
+        """Look what the client asks for, and spring the trap before the server can answer."""
+        # psycopg prepares what it runs often: the text comes once, then only the statement's name.
+        self._prepared.update(re.findall(rb"P....(_pg3_\d+)\x00([^\x00]*)\x00", data, re.DOTALL))
+        if trap is None or trap.sprung.is_set():
+            return
+        names = [name for name, text in self._prepared.items() if trap.routine in text]
+        called = trap.routine in data or any(name + b"\x00" in data for name in names)
+        if (called and not trap.commit) or (self._called and b"COMMIT" in data):
+            self._answered.clear()
+            trap.sprung.set()
+        self._called = called
 
     def cut(self) -> None:
         """Reset both."""
+        self._answered.set()
         for sock in (self.client, self.server):
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 sock.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_LINGER, _RESET)
             sock.close()
 
     def half_close(self) -> None:
         """The client hears that the server will say no more."""
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             self.client.shutdown(plain_socket.SHUT_WR)
 
     @property
@@ -75,6 +110,7 @@ class Proxy:
         self.asks = Event()
         self.answers = Event()
         self.open()
+        self.trap: _Trap | None = None
         self._pairs: set[_Pair] = set()
         self._server = StreamServer(("127.0.0.1", port), self._accept)
         self._server.start()
@@ -92,6 +128,25 @@ class Proxy:
         if answers:
             self.answers.clear()
 
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Within the block nothing passes."""
+        self.stall()
+        try:
+            yield
+        finally:
+            self.open()
+
+    @contextmanager
+    def trapping(self, routine: str, *, commit: bool) -> Iterator[Event]:
+        """Within the block the next call of an SQL routine reaches the server, and its answer never comes back;
+        commit: the answer to the COMMIT that follows it. The event is set when it is about to be passed on."""
+        self.trap = _Trap(routine, commit)
+        try:
+            yield self.trap.sprung
+        finally:
+            self.trap = None
+
     def cut(self) -> None:
         """Reset every connection; new ones are taken."""
         for pair in self._pairs:
@@ -108,6 +163,12 @@ class Proxy:
         self._server.stop()
         self.open()
         self.cut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _accept(self, client: socket.socket, _address: object) -> None:
         self._pairs = {pair for pair in self._pairs if not pair.over}

@@ -32,7 +32,7 @@ from tests.acceptance.sipp import Call, Carrier
 from tests.acceptance.witness import numbers
 from tests.containers import AsteriskContainer, MariaDbContainer, PostgresContainer
 from tests.faults import judge
-from tests.faults.wire import Wire
+from tests.faults.proxy import Proxy
 from tests.waiting import wait_for
 
 Server = PostgresContainer | MariaDbContainer
@@ -112,8 +112,8 @@ class Stage:
             if number == 0:
                 self.dialer.wait_until_ready(40)
 
-    def start_worker(self, name: str, *, ami: Wire | None = None, database: Wire | None = None) -> None:
-        """A worker, with its links to Asterisk or to the database over a wire if need be; returns when it lives."""
+    def start_worker(self, name: str, *, ami: Proxy | None = None, database: Proxy | None = None) -> None:
+        """A worker, with its links to Asterisk or to the database over a proxy if need be; returns when it lives."""
         environ = {}
         if ami is not None:
             environ["DIALER_AMI_PORT"] = str(ami.port)

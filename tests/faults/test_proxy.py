@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from gevent import socket
+from gevent.event import Event
 from gevent.server import StreamServer
 
 from tests.faults.proxy import Proxy
@@ -20,6 +21,7 @@ class Echo:
     def __init__(self) -> None:
         self.came = b""
         self.links = 0
+        self.left = Event()
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
         self._server.start()
         self.port = int(self._server.server_port or 0)
@@ -32,6 +34,8 @@ class Echo:
                 sock.sendall(data)
         except OSError:
             pass
+        finally:
+            self.left.set()
 
     def close(self) -> None:
         self._server.stop(timeout=0)
@@ -124,3 +128,45 @@ def test_nobody_behind_it_is_a_reset(proxy: Proxy, server: Echo) -> None:
     sock = socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
     with closing(sock), pytest.raises(ConnectionResetError):
         sock.recv(100)
+
+
+def test_nobody_hears_of_a_reset_during_a_stall(proxy: Proxy, server: Echo) -> None:
+    sock = connect(proxy)
+    proxy.stall()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+    assert not server.left.wait(0.2)
+    proxy.open()
+    assert server.left.wait(10)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [b"SELECT dialer_reap(1)"],
+        [b"P\0\0\0\x30_pg3_7\0SELECT dialer_reap($1)\0\0", b"B\0\0\0\x20\0_pg3_7\0"],
+    ],
+    ids=["text", "prepared"],
+)
+def test_answer_to_a_trapped_call_never_comes(proxy: Proxy, server: Echo, said: list[bytes]) -> None:
+    with closing(connect(proxy)) as sock:
+        *before, call = said
+        for data in before:
+            sock.sendall(data)
+            assert sock.recv(100) == data
+        with proxy.trapping("dialer_reap", commit=False) as sprung:
+            sock.sendall(call)
+            assert sprung.wait(10)
+        wait_for(lambda: server.came.endswith(call), 10, "the server to hear the call")
+        assert silent(sock)
+
+
+def test_answer_to_the_commit_after_a_trapped_call_never_comes(proxy: Proxy) -> None:
+    with closing(connect(proxy)) as sock, proxy.trapping("dialer_reap", commit=True) as sprung:
+        for data in (b"COMMIT", b"SELECT dialer_reap(1)"):
+            sock.sendall(data)
+            assert sock.recv(100) == data
+        assert not sprung.is_set()
+        sock.sendall(b"COMMIT")
+        assert sprung.wait(10)
+        assert silent(sock)

@@ -14,10 +14,10 @@ from sqlalchemy import make_url
 from tests.acceptance.installation import SCHEMA, Installation, migrate
 from tests.acceptance.sipp import Carrier
 from tests.containers import AsteriskContainer, MariaDbContainer
+from tests.faults.proxy import Proxy
 from tests.faults.small import SmallMariaDb, SmallPostgres
 from tests.faults.stage import FAULTS, Server, Stage, on_both
 from tests.faults.standby import PostgresPair
-from tests.faults.wire import Wire
 from tests.waiting import wait_for
 from worker.config import load
 from worker.db import Database
@@ -61,19 +61,19 @@ def test_the_database_restarted_and_a_case_inserted_meanwhile_is_found(stage: St
 @on_both()
 def test_the_network_of_the_database_cut_for_half_a_minute(stage: Stage, database_server: Server) -> None:
     """Longer than the lease and than any time-out: the worker fences itself, and registers anew."""
-    with Wire(database_server.port) as wire:
+    with Proxy(database_server.port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", database=wire)
+        stage.start_worker("a", database=proxy)
         stage.dialer.wait_until_ready(40)
         stage.dial()
         with stage.fault("network of the database cut for 30 s") as fault:
-            wire.silence()
+            proxy.stall()
             begun = stage.dialer.value("SELECT count(*) FROM dialer_attempts")
             stage.lasts(fault, 30)
             # What had been asked for before.
             assert stage.dialer.value("SELECT count(*) FROM dialer_attempts") <= begun + ON_THE_WAY
-            wire.heal()
+            proxy.open()
         stage.resumes(fault, within=20)
         stage.judge(fault)
 
@@ -81,19 +81,19 @@ def test_the_network_of_the_database_cut_for_half_a_minute(stage: Stage, databas
 @on_both()
 def test_the_network_of_one_worker_s_database_cut(stage: Stage, database_server: Server) -> None:
     """The other one takes over; the first comes back later and does no harm."""
-    with Wire(database_server.port) as wire:
+    with Proxy(database_server.port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", database=wire)
+        stage.start_worker("a", database=proxy)
         stage.dialer.wait_until_ready(40)
         stage.start_worker("b")
         stage.dial()
         with stage.fault("database of one of two workers cut") as fault:
-            wire.silence()
+            proxy.stall()
             stage.taken_over(fault)
         stage.resumes(fault, within=10)
         assert stage.owner() == "b"
-        wire.heal()
+        proxy.open()
         stage.dialer.wait_for_log("no longer owner of Asterisk", seconds=60)
         stage.judge(fault)
 
@@ -110,14 +110,14 @@ def test_a_database_that_is_read_only_for_a_while(stage: Stage, database_server:
 @on_both()
 def test_a_server_that_freezes_is_not_waited_for_for_ever(database_server: Server, database_url: str) -> None:
     """Its kernel takes what is sent, so TCP sees no fault, and its own time-outs stand still with it."""
-    with Wire(database_server.port) as wire:
-        url = make_url(database_url).set(port=wire.port).render_as_string(hide_password=False)
+    with Proxy(database_server.port) as proxy:
+        url = make_url(database_url).set(port=proxy.port).render_as_string(hide_password=False)
         named = {} if isinstance(database_server, MariaDbContainer) else {"DIALER_DATABASE_SCHEME": SCHEMA}
         database = Database(load(None, {"DIALER_DATABASE_URL": url, **named}).database, statement_timeout_seconds=1)
         assert database.revision()
         wakeups = database.wakeups()
         asked = time.monotonic()
-        with wire.silent():
+        with proxy.stalled():
             with pytest.raises(DatabaseUnavailable, match=r"did not answer in 11 s|timed out|timeout expired"):
                 database.revision()
             with pytest.raises(database.connection_lost):

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
+from tests.faults.proxy import Proxy
 from tests.faults.stage import Server, Stage, on_both, on_one
-from tests.faults.wire import Wire
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
@@ -44,14 +44,14 @@ def test_a_worker_killed_while_a_call_is(stage: Stage, step: str) -> None:
 @on_both()
 def test_a_worker_killed_between_the_permission_and_the_call(stage: Stage, database_server: Server) -> None:
     """The attempt is committed, its worker never hears of it: it was not sent, and its case is not lost."""
-    with Wire(database_server.port) as wire:
+    with Proxy(database_server.port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", database=wire)
+        stage.start_worker("a", database=proxy)
         stage.dialer.wait_until_ready(40)
         stage.start_worker("b")
         stage.dial()
-        with wire.trapping("dialer_attempt_begin", commit=True) as sprung:
+        with proxy.trapping("dialer_attempt_begin", commit=True) as sprung:
             wait_for(sprung.is_set, 20, "a permission to dial")
             lonely = wait_for(
                 lambda: stage.dialer.attempts("state = 'begun' AND ended_at IS NULL"), 5, "an attempt that was begun"
@@ -90,14 +90,14 @@ def test_a_frozen_worker_is_replaced_and_harms_nobody_when_it_wakes(stage: Stage
 @on_both("postgres")
 def test_a_worker_frozen_in_the_middle_of_a_transaction(stage: Stage, database_server: Server) -> None:
     """It holds locks on its lease, its project and its trunk, and its sessions are alive: the server ends them."""
-    with Wire(database_server.port) as wire:
+    with Proxy(database_server.port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", database=wire)
+        stage.start_worker("a", database=proxy)
         stage.dialer.wait_until_ready(40)
         stage.start_worker("b")
         stage.dial()
-        with wire.trapping("dialer_attempt_begin", commit=False) as sprung:
+        with proxy.trapping("dialer_attempt_begin", commit=False) as sprung:
             wait_for(sprung.is_set, 20, "a transaction")
             with stage.fault("worker frozen in a transaction") as fault:
                 stage.dialer.signal("a", signal.SIGSTOP)
@@ -132,14 +132,14 @@ def test_workers_die_one_after_the_other_and_come_back(stage: Stage) -> None:
 
 @on_both("mariadb")
 def test_a_cut_ami_link_is_made_again(stage: Stage) -> None:
-    with Wire(stage.asterisk.ami_port) as wire:
+    with Proxy(stage.asterisk.ami_port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", ami=wire)
+        stage.start_worker("a", ami=proxy)
         stage.dialer.wait_until_ready(40)
         stage.dial()
         with stage.fault("AMI socket cut") as fault:
-            wire.cut()
+            proxy.cut()
         stage.resumes(fault, within=5)
         stage.judge(fault)
 
@@ -147,13 +147,13 @@ def test_a_cut_ami_link_is_made_again(stage: Stage) -> None:
 @on_both()
 def test_a_black_hole_between_worker_and_asterisk(stage: Stage) -> None:
     """No FIN, no RST: the worker finds out by itself, and what it had sent arrives late."""
-    with Wire(stage.asterisk.ami_port) as wire:
+    with Proxy(stage.asterisk.ami_port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", ami=wire)
+        stage.start_worker("a", ami=proxy)
         stage.dialer.wait_until_ready(40)
         stage.dial()
-        with stage.fault("AMI black-holed for 30 s") as fault, wire.silent():
+        with stage.fault("AMI black-holed for 30 s") as fault, proxy.stalled():
             stage.dialer.wait_for_log("Asterisk is down", seconds=25)
             stage.lasts(fault, 30)
         stage.resumes(fault, within=20)
@@ -162,20 +162,20 @@ def test_a_black_hole_between_worker_and_asterisk(stage: Stage) -> None:
 
 @on_both()
 def test_a_worker_without_ami_gives_its_asterisk_to_another(stage: Stage) -> None:
-    with Wire(stage.asterisk.ami_port) as wire:
+    with Proxy(stage.asterisk.ami_port) as proxy:
         stage.set_up()
         stage.dialer.start("api")
-        stage.start_worker("a", ami=wire)
+        stage.start_worker("a", ami=proxy)
         stage.dialer.wait_until_ready(40)
         stage.start_worker("b")
         stage.dial()
         with stage.fault("AMI of one of two workers black-holed") as fault:
-            wire.silence()
+            proxy.stall()
             stage.taken_over(fault)
         # 10 s without AMI, and 10 s to take over.
         stage.resumes(fault, within=20)
         assert stage.owner() == "b"
-        wire.heal()
+        proxy.open()
         stage.judge(fault)
 
 
