@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 """Reports in one transaction: long enough to be cheap, short enough not to hold trunk rows for long."""
+RETRY_SECONDS = 60.0
+"""Until an end that the database refused is told again: what refuses it (a trigger of the DBA's) can be put right."""
 
 
 class Ledger:
@@ -35,17 +37,19 @@ class Ledger:
         self._tracker = tracker
         self._owner = owner
         self._ended: list[Call] = []
+        self._refused: list[Call] = []
+        self._retry_at = 0.0
         self._lock = RLock()
         self.disowned = False
         """The database refused a report: another worker owns this Asterisk now."""
 
     def pending(self) -> int:
-        """How many ends are not written yet."""
+        """How many ends are not written yet; without those that the database refuses, for which nobody need wait."""
         return len(self._ended) + len(self._tracker.over)
 
     def holds(self, attempt_id: int) -> bool:
         """Has this attempt ended here, with its end not written yet?"""
-        return any(call.attempt_id == attempt_id for call in (*self._ended, *self._tracker.over))
+        return any(call.attempt_id == attempt_id for call in (*self._ended, *self._refused, *self._tracker.over))
 
     def flush(self) -> None:
         """Write what there is. Raises DatabaseUnavailable; then everything is kept for the next time.
@@ -59,6 +63,9 @@ class Ledger:
         now = procedures.instant(self._clock)
         self._ended += self._tracker.over
         self._tracker.over.clear()
+        if self._refused and self._clock.monotonic() >= self._retry_at:
+            self._ended += self._refused
+            self._refused = []
         while self._ended and not self.disowned:
             batch = self._ended[:BATCH]
             self._finish(batch, now)
@@ -71,6 +78,10 @@ class Ledger:
                 reports = [self._report(call) for call in calls]
                 if reports and not procedures.attempt_advance(self._database, self._owner, reports, now):
                     self.disowned = True
+        except DBAPIError:
+            log.exception(
+                "steps of attempts cannot be written; their ends tell them too", extra={"action": "steps_refused"}
+            )
         except BaseException:
             self._tracker.changed.update(call for call in changed if call.outcome is None)
             raise
@@ -82,9 +93,11 @@ class Ledger:
             raise
         except DBAPIError as error:
             if len(calls) == 1:
-                # One report that the database cannot take must not hold up all others; reap finds the attempt.
+                # One report that the database cannot take must not hold up all others.
+                self._refused += calls
+                self._retry_at = self._clock.monotonic() + RETRY_SECONDS
                 log.exception(
-                    "the end of an attempt cannot be written",
+                    "the end of an attempt cannot be written; it is tried again in a minute",
                     extra={
                         "action": "attempt_refused",
                         "attempt_id": calls[0].attempt_id,

@@ -14,7 +14,7 @@ from tests.unit.facts import agent_connect, amd, begin, hangup, newchannel, ring
 from tests.unit.fake_database import FakeDatabase
 from worker.clock import VirtualClock
 from worker.errors import DatabaseUnavailable
-from worker.ledger import BATCH, Ledger
+from worker.ledger import BATCH, RETRY_SECONDS, Ledger
 from worker.model import Outcome, Ownership, Step
 from worker.tracker import Call, Tracker
 
@@ -160,7 +160,40 @@ def test_report_that_the_database_cannot_take_holds_up_no_other(setup: Setup, ca
         setup.ledger.flush()
     assert set(setup.database.outcomes()) == {0, 2}
     assert [record.__dict__["attempt_id"] for record in caplog.records] == [1]
-    assert setup.ledger.pending() == 0
+    assert setup.ledger.pending() == 0, "leaving does not wait for it"
+    assert setup.ledger.holds(1), "nobody adopts it as a call that may be up"
+
+
+def test_refused_end_is_told_again_when_the_database_may_take_it(setup: Setup) -> None:
+    def choke(_: list[Any]) -> None:
+        raise DataError("UPDATE dialer_clients …", {}, Exception("a trigger of the DBA's says no"))
+
+    setup.end(1)
+    setup.database.before["dialer_attempt_finish"] = choke
+    setup.ledger.flush()
+    setup.pass_time(RETRY_SECONDS - 1)
+    setup.database.before.clear()
+    setup.ledger.flush()
+    assert setup.database.ended == []
+    setup.pass_time(1)
+    setup.ledger.flush()
+    assert [(report["attempt_id"], report["ended"]) for report in setup.database.ended] == [(1, RETRY_SECONDS)]
+    assert not setup.ledger.holds(1)
+
+
+def test_refused_steps_stop_nothing(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    def choke(_: list[Any]) -> None:
+        raise DataError("UPDATE dialer_attempts …", {}, Exception("a trigger of the DBA's says no"))
+
+    begin(setup.tracker)
+    setup.tracker.event(ringing())
+    setup.database.before["dialer_attempt_advance"] = choke
+    with caplog.at_level(logging.ERROR):
+        setup.ledger.flush()
+    assert "their ends tell them too" in caplog.text
+    setup.end(2)
+    setup.ledger.flush()
+    assert setup.database.outcomes() == {2: Outcome.CANCELLED}
 
 
 @pytest.mark.parametrize("ended", [True, False])
