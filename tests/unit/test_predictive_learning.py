@@ -9,7 +9,7 @@ from math import exp
 import pytest
 
 from worker.pacing.hazards import Durations, Ringing, free_after_talk, free_after_wrap_up, widening
-from worker.pacing.learned import GAP, Learned, hazard_ratio
+from worker.pacing.learned import GAP, AnswerCurve, Learned, hazard_ratio
 from worker.pacing.level import HIGHEST, LOWEST, Level
 from worker.pacing.observed import Agent, Call, Observation
 from worker.pacing.settings import Settings
@@ -33,6 +33,17 @@ def test_survival_never_rises_and_is_as_long_as_asked() -> None:
     assert len(survival) == 501
     assert survival[0] == 1
     assert survival == sorted(survival, reverse=True)
+
+
+def test_talks_that_go_on_keep_a_team_from_looking_free_soon() -> None:
+    durations = Durations(widening(2.0, 1.12, 3600.0), mean=100.0, variation=1.0, weight=6.0)
+    for _ in range(5):
+        durations.observe(20)
+    alone = durations.survival(300)
+    with_others = durations.survival(300, ongoing=[200.0] * 60)
+    assert alone[200] < 0.3
+    assert with_others[200] > 0.8
+    assert durations.survival(300) == alone
 
 
 @pytest.mark.parametrize("seconds", [0.0, 20.0])
@@ -152,6 +163,38 @@ def test_level_survives_what_cannot_be() -> None:
     level.observe(0.0, 5000, 1.0)
     level.observe(1e6, 0, 1.0)
     assert LOWEST / 2 < level.mean < 2 * HIGHEST
+
+
+def test_level_of_a_first_burst_is_learned_from_rings_that_are_over() -> None:
+    """300 calls begun at once, answered late: until the first rings are over silence means nothing."""
+    learned = Learned(SETTINGS)
+    for second in range(14):
+        learned.observe(Observation(float(second), [Agent("free")] * 300, [Call(float(second))] * 300))
+    assert learned.level.mean > 0.3
+    for _ in range(40):
+        learned.observe_failed(25.0)
+    learned.observe(Observation(14.0, [Agent("free")] * 300))
+    assert learned.level.mean < 0.15
+
+
+def test_short_talks_give_agents_back_while_others_still_ring() -> None:
+    short, long = Learned(SETTINGS), Learned(SETTINGS)
+    for _ in range(100):
+        short.observe_talk(6.0)
+        long.observe_talk(120.0)
+        for learned in (short, long):
+            learned.observe_wrap_up(0.0)
+    for learned in (short, long):
+        learned.observe(Observation(0.0, [Agent("free")]))
+    assert min(long.tables.engaged) > 0.95
+    assert short.tables.engaged == sorted(short.tables.engaged, reverse=True)
+    assert short.tables.engaged[-1] < 0.7
+
+
+def test_call_that_rings_before_amd_has_its_verdict_later() -> None:
+    with_amd, without = Learned(Settings(amd=True)), Learned(Settings(ring_timeout=29))
+    chances = [AnswerCurve(learned.tables, 0.4).chances(6) for learned in (with_amd, without)]
+    assert all(later < sooner for later, sooner in zip(*chances, strict=True))
 
 
 def test_odds_as_a_factor_on_the_hazard_give_the_rate_that_the_odds_mean() -> None:

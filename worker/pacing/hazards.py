@@ -10,6 +10,7 @@ Times are seconds. No I/O and no clock.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from itertools import accumulate, pairwise
 from math import erfc, exp, log, sqrt
 from typing import Any
@@ -80,8 +81,12 @@ class Durations:
         """The duration if it is always the same."""
         return self._last if self._alike >= self.FIXED_AFTER else None
 
-    def survival(self, most: int) -> list[float]:
-        """Chance to last longer than 0, 1, 2 … `most` seconds."""
+    def survival(self, most: int, ongoing: Iterable[float] = ()) -> list[float]:
+        """Chance to last longer than 0, 1, 2 … `most` seconds.
+
+        ongoing: how long those have lasted that have not ended. A team that begins its day has finished short talks
+        only, and would look free soon without the others.
+        """
         fixed = self.fixed
         if fixed is not None:
             if not fixed:
@@ -89,12 +94,23 @@ class Durations:
             # Straight lines between whole seconds then cross one half at the very instant.
             return [min(1.0, max(0.0, fixed - second + 0.5)) for second in range(most + 1)]
         result, left = [1.0], 1.0
-        for ends, risk, width in zip(self.ends, self.at_risk, self._widths, strict=True):
+        for ends, risk, width in zip(self.ends, self._at_risk_with(ongoing), self._widths, strict=True):
             lasting = exp(-ends / max(risk, 1e-9))
             for _ in range(min(width, most + 1 - len(result))):
                 left *= lasting
                 result.append(left)
         return result + [left] * (most + 1 - len(result))
+
+    def _at_risk_with(self, ongoing: Iterable[float]) -> list[float]:
+        """Seconds at risk by bin, those of durations that go on included."""
+        at_risk, reached = list(self.at_risk), [0.0] * len(self.at_risk)
+        for seconds in ongoing:
+            final = min(bisect_right(self.edges, max(0.0, seconds)), len(at_risk)) - 1
+            at_risk[final] += max(0.0, min(seconds - self.edges[final], self._widths[final]))
+            if final:
+                reached[final - 1] += 1
+        more = zip(at_risk, _from_the_end(reached), self._widths, strict=True)
+        return [risk + count * width for risk, count, width in more]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers; the edges belong to the code."""

@@ -27,6 +27,14 @@ from worker.pacing.settings import Settings
 VERSION = 1
 REFRESH = 15.0
 """Seconds between two makings of the tables."""
+EARLY_REFRESH, EARLY = 3.0, 500
+"""The same while so few calls have ended that the first guesses still change."""
+WATCHED_RINGS = 1.5
+"""Longest ring times in which calls have to be watched before anything is predicted: the first calls are all of one
+age, and whoever has seen only how young ones fare takes the end of the answers for people who answer no more."""
+SETTLED = 0.5
+"""Until then the level is learned from calls that have ended: one that has failed after this share of the ring time
+was exposed to all of the answers' hazard, one that was answered to about so much of it."""
 GAP = 5.0
 """Seconds without an observation after which the level may have moved unseen."""
 LOOK_AHEAD = 4
@@ -47,6 +55,8 @@ PRIOR_SEVERITY = 1.5
 PRIOR_ABANDONED = 14.0
 """Of calls that were begun at a mean risk of 1 per cent, 1.5 per cent are abandoned, since later calls are answered
 earlier and take their agents: 1.0 to 2.0 in simulated teams, which a guess worth 14 abandoned calls stands for."""
+LEAST_SEVERITY, LEAST_SHARE = 0.6, 0.25
+"""Bounds: what was harmless at a small risk is not so at any risk."""
 PRIOR_SHARE = 0.6
 PRIOR_BEGUN = 30.0
 """The mean risk is that share of the threshold: a guess that is worth so many calls begun."""
@@ -72,8 +82,9 @@ class Tables:
 
     shape, failing: hazards of an unanswered call by second of age (see hazards.Ringing). ahead: the instants, in
     seconds from now; deadlines: for each of them some instants of its span, plus the patience. talking, wrapping: the
-    chances to be still busy then, by rows of TALK_ROW and WRAP_ROW. wrap_up: how long it is, if it is always the same.
-    delay: of AMD, see AnswerCurve.
+    chances to be still busy then, by rows of TALK_ROW and WRAP_ROW. engaged: chance that who was answered before the
+    instant still needs the agent then; less than 1 where talks are short. wrap_up: how long it is, if it is always the
+    same. delay: of AMD, see AnswerCurve.
     """
 
     shape: list[float]
@@ -82,6 +93,7 @@ class Tables:
     deadlines: list[list[float]]
     talking: Table
     wrapping: Table
+    engaged: list[float]
     wrap_up: float | None = None
     delay: float = 0.0
 
@@ -91,35 +103,35 @@ class Tables:
 
 
 class AnswerCurve:
-    """When calls of a level times a factor are answered.
+    """When calls of a level times a factor are answered, and claim an agent.
 
     The tables' delay: seconds of AMD between the answer and its verdict, which is what counts as the answer here.
     A call that still rings can only have its verdict so much later.
     """
 
     def __init__(self, tables: Tables, weight: float) -> None:
-        delay = tables.delay
         self._lasting, self._answered = incidence(tables.shape, tables.failing, weight)
         self._oldest = len(self._lasting) - 1
-        self._lasting += self._lasting[-1:] * (int(delay) + 1)
-        self._answered += self._answered[-1:] * (int(max(tables.ahead[-1], delay)) + 2)
-        self._ahead = [(int(instant), instant % 1) for instant in tables.ahead]
-        self._delay = (int(delay), delay % 1)
+        self._answered += self._answered[-1:] * (int(max(tables.ahead[-1], tables.delay)) + 2)
+        self._ahead = [
+            (int(instant), instant % 1, engaged) for instant, engaged in zip(tables.ahead, tables.engaged, strict=True)
+        ]
+        self._delay = (int(tables.delay), tables.delay % 1)
 
     def chances(self, age: int) -> list[float]:
-        """Chance that a call that has rung for `age` seconds is answered by each instant ahead."""
+        """Chance that a call that has rung for `age` seconds is a claim at each instant ahead."""
         age = min(age, self._oldest)
-        answered, lasting = self._answered, self._lasting
+        answered, left, here = self._answered, self._lasting[age], self._answered[age]
         whole, part = self._delay
-        if part or whole:
-            here = answered[age + whole] * (1 - part) + answered[age + whole + 1] * part
-            left = lasting[age + whole] * (1 - part) + lasting[age + whole + 1] * part
-        else:
-            here, left = answered[age], lasting[age]
+        if whole or part:
+            heard = answered[age + whole] * (1 - part) + answered[age + whole + 1] * part
+            left -= heard - here
+            here = heard
         left = max(left, 1e-9)
         return [
-            min(1.0, max(0.0, (answered[age + whole] * (1 - part) + answered[age + whole + 1] * part - here) / left))
-            for whole, part in self._ahead
+            engaged
+            * min(1.0, max(0.0, (answered[age + whole] * (1 - part) + answered[age + whole + 1] * part - here) / left))
+            for whole, part, engaged in self._ahead
         ]
 
 
@@ -151,6 +163,8 @@ class Learned:
         """Calls that were answered or failed, ever."""
         self._answers = 0
         """Of those, the answers since the last observation."""
+        self._exposed = 0.0
+        """What calls that ended since then were exposed to, see SETTLED."""
         self._abandoned = PRIOR_ABANDONED
         self._foreseen = PRIOR_ABANDONED / PRIOR_SEVERITY
         """The risks of answered calls, summed, and discounted like the abandoned calls."""
@@ -171,11 +185,14 @@ class Learned:
         self.ringing.observe(age, self.level.mean * hazard_ratio(odds, self.level.mean), answered=True)
         self.finished += 1
         self._answers += 1
+        self._exposed += SETTLED
 
     def observe_failed(self, age: float, odds: float = 1.0) -> None:
         """A call ended without a person: busy, failed, not answered in time, a machine."""
         self.ringing.observe(age, self.level.mean * hazard_ratio(odds, self.level.mean), answered=False)
         self.finished += 1
+        if age >= SETTLED * self._settings.ring_timeout:
+            self._exposed += 1
 
     def observe_talk(self, seconds: float) -> None:
         """An agent's talk has ended, after so long."""
@@ -215,35 +232,45 @@ class Learned:
             self._follow_level(observation, seconds)
             self.watched += seconds if observation.calls else 0.0
             self._paced[1] += seconds * len(observation.agents)
-        if self._made is None or now - self._made >= REFRESH:
+        due = EARLY_REFRESH if self.finished < EARLY else REFRESH
+        if self._made is None or now - self._made >= due:
             self._refresh(observation)
+
+    @property
+    def watched_enough(self) -> bool:
+        """Has the end of whole rings been seen?"""
+        return self.watched >= WATCHED_RINGS * self._settings.ring_timeout
 
     def gap(self) -> None:
         """Events were missed: what takes how long still holds, how eagerly people answer may have changed."""
         self.level.forget()
-        self._answers = 0
+        self._answers, self._exposed = 0, 0.0
 
     def _follow_level(self, observation: Observation, seconds: float) -> None:
+        exposure = self._exposure(observation) * seconds if self.watched_enough else self._exposed
+        self.level.observe(exposure, self._answers, seconds)
+        self._answers, self._exposed = 0, 0.0
+
+    def _exposure(self, observation: Observation) -> float:
+        """Answers in a second by the calls in flight if the level were 1."""
         shape, last, level = self.tables.shape, len(self.tables.shape) - 1, self.level.mean
         exposure = sum(
             count * shape[min(age, last)] * hazard_ratio(step_odds(step), level)
             for (age, step), count in observation.ringing.items()
         )
-        exposure += sum(shape[min(int(call.age), last)] for call in observation.under_amd)
-        self.level.observe(exposure * seconds, self._answers, seconds)
-        self._answers = 0
+        return exposure + sum(shape[min(int(call.age), last)] for call in observation.under_amd)
 
     # ------------------------------------------------------------------------------------------- what follows of it
 
     @property
     def severity(self) -> float:
         """Calls abandoned for each one foreseen by the risks of those begun."""
-        return self._abandoned / self._foreseen
+        return max(LEAST_SEVERITY, self._abandoned / self._foreseen)
 
     @property
     def share_of_threshold(self) -> float:
         """Mean risk of calls begun, for each unit of threshold: in small teams one call more is a big step."""
-        return max(0.1, self._share[0] / self._share[1])
+        return max(LEAST_SHARE, self._share[0] / self._share[1])
 
     @property
     def answers_per_agent_second(self) -> float:
@@ -274,8 +301,10 @@ class Learned:
         within = [_instant(answered, (index + 0.5) / parts) + patience for index in range(parts)]
         deadlines = [within[first : first + WITHIN] for first in range(0, parts, WITHIN)]
         furthest = int(within[-1]) + 2
-        talk = self.talk.survival(_TALK_AGES[-1] + furthest)
-        wrap_up = self.wrap_up.survival(_WRAP_AGES[-1] + furthest)
+        talks = [agent.seconds for agent in observation.agents if agent.state == "talking"] if observation else []
+        wrap_ups = [agent.seconds for agent in observation.agents if agent.state == "wrap-up"] if observation else []
+        talk = self.talk.survival(_TALK_AGES[-1] + furthest, talks)
+        wrap_up = self.wrap_up.survival(_WRAP_AGES[-1] + furthest, wrap_ups)
         talking = free_after_talk(talk, wrap_up, _TALK_AGES, [instant + patience for instant in ahead])
         wrapping = [
             [sum(row[first : first + WITHIN]) / WITHIN for first in range(0, parts, WITHIN)]
@@ -288,6 +317,7 @@ class Learned:
             deadlines,
             _still_busy(talking, UNFORESEEN),
             _still_busy(wrapping),
+            _engaged(talk, wrap_up, patience, ahead),
             self.wrap_up.fixed,
             AMD_DELAY if self._settings.amd else 0.0,
         )
@@ -355,6 +385,13 @@ def incidence(shape: list[float], failing: list[float], weight: float) -> tuple[
 
 def _still_busy(free: Table, share: float = 1.0) -> Table:
     return [[1 - share * chance for chance in row] for row in free]
+
+
+def _engaged(talk: list[float], wrap_up: list[float], patience: float, ahead: list[float]) -> list[float]:
+    """See Tables: for answers that come evenly from now to each instant, which is compared with its deadline."""
+    lags = [patience + 0.5 + second for second in range(int(ahead[-1]) + 1)]
+    (free,) = free_after_talk(talk, wrap_up, [0], lags)
+    return [1 - sum(free[: int(instant) + 1]) / (int(instant) + 1) for instant in ahead]
 
 
 def step_odds(step: int) -> float:

@@ -121,6 +121,5 @@ class Level:
         """Take what as_dict gave; raises ValueError when the grid is another."""
         if len(state["weights"]) != _COUNT:
             raise ValueError(f"learned level has {len(state['weights'])} points, this version has {_COUNT}")
-        whole = sum(state["weights"])
-        self.weights = [float(weight) / whole for weight in state["weights"]]
+        self.weights = [float(weight) for weight in state["weights"]]
         self.mean = self._mean()

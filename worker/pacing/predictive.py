@@ -52,9 +52,6 @@ LEARNING_PER_AGENT = 4
 LEARNING = 20
 """Calls that must have ended before anything is predicted from them: more where a wrong guess costs more, since many
 agents' first calls are begun together."""
-LEARNING_RINGS = 1.5
-"""Of the longest ring time: the first calls are all of one age, and whoever has seen only how young ones fare takes the
-end of the answers for people who answer no more."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def decide(observation: Observation, learned: Learned, settings: Settings) -> De
     enough = max(LEARNING, min(LEARNING_PER_AGENT * agents, LEARNING_MOST))
     if learned.finished < enough:
         return Decision(progressive, f"progressive: fewer than {enough} calls to learn from")
-    if learned.watched < LEARNING_RINGS * settings.ring_timeout:
+    if not learned.watched_enough:
         return Decision(progressive, "progressive: calls have not been watched for long enough")
     bank = target(observation.windows, settings.abandon_target, learned.answers_per_agent_second * agents)
     if bank.room < 1:

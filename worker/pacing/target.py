@@ -26,7 +26,7 @@ AHEAD = 12.0
 AS_EXPECTED, THROTTLED = 0.95, 0.4
 """Shares of the expected answers that come if all stays as it is, and if calls must be held back. Who has abandoned
 too much will answer less, so what is owed must be made up for with fewer answers than the present pace promises."""
-LOWEST, HIGHEST = 0.002, 0.35
+LOWEST, HIGHEST = 0.002, 0.2
 """Bounds of the threshold."""
 
 
