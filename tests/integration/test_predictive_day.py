@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from tests.integration.test_virtual_day import NINE, Day, shift
-from worker.pacer import Pacer
+from worker.pacer import LEDGER_SECONDS, LEND_SECONDS, Pacer
 from worker.pacing.journal import decode, replay
+from worker.pacing.settings import Settings
 from worker.simulator import call_centre
+from worker.simulator import day as simulator
+from worker.simulator.day import Predictive, Rules
 from worker.simulator.scenario import Scenario, fixed, lognormal
 
 pytestmark = [pytest.mark.docker, pytest.mark.full]
@@ -173,15 +176,15 @@ def team_that_wakes_up(second: float) -> Scenario:
 
 @pytest.mark.timeout(900)
 def test_the_link_is_lost_for_half_a_minute_while_calls_ring(empty_database: str) -> None:
-    agents = 30
-    with shift(empty_database, 8, team(agents, 0.15)) as day:
-        predictive(day, 20_000)
+    agents, answer_rate = 30, 0.07
+    with shift(empty_database, 8, team(agents, answer_rate)) as day:
+        predictive(day, 30_000)
         day.clock.run_until(NINE + SETTLED)
         rang = ringing(day)
-        assert rang > 30
+        assert rang >= 60
         day.asterisk.black_hole(30)
         day.clock.run_until(NINE + SETTLED + 1800)
-        assert_overrun_is_what_rang(figures(day, agents, NINE, NINE + SETTLED + 1800), rang, 0.15)
+        assert_overrun_is_what_rang(figures(day, agents, NINE, NINE + SETTLED + 1800), rang, answer_rate)
         assert figures(day, agents, NINE + SETTLED + 600, NINE + SETTLED + 1800).utilisation > 0.5, "it went on"
         assert_two_witnesses_agree(day)
 
@@ -211,17 +214,25 @@ def test_another_worker_takes_over_what_a_killed_one_had_saved(
         assert figures(day, agents, NINE + SETTLED + 600, NINE + SETTLED + 1800).utilisation > 0.7
 
 
+UTILISATION_WITHIN, RATE_WITHIN = 0.03, 0.01
+"""How far a whole day may be from the benchmark's. A call takes up to a second longer to begin, and an agent to be seen
+free; two standard deviations of the rate among the people of such a day are 0.007."""
+
+
 @pytest.mark.timeout(3600)
-def test_a_day_of_thirty_agents(empty_database: str) -> None:
-    """Its figures are those of `make bench-pacing` for thirty agents, within the bounds that are stated here."""
-    agents, hours = 30, 4
+def test_a_day_of_thirty_agents_is_as_the_benchmark_says(empty_database: str) -> None:
+    agents, hours = 30, 8
     with shift(empty_database, 10, team(agents)) as day:
         predictive(day, 60_000)
         day.clock.run_until(NINE + hours * 3600)
-        day_s = figures(day, agents, NINE + 1800, NINE + hours * 3600)
-        print(day_s)
-        assert day_s.rate <= 0.03 + 1 / day_s.connected
-        # The pacing alone keeps thirty agents busy for 0.78 to 0.80 of their time; here a call takes up to a second
-        # longer to begin, and an agent to be seen free.
-        assert day_s.utilisation > 0.74
+        found = figures(day, agents, NINE, NINE + hours * 3600)
+        rules = Rules(lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS)
+        policy = Predictive(Settings(abandon_target=0.03))
+        benchmark = simulator.Day(team(agents), policy, hours * 3600.0, 10, NINE, rules).run()
+        print(f"{found}; benchmark {benchmark.utilisation:.3f} at {benchmark.rate:.4f}")
+        assert found.rate <= 0.03
+        assert found.utilisation == pytest.approx(benchmark.utilisation, abs=UTILISATION_WITHIN)
+        assert found.rate == pytest.approx(benchmark.rate, abs=RATE_WITHIN)
+        [view] = day.sql("SELECT * FROM dialer_stat_pacing")
+        assert (view["day_connected"], view["day_abandoned"]) == (found.connected, found.abandoned)
         assert_two_witnesses_agree(day)
