@@ -42,6 +42,9 @@ LATE_SECONDS = 2.0
 """How long the other facts of an ending may take after the first: OriginateResponse, Hangup, AgentConnect, …"""
 OVERDUE_SECONDS = 5.0
 """How long after its ring time-out a call may be silent before Asterisk is asked whether it exists."""
+UNSEEN_SECONDS = 20.0
+"""How long after its begin the same may be if Asterisk never showed that it has the Originate: a link that was silent,
+or an Asterisk that was frozen, may have it still, though the worker that sent it is gone."""
 SHUTDOWN_SECONDS = 4.0
 """How long an ending that looks like a shutdown waits for the shutdown to show."""
 _UP = "6"
@@ -611,7 +614,10 @@ class Tracker:
 
     def overdue(self, call: Call) -> bool:
         """Has an unanswered call been silent for longer than it may ring?"""
-        return not call.answered and self._monotonic() > call.begun + call.dial_seconds + OVERDUE_SECONDS
+        silent = call.dial_seconds + OVERDUE_SECONDS
+        if not (call.channel_seen or call.arrived):
+            silent = max(silent, UNSEEN_SECONDS)
+        return not call.answered and self._monotonic() > call.begun + silent
 
     def overdue_calls(self) -> bool:
         """Is there a call that only a look at Asterisk's channels can settle?"""

@@ -34,7 +34,7 @@ from tests.unit.facts import (
 )
 from worker.ami.message import Message
 from worker.model import ENDINGS, AmdVerdict, OpenAttempt, Outcome, State, Step
-from worker.tracker import LATE_SECONDS, OVERDUE_SECONDS, SHUTDOWN_SECONDS, Call, Tracker, classify
+from worker.tracker import LATE_SECONDS, OVERDUE_SECONDS, SHUTDOWN_SECONDS, UNSEEN_SECONDS, Call, Tracker, classify
 
 LOCAL = "Local/79990000001@carrier-00000001;1"
 OTHER_HALF = "c1;2"
@@ -356,6 +356,20 @@ def test_call_of_which_nothing_is_heard_waits_for_a_look(time: Time, tracker: Tr
     assert call.outcome is Outcome.LOST
     assert call.detail is not None
     assert_clean(tracker)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_was_sent_into_a_silent_link_is_waited_for_longer_than_a_short_ring(
+    time: Time, tracker: Tracker, seen: bool
+) -> None:
+    call = begin(tracker, dial_seconds=3.0)
+    tracker.sent(call)
+    if seen:
+        tell(tracker, newchannel())
+    time.now += (3.0 + OVERDUE_SECONDS if seen else UNSEEN_SECONDS) - 0.001
+    assert not tracker.overdue(call)
+    time.now += 0.002
+    assert tracker.overdue(call)
 
 
 def test_answered_call_is_never_overdue(time: Time, tracker: Tracker, call: Call) -> None:
