@@ -31,6 +31,9 @@ PATIENCE_MOST_SECONDS = 80.0
 """Each offer in a row doubles the patience, up to this: an Asterisk that nobody reaches need not change hands."""
 HANDS_OFF_SECONDS = 2.0
 """How long an Asterisk that was offered is left to the others."""
+OWNERS_FIRST_SECONDS = 3.0
+"""How long, after this worker could not renew its lease, Asterisks are left to those who owned them before: they were
+out of touch with the same database, and alone know how the calls of that time have ended."""
 DEFAULT_TEMPLATE = "PJSIP/{number}@carrier"
 """Of the trunk 'default' that the first start makes; the docker/ configuration names its endpoint so."""
 
@@ -53,8 +56,10 @@ class Fleet:
         self._owned: dict[str, _Owned] = {}
         self._patience: dict[str, float] = {}
         self._hands_off: dict[str, float] = {}
-        """Asterisks that were offered: not to be taken before this instant of the machine's monotonic clock."""
+        """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""
         self._unsure = False
+        self._met = False
+        """Has it been in touch with the database before?"""
 
     def sessions(self) -> list[Session]:
         """The Asterisks in hand."""
@@ -70,8 +75,13 @@ class Fleet:
 
     def turn(self) -> None:
         """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable."""
+        late = self._keeper.beat()
+        if late and self._met:
+            until = time.monotonic() + OWNERS_FIRST_SECONDS
+            self._hands_off |= {one.name: until for one in self._settings.asterisks if one.name not in self._owned}
+        self._met = True
         # Until all are confirmed, also when the database goes away in the middle.
-        self._unsure = self._keeper.beat() or self._unsure
+        self._unsure = late or self._unsure
         for settings in self._settings.asterisks:
             owned = self._owned.get(settings.name)
             if owned is None:
@@ -104,7 +114,9 @@ class Fleet:
 
     def _confirm(self, settings: AsteriskSettings, owned: _Owned) -> None:
         owner = self._keeper.own(settings.name)
-        if owner == owned.session.owner and not owned.session.ledger.disowned:
+        if owner == owned.session.owner:
+            # Nobody else has had it. A report may have been refused all the same: the lease was over for a while.
+            owned.session.confirmed()
             return
         self._let_go(settings.name)
         log.warning("no longer owner of Asterisk", extra={"action": "disowned", "asterisk": settings.name})

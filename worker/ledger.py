@@ -41,7 +41,8 @@ class Ledger:
         self._retry_at = 0.0
         self._lock = RLock()
         self.disowned = False
-        """The database refused a report: another worker owns this Asterisk now."""
+        """The database refused a report: the lease was over. What there is to tell is kept, in case nobody else has
+        taken the Asterisk meanwhile."""
 
     def pending(self) -> int:
         """How many ends are not written yet; without those that the database refuses, for which nobody need wait."""
@@ -60,33 +61,46 @@ class Ledger:
             self._flush()
 
     def _flush(self) -> None:
+        if self.disowned:
+            return
         now = procedures.instant(self._clock)
         self._ended += self._tracker.over
         self._tracker.over.clear()
         if self._refused and self._clock.monotonic() >= self._retry_at:
             self._ended += self._refused
             self._refused = []
-        while self._ended and not self.disowned:
+        while self._ended:
             batch = self._ended[:BATCH]
-            self._finish(batch, now)
+            if not self._finish(batch, now):
+                self.disowned = True
+                return
             del self._ended[: len(batch)]
         changed = list(self._tracker.changed)
         self._tracker.changed.clear()
         try:
-            for start in range(0, len(changed), BATCH):
-                calls = [call for call in changed[start : start + BATCH] if call.outcome is None]
-                reports = [self._report(call) for call in calls]
-                if reports and not procedures.attempt_advance(self._database, self._owner, reports, now):
-                    self.disowned = True
+            self._advance(changed, now)
         except DBAPIError:
             log.exception(
-                "steps of attempts cannot be written; their ends tell them too", extra={"action": "steps_refused"}
+                "steps cannot be written; the ends of the calls tell them, too", extra={"action": "steps_refused"}
             )
         except BaseException:
-            self._tracker.changed.update(call for call in changed if call.outcome is None)
+            self._keep(changed)
             raise
 
-    def _finish(self, calls: list[Call], now: datetime | None) -> None:
+    def _advance(self, changed: list[Call], now: datetime | None) -> None:
+        for start in range(0, len(changed), BATCH):
+            calls = [call for call in changed[start : start + BATCH] if call.outcome is None]
+            reports = [self._report(call) for call in calls]
+            if reports and not procedures.attempt_advance(self._database, self._owner, reports, now):
+                self.disowned = True
+                self._keep(changed)
+                return
+
+    def _keep(self, changed: list[Call]) -> None:
+        self._tracker.changed.update(call for call in changed if call.outcome is None)
+
+    def _finish(self, calls: list[Call], now: datetime | None) -> bool:
+        """False: the lease was over."""
         try:
             ours = procedures.attempt_finish(self._database, self._owner, [self._report(call) for call in calls], now)
         except DatabaseUnavailable:
@@ -104,13 +118,10 @@ class Ledger:
                         "error": str(error),
                     },
                 )
-                return
-            for call in calls:
-                self._finish([call], now)
-            return
+                return True
+            return all(self._finish([call], now) for call in calls)
         if not ours:
-            self.disowned = True
-            return
+            return False
         for call in calls:
             log.info(
                 "attempt ended",
@@ -123,6 +134,7 @@ class Ledger:
                     "cause": call.cause,
                 },
             )
+        return True
 
     def _report(self, call: Call) -> procedures.Report:
         now = self._clock.monotonic()

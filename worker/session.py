@@ -141,6 +141,12 @@ class Session:
         gevent.joinall(self._greenlets)
         self._greenlets = []
 
+    def confirmed(self) -> None:
+        """The Asterisk is this worker's, and has been all the time."""
+        if self.ledger.disowned:
+            self.ledger.disowned = False
+            self._written.set()
+
     # --- originating -------------------------------------------------------------------------------------
 
     def originate(self, begun: Begun) -> None:

@@ -83,6 +83,8 @@ class Call:
     """Its channel is a Local one, which may be optimised away while the call goes on."""
     unwatched: bool = False
     """It has lived through a time whose events nobody saw; that none came proves nothing."""
+    hearsay: bool = False
+    """Another worker has sent it, and Asterisk has not shown it to this one: how it ended may have gone unheard."""
     channel_seen: bool = False
     arrived: bool = False
     """Asterisk has made its channel, or never will: nothing of it is on its way there."""
@@ -240,6 +242,7 @@ class Tracker:
             # The ledger knows an instant without a name of a call that was found talking.
             agent=attempt.agent or ("" if Step.AGENT in attempt.steps_ago else None),
             unwatched=True,
+            hearsay=True,
             channel_seen=any(step is not Step.DIALING for step in attempt.steps_ago),
             arrived=attempt.signed_off,
         )
@@ -293,6 +296,7 @@ class Tracker:
     def _channel(self, call: Call, event: Event) -> None:
         """The call's own channel exists."""
         call.channel_seen = True
+        call.hearsay = False
         call.local = call.local or event.get("Channel").startswith(_LOCAL)
 
     def _add_leg(self, call: Call, uniqueid: str) -> None:
@@ -561,8 +565,9 @@ class Tracker:
     def reconcile(self, suspects: set[Call], channels: Mapping[str, Event], *, gone: Outcome) -> None:
         """Compare with the channels that Asterisk lists, by Uniqueid, once all events up to the list are in.
 
-        gone: what became of an unanswered suspect that is not listed: LOST, or TECHNICAL if its end is known
-        for certain. Calls that are no suspects may still be on their way to Asterisk and are left alone.
+        gone: what became of an unanswered suspect that is not listed: LOST, or TECHNICAL if Asterisk went down
+        meanwhile; LOST in any case if it may have been over before that. Calls that are no suspects may still be
+        on their way to Asterisk and are left alone.
         """
         legs: dict[str, set[str]] = {}
         for uniqueid, channel in channels.items():
@@ -610,7 +615,11 @@ class Tracker:
             self._set_legs(call, set())
             return
         call.detail = call.detail or "its end was missed; Asterisk lists it no more"
-        self._end(call, self._verdict(call) if call.answered else gone)
+        if call.answered:
+            gone = self._verdict(call)
+        elif call.hearsay:
+            gone = Outcome.LOST
+        self._end(call, gone)
 
     def overdue(self, call: Call) -> bool:
         """Has an unanswered call been silent for longer than it may ring?"""

@@ -76,6 +76,7 @@ def test_the_network_of_the_database_cut_for_half_a_minute(stage: Stage, databas
             proxy.open()
         stage.resumes(fault, within=20)
         stage.judge(fault)
+        assert stage.dialer.attempts("outcome = 'LOST'") == [], "the worker has seen how they ended"
 
 
 @on_both()

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from alembic import command
 from tests.acceptance.dba import dba
 from tests.containers import free_ports
+from tests.faults.proxy import Proxy
 from tests.waiting import wait_for
 from worker import fleet
 from worker.clock import SystemClock
@@ -23,6 +24,7 @@ from worker.simulator import SimulatedAsterisk, call_centre
 pytestmark = pytest.mark.docker
 
 SCHEMA = "nc"
+OWNED = "SELECT 1 FROM dialer_asterisks WHERE lease_until > clock_timestamp()"
 
 
 class Site:
@@ -34,11 +36,13 @@ class Site:
         command.upgrade(config(self.settings("migration", default=1).database), "head")
         self._dba = dba(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False), SCHEMA)
         closing.callback(self._dba.close)
+        self.database_port = make_url(url).port or 0
 
-    def settings(self, name: str, lease_seconds: int = 6, **ports: int) -> Settings:
-        """A worker's settings; `ports`: AMI port of each Asterisk, by its name."""
+    def settings(self, name: str, lease_seconds: int = 6, database: int | None = None, **ports: int) -> Settings:
+        """A worker's settings; `database`: another port to reach it at; `ports`: AMI port of each Asterisk, by name."""
+        url = make_url(self._url)
         environ = {
-            "DIALER_DATABASE_URL": self._url,
+            "DIALER_DATABASE_URL": url.set(port=database or url.port).render_as_string(hide_password=False),
             "DIALER_DATABASE_SCHEME": SCHEMA,
             "DIALER_WORKER_NAME": name,
             "DIALER_WORKER_LEASE_SECONDS": str(lease_seconds),
@@ -138,6 +142,33 @@ def test_a_worker_that_leaves_hands_over_at_once(site: Site) -> None:
     wait_for(lambda: len(site.sql("SELECT * FROM dialer_workers")) == 2, 10, "the second worker to have registered")
     first.close()
     wait_for(ready(second), 5, "the second worker to have taken over")
+
+
+def test_after_an_outage_of_the_database_the_owner_before_it_comes_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He alone knows how the calls of that time have ended."""
+    monkeypatch.setattr(fleet, "OWNERS_FIRST_SECONDS", 60)
+    _, port = site.asterisk()
+    with Proxy(site.database_port) as one, Proxy(site.database_port) as two:
+        first = site.worker("first", lease_seconds=2, database=one.port, default=port)
+        wait_for(ready(first), 10, "the first one to be ready")
+        second = site.worker("second", lease_seconds=2, database=two.port, default=port)
+        wait_for(lambda: len(site.sql("SELECT 1 FROM dialer_workers")) == 2, 10, "the second one to register")
+        for link in (one, two):
+            link.stall()
+        over = "SELECT 1 FROM dialer_workers HAVING max(lease_until) < clock_timestamp()"
+        wait_for(lambda: bool(site.sql(over)), 10, "both leases to be over")
+        two.open()
+        beaten = "SELECT 1 FROM dialer_workers WHERE name = 'second' AND lease_until > clock_timestamp() + '1.8 s'"
+        for _ in range(3):  # in its first turns it would have taken it
+            wait_for(lambda: bool(site.sql(beaten)), 20, "the second one to be in touch again")
+            wait_for(lambda: not site.sql(beaten), 20, "its next turn")
+        assert site.owner() == "first"
+        one.open()
+        wait_for(lambda: bool(site.sql(OWNED)), 20, "the first one to have it again")
+        assert [row["epoch"] for row in site.sql("SELECT epoch FROM dialer_asterisks")] == [1]
+        assert not second.sessions()
 
 
 def test_an_announcement_is_dialled_where_trunks_have_room_and_an_asterisk_that_is_down_left_out(site: Site) -> None:

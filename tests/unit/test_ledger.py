@@ -190,14 +190,16 @@ def test_refused_steps_stop_nothing(setup: Setup, caplog: pytest.LogCaptureFixtu
     setup.database.before["dialer_attempt_advance"] = choke
     with caplog.at_level(logging.ERROR):
         setup.ledger.flush()
-    assert "their ends tell them too" in caplog.text
+    assert "steps cannot be written" in caplog.text
     setup.end(2)
     setup.ledger.flush()
     assert setup.database.outcomes() == {2: Outcome.CANCELLED}
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_worker_that_is_no_longer_the_owner_notices(setup: Setup, ended: bool) -> None:
+def test_what_was_refused_when_the_lease_was_over_is_told_if_nobody_else_took_the_asterisk(
+    setup: Setup, ended: bool
+) -> None:
     if ended:
         setup.end(1)
     else:
@@ -205,6 +207,12 @@ def test_worker_that_is_no_longer_the_owner_notices(setup: Setup, ended: bool) -
     setup.database.ours = False
     setup.ledger.flush()
     assert setup.ledger.disowned
+    setup.database.ours = True
+    setup.ledger.flush()
+    assert setup.database.ended == setup.database.advanced == [], "the lease is not confirmed yet"
+    setup.ledger.disowned = False
+    setup.ledger.flush()
+    assert [report["attempt_id"] for report in setup.database.ended + setup.database.advanced] == [1]
 
 
 def test_text_from_outside_can_be_stored(setup: Setup) -> None:

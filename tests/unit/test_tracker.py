@@ -643,6 +643,18 @@ def test_missing_suspect_is_settled_by_what_is_known_of_it(
     assert_clean(tracker)
 
 
+@pytest.mark.parametrize(("shown", "outcome"), [(True, Outcome.TECHNICAL), (False, Outcome.LOST)])
+def test_call_of_a_dead_worker_may_have_ended_before_asterisk_went_down(
+    tracker: Tracker, shown: bool, outcome: Outcome
+) -> None:
+    call = adopt(tracker, begun_ago=5, dialing=5)
+    if shown:
+        tracker.reconcile(tracker.suspects(), {"c1": channel("c1", "Ringing")}, gone=Outcome.LOST)
+    tracker.reconcile({call}, {}, gone=Outcome.TECHNICAL)
+    assert call.outcome is outcome
+    assert_clean(tracker)
+
+
 def test_missing_call_that_is_no_suspect_may_be_on_its_way(tracker: Tracker, call: Call) -> None:
     tracker.reconcile(tracker.suspects(), {}, gone=Outcome.LOST)
     assert call.outcome is None
