@@ -15,7 +15,8 @@ TITLES = {
     "claims": "A claim of 10 at 100,000 and 1,000,000 waiting cases, 90 % of them closed and first in order",
     "dialling": "From the database to Asterisk, and CPU of the worker per call",
     "memory": "Resident memory of a worker after 10,000 and after 100,000 calls",
-    "progressive": "One pacing decision for 500 agents and 20 projects",
+    "predictive": "One predictive decision for 500 agents and 2,000 calls in flight",
+    "progressive": "One progressive decision for 500 agents and 20 projects",
     "simulator": "The simulated Asterisk by itself",
 }
 

@@ -99,7 +99,7 @@ class Tables:
 
     def busy_until(self, left: float) -> list[float]:
         """The chances to be still busy of an agent who will be free in `left` seconds."""
-        return [sum(left > deadline for deadline in span) / len(span) for span in self.deadlines]
+        return [bisect_left(span, left) / len(span) for span in self.deadlines]
 
 
 class AnswerCurve:

@@ -14,6 +14,8 @@ ODDS_STEP = 0.35
 ODDS_MOST = 9
 """Steps from even odds to the most unlike: a factor of 23 up or down."""
 
+_STEPS = 2 * ODDS_MOST + 1
+
 
 class Agent(NamedTuple):
     """An agent who will take calls again: logged in, not paused, not known to leave.
@@ -74,7 +76,10 @@ class Observation:
     @cached_property
     def ringing(self) -> Counter[Cell]:
         """Calls that are not under AMD, counted by cell."""
-        return Counter([(int(age), odds_step(odds)) for age, odds, amd in self.calls if not amd])
+        # By one number each: a pair for each of thousands of calls would keep the garbage collector busy.
+        numbers = Counter([int(age) * _STEPS + odds_step(odds) for age, odds, amd in self.calls if not amd])
+        cells = ((divmod(number + ODDS_MOST, _STEPS), count) for number, count in numbers.items())
+        return Counter({(age, step - ODDS_MOST): count for (age, step), count in cells})
 
     @cached_property
     def under_amd(self) -> list[Call]:
