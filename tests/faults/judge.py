@@ -278,7 +278,9 @@ def _agree(row: Row, call: CallRecord, name: str) -> Iterator[Complaint]:
         yield Complaint("rung_elsewhere", f"{name}: {call}")
     if call.answered is None and outcome in _ANSWERED:
         yield Complaint("wrong_outcome", f"{name}: nobody answered {call}")
-    if call.answered is not None and outcome not in _ANSWERED | _UNKNOWN:
+    # What an Asterisk had just begun to tell when it was killed nobody hears.
+    unheard = outcome == "TECHNICAL" and call.answered and call.ended and call.ended - call.answered <= SLACK
+    if call.answered is not None and outcome not in _ANSWERED | _UNKNOWN and not unheard:
         yield Complaint("wrong_outcome", f"{name}: somebody answered {call}")
     if call.ended is None:
         yield Complaint("attempt_not_ended", f"{name}: its call is still up, {call}")

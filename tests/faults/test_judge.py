@@ -288,3 +288,11 @@ def test_numbers_may_be_called_again_once_the_call_is_over() -> None:
     day = Day()
     day.calls[0] = replace(day.calls[0], ended=day.calls[2].began)
     assert day.complaints() == set()
+
+
+@pytest.mark.parametrize(("answered", "kinds"), [(2.95, set()), (2.5, {"wrong_outcome"})])
+def test_an_answer_just_before_asterisk_was_killed_is_heard_by_nobody(answered: float, kinds: set[str]) -> None:
+    day = Day()
+    day.calls[1] = replace(day.calls[1], answered=NINE + answered)
+    day.ends(2, outcome="TECHNICAL", effect="back")
+    assert day.complaints() == kinds
