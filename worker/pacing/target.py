@@ -16,7 +16,7 @@ LEAST_ANSWERS = 80.0
 """A target is for no fewer answers than these: one abandoned call more or less must not swing it."""
 SOON = 45.0
 """Nor for fewer than come in so many seconds: calls that ring already are answered by then."""
-MARGIN, DEVIATIONS = 0.8, 3.5
+MARGIN, DEVIATIONS = 1.2, 3.5
 """Abandoned calls held back, and standard deviations of the number that SOON brings: they come in clusters, when
 several calls are answered within the seconds in which no agent is free, and the last of the window may be one."""
 CATCH_UP = 1.4
