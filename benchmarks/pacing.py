@@ -43,8 +43,8 @@ class Row:
     hours: float
     people: dict[str, Any] = field(default_factory=dict)
     amd: bool = False
-    differ: bool = False
-    """Do cases differ in how likely they answer?"""
+    differ: Redial | None = None
+    """How cases differ in how likely they answer; None: all are alike, and nobody is called twice."""
 
     def scenario(self) -> Scenario:
         """Its call centre."""
@@ -71,7 +71,7 @@ class Row:
                 seed,
                 NINE,
                 rules,
-                MIXED if self.differ else None,
+                self.differ,
             ).run()
             for seed in range(first, first + self.days)
         ]
@@ -83,7 +83,14 @@ def _odds(case: Case) -> float:
     return {"BUSY": 5.0, "NOANSWER": 0.4}.get(case.last_outcome or "", 1.5) * float(0.8**case.dials)
 
 
-MIXED = Redial(again={"BUSY": 300.0, "NOANSWER": 1200.0}, most_dials=5, odds=_odds)
+def _far_odds(case: Case) -> float:
+    """A list of which few answer: four of five of those who were busy do, and one of thirty of those who did not."""
+    return {"BUSY": 40.0, "NOANSWER": 0.3}.get(case.last_outcome or "", 1.0)
+
+
+_AGAIN = {"BUSY": 300.0, "NOANSWER": 1200.0}
+MIXED = Redial(again=_AGAIN, most_dials=5, odds=_odds)
+FAR_APART = Redial(again=_AGAIN, most_dials=5, odds=_far_odds)
 
 JUMPS = {"answer_rate": ((0.0, 0.15), (NINE + 1.3 * HOUR, 0.45), (NINE + 2.6 * HOUR, 0.15))}
 DRIFTS = {"answer_rate": ((0.0, 0.1), (NINE, 0.1), (NINE + 2 * HOUR, 0.5), (NINE + 4 * HOUR, 0.1)), "drifting": True}
@@ -108,8 +115,10 @@ ROWS = [
     Row("10, breaks", 10, 3, 4, BREAKS),
     Row("50, breaks", 50, 1, 4, BREAKS),
     Row("20, AMD, 25 % machines", 20, 2, 4, {"machines": 0.25, "answer_rate": 0.4}, amd=True),
-    Row("10, cases differ", 10, 3, 4, differ=True),
-    Row("50, cases differ", 50, 1, 4, differ=True),
+    Row("10, cases differ", 10, 3, 4, differ=MIXED),
+    Row("50, cases differ", 50, 1, 4, differ=MIXED),
+    Row("10, cases differ much", 10, 2, 4, {"answer_rate": 0.1}, differ=FAR_APART),
+    Row("50, cases differ much", 50, 1, 2, {"answer_rate": 0.1}, differ=FAR_APART),
 ]
 
 

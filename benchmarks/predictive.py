@@ -14,7 +14,8 @@ import sys
 import time
 from statistics import quantiles
 
-from benchmarks.pacing import LIMIT, MIXED, NINE
+from benchmarks.pacing import MIXED, NINE
+from benchmarks.pacing_rules import LIMIT
 from worker.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.pacing.observed import Observation
 from worker.pacing.settings import Settings
