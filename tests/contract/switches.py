@@ -164,7 +164,9 @@ class Phone:
             events = self.of(channel_id)
             begun = {e.get("Uniqueid") for e in events if e.name == "Newchannel"}
             ended = {e.get("Uniqueid") for e in events if e.name == "Hangup"}
-            return begun == ended and any(e.name == "OriginateResponse" for e in events)
+            responses = {e.get("Response") for e in events if e.name == "OriginateResponse"}
+            # The response is another thread's: that of an answered call may come before its channel is heard of.
+            return begun == ended and bool(responses) and (bool(begun) or responses == {"Failure"})
 
         wait_for(over, seconds, lambda: f"the end of {self.story(channel_id)}")
         return self.story(channel_id)
