@@ -222,11 +222,14 @@ def test_hanging_up_a_waiting_caller_is_an_abandoned_call(switch: Switch, connec
 
 
 def ends_in_any_order(phone: Phone, call: str, *hangups: str) -> None:
-    """The two channels and the queue end in threads of their own: AgentComplete may come before, between or after."""
-    phone.wait_for(call, "AgentComplete caller")
+    """The two channels and the queue end in threads of their own: AgentComplete may come before, between or after.
+
+    Once in some fifty calls that AMI hangs up the real switch sends none; the simulated one always does.
+    """
     story = phone.wait_until_over(call)
-    for end in ("AgentComplete caller", *hangups):
-        in_order(story, "AgentConnect", end)
+    for hangup in hangups:
+        in_order(story, "AgentConnect", hangup)
+    assert {item for item in story if item.startswith("AgentComplete")} <= {"AgentComplete caller"}
 
 
 @pytest.mark.parametrize("cause", ["", "21"])
@@ -247,9 +250,9 @@ def test_hanging_up_the_agents_leg_looks_as_if_the_caller_had_left(switch: Switc
     phone.client.ask([("Action", "Hangup"), ("Channel", connected.get("DestChannel"))])
     ends_in_any_order(phone, call, "Hangup 16", "agent Hangup 16")
     # If the leg is gone by then, the event lacks the leg's fields: never rely on them.
-    complete = next(event for event in phone.of(call) if event.name == "AgentComplete")
-    assert complete.get("DestUniqueid", connected.get("DestUniqueid")) == connected.get("DestUniqueid")
-    assert (complete.get("Queue"), complete.get("Interface")) == ("solo", "PJSIP/agent4")
+    for complete in (event for event in phone.of(call) if event.name == "AgentComplete"):
+        assert complete.get("DestUniqueid", connected.get("DestUniqueid")) == connected.get("DestUniqueid")
+        assert (complete.get("Queue"), complete.get("Interface")) == ("solo", "PJSIP/agent4")
 
 
 def test_hanging_up_during_the_message_leaves_no_played_event(switch: Switch, connect: Connect) -> None:
