@@ -568,3 +568,15 @@ def test_stop_leaves_calls_alone_and_is_harmless_twice(lab: Lab) -> None:
     assert lab.asterisk.said[-1] == "Logoff"
     assert lab.outcome() is None
     assert not session.ready
+
+
+def test_what_was_refused_while_the_lease_was_over_is_told_when_it_is_confirmed(lab: Lab) -> None:
+    session = lab.start()
+    lab.originate()
+    lab.database.ours = False
+    lab.asterisk.event("OriginateResponse", ActionID="a1", Uniqueid="<null>", Response="Failure", Reason="0")
+    until(lambda: session.ledger.disowned)
+    assert lab.outcome() is None
+    lab.database.ours = True
+    session.confirmed()
+    until(lambda: lab.outcome() == Outcome.FAILED)
