@@ -97,6 +97,9 @@ class Sipp:
             "-mp": str(self._media_port),
             "-log_file": str(self._log_file),
             "-error_file": str(self._file("err")),
+            # A message that comes while SIPp is between two steps is unexpected; by default that ends the call, and
+            # with it what the log says of it. Left alone it is sent again.
+            "-default_behaviors": "none",
         }
         with self._file("out").open("wb") as out:
             self._process = subprocess.Popen(
@@ -158,7 +161,11 @@ class Sipp:
         def going_on() -> list[Call]:
             return [call for call in self.calls() if call.end is None]
 
-        wait_for(lambda: not going_on(), seconds, lambda: f"the calls of the {self.name} to end: {going_on()}")
+        wait_for(
+            lambda: not going_on(),
+            seconds,
+            lambda: f"the calls of the {self.name} to end: {going_on()}. It said:\n{self.errors()}",
+        )
         return self.calls()
 
     def errors(self) -> str:

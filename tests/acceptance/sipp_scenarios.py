@@ -195,17 +195,18 @@ def _answer(behaviour: Answer, prefix: str) -> str:
     parts += [
         _label(f"{prefix}answer"),
         _reply(200, "OK", sdp=True, resend=True, speaks=bool(behaviour.says)),
-        _label(f"{prefix}ack"),
         # A CANCEL that crossed our answer: confirm it, the answer stands.
         f'<recv request="CANCEL" optional="true" next="{prefix}late"/>',
         f'<recv request="ACK"><action>{_log("answer")}</action></recv>',
         _play(behaviour.says),
         f'<recv request="BYE"{limit}><action>{_log("end", "caller")}</action></recv>',
-        _reply(200, "OK", to_last=True),
-        '<nop next="end"/>',
+        _reply(200, "OK", to_last=True, then="end"),
+        # He wanted to cancel, so he hangs up at once; his ACK may have come while SIPp was between two steps.
         _label(f"{prefix}late"),
         _reply(200, "OK", to_last=True),
-        f'<nop next="{prefix}ack"/>',
+        f'<recv request="ACK" optional="true"><action>{_log("answer")}</action></recv>',
+        f'<recv request="BYE"><action>{_log("end", "caller")}</action></recv>',
+        _reply(200, "OK", to_last=True, then="end"),
     ]
     if hang_up is not None:
         parts += [
@@ -226,8 +227,7 @@ def _answer(behaviour: Answer, prefix: str) -> str:
             f'<recv request="BYE" optional="true" next="{prefix}both"/>',
             '<recv response="200" next="end"/>',
             _label(f"{prefix}both"),
-            _reply(200, "OK", to_last=True),
-            '<nop next="end"/>',
+            _reply(200, "OK", to_last=True, then="end"),
         ]
     return "\n".join(parts)
 
@@ -285,9 +285,10 @@ def _reply(
     tag: bool = True,
     to_last: bool = False,
     speaks: bool = False,
+    then: str = "",
 ) -> str:
     """A response to the INVITE, or to the last request (CANCEL, BYE). resend: until it is acknowledged. speaks: voice
-    comes from a port of the call's own."""
+    comes from a port of the call's own. then: the label where it goes on."""
     to = "[last_To:]" if to_last or not tag else "[last_To:];tag=[pid]T[call_number]"
     description = _SDP.replace("{port}", "rtpstream_audio_port" if speaks else "media_port")
     cseq = "[last_CSeq:]" if to_last else "CSeq: [$cseq] INVITE"
@@ -296,12 +297,13 @@ def _reply(
         f"SIP/2.0 {code} {reason}\n[last_Via:]\n[last_From:]\n{to}\n[last_Call-ID:]\n{cseq}\n"
         f"Contact: <sip:[local_ip]:[local_port];transport=[transport]>\n{body}",
         resend=resend,
+        then=then,
     )
 
 
-def _send(message: str, *, resend: bool = False) -> str:
-    attribute = ' retrans="500"' if resend else ""
-    return f"<send{attribute}><![CDATA[\n{message}]]></send>"
+def _send(message: str, *, resend: bool = False, then: str = "") -> str:
+    attributes = (' retrans="500"' if resend else "") + (f' next="{then}"' if then else "")
+    return f"<send{attributes}><![CDATA[\n{message}]]></send>"
 
 
 def main(arguments: list[str]) -> int:

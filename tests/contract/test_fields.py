@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tests.contract.switches import Phone, Switch
+from tests.contract.switches import Phone, Switch, owed
 from worker.ami.message import Message
 
 Connect = Callable[..., Phone]
@@ -103,8 +103,9 @@ def test_what_an_answered_call_says_of_itself(switch: Switch, connect: Connect) 
         "DestCallerIDNum": "74950000",
     }
     shows("AgentConnect Up", **ours, **leg, MemberName=f"Agent {interface[-1]}", Queue="sales")
-    shows("AgentComplete Up", **ours, **leg, Reason="agent")
-    assert int(events["AgentComplete Up"].get("TalkTime")) in (1, 2)
+    if owed(switch, phone.story(call), "AgentComplete agent"):
+        shows("AgentComplete Up", **ours, **leg, Reason="agent")
+        assert int(events["AgentComplete Up"].get("TalkTime")) in (1, 2)
     assert phone.of(call)[-1].name in ("Hangup", "QueueMemberStatus")
     ended = next(e for e in phone.of(call) if e.name == "Hangup" and e.get("Uniqueid") == call)
     assert {key: ended.get(key) for key in ("Context", "Exten", "Priority", "Cause", "Cause-txt")} == {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import gevent
 import pytest
 
-from tests.contract.switches import Phone, Switch, cleared, in_order
+from tests.contract.switches import Phone, Switch, cleared, in_order, owed
 from tests.contract.test_paths import RANG
 from tests.waiting import wait_for
 from worker.ami.client import AmiRefused, LinkDown, LinkUp
@@ -34,8 +34,10 @@ def test_a_restart_now_ends_every_channel_and_says_shutdown_last(own_switch: Swi
     in_order(phone.story(ringing), "Newchannel", "OriginateResponse Failure 0")
     in_order(phone.story(waiting), "QueueCallerJoin", "QueueCallerAbandon", "QueueCallerLeave", "Hangup 0")
     # The conversation ends as any other: nothing but the Shutdown that follows tells it from one.
-    assert any(item.startswith("AgentComplete") for item in phone.story(talking))
-    assert any(item in ("Hangup 16", "Hangup 0") for item in phone.story(talking))
+    story = phone.story(talking)
+    completed = [item for item in story if item.startswith("AgentComplete")]
+    assert len(completed) == len(owed(own_switch, story, "AgentComplete"))  # whoever it says has hung up
+    assert any(item in ("Hangup 16", "Hangup 0") for item in story)
     assert shutdowns(phone) == [("Cleanly", "True")]
     up, down, again = phone.links[:3]
     assert isinstance(up, LinkUp)

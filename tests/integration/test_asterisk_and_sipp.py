@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 
 import pytest
@@ -170,13 +170,9 @@ def test_an_answered_call_gets_an_agent(ami: RawAmi, carrier: Carrier, agents: A
     uniqueid = ami.originate(number, "progressive", queue="solo")
     assert ami.hangup_of(uniqueid)["Cause"] in ANSWERED
     events = ami.events_of(uniqueid)
-    assert [event for event in events if event.startswith(("Queue", "Agent"))] == [
-        "QueueCallerJoin",
-        "AgentCalled",
-        "QueueCallerLeave",
-        "AgentConnect",
-        "AgentComplete",
-    ]
+    queue = [event for event in events if event.startswith(("Queue", "Agent")) and event != "AgentComplete"]
+    assert queue == ["QueueCallerJoin", "AgentCalled", "QueueCallerLeave", "AgentConnect"]
+    assert events.count("AgentComplete") <= 1  # it may come without its call's name
     assert events.count("Newchannel") == 2
     [call], [agent] = carrier.wait_until_over(), agents.wait_until_over()
     assert (call.end, agent.number, agent.end) == ("caller", "agent9", "callee")
@@ -199,6 +195,44 @@ def test_a_subscriber_who_leaves_early_has_not_heard_the_message(ami: RawAmi, ca
     ami.hangup_of(uniqueid)
     assert "UserEvent" not in ami.events_of(uniqueid)
     assert [call.end for call in carrier.wait_until_over()] == ["callee"]
+
+
+def test_a_cancel_that_crosses_the_answer_is_in_the_log_as_the_callers_hanging_up(agents: Agents) -> None:
+    """Over bare UDP, without Asterisk: CANCEL, ACK and BYE come all at once, just after the 200 left."""
+
+    def request(method: str, sequence: str) -> bytes:
+        lines = (
+            f"{method} sip:agent1@127.0.0.1 SIP/2.0",
+            f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bKcross-{sequence.partition(' ')[0]}",
+            f"From: <sip:test@{host}>;tag=test",
+            "To: <sip:agent1@127.0.0.1>",
+            "Call-ID: cross",
+            f"CSeq: {sequence}",
+            f"Contact: <sip:test@{host}:{port}>",
+            "Max-Forwards: 70",
+            "Content-Length: 0",
+        )
+        return "\r\n".join((*lines, "", "")).encode()
+
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.connect(("127.0.0.1", agents.port))
+        phone.settimeout(5)
+        host, port = phone.getsockname()
+        phone.send(request("INVITE", "1 INVITE"))
+        while not phone.recv(4096).startswith(b"SIP/2.0 200"):
+            pass
+        phone.send(request("CANCEL", "1 CANCEL"))
+        phone.send(request("ACK", "1 ACK"))
+        phone.settimeout(0.5)  # T1 of RFC 3261, 17.1.2.2: a BYE without an answer is sent again
+        for _ in range(10):
+            phone.send(request("BYE", "2 BYE"))
+            with suppress(TimeoutError):
+                while b"2 BYE" not in phone.recv(4096):
+                    pass
+                break
+    [call] = agents.wait_until_over()
+    assert (call.number, call.end) == ("agent1", "caller")
 
 
 def test_only_the_listed_events_arrive(ami: RawAmi, carrier: Carrier, agents: Agents) -> None:
