@@ -56,6 +56,8 @@ class MissingServerError(RuntimeError):
 # --- ports -------------------------------------------------------------------------------------------------------
 
 _PORTS = range(20_000, 32_000)  # below the range from which the kernel gives clients their ports
+_reserved: set[int] = set()
+"""Ports that are bound only later: those of the SIPps that an Asterisk is configured for."""
 
 
 def _is_free(port: int) -> bool:
@@ -75,7 +77,8 @@ def free_ports(count: int) -> int:
     """
     for _ in range(200):
         first = random.randrange(_PORTS.start, _PORTS.stop - count)
-        if all(_is_free(port) for port in range(first, first + count)):
+        ports = range(first, first + count)
+        if _reserved.isdisjoint(ports) and all(map(_is_free, ports)):
             return first
     raise MissingServerError(f"no {count} adjacent free ports were found between {_PORTS.start} and {_PORTS.stop}")
 
@@ -468,6 +471,7 @@ class AsteriskContainer(Server):
         self.sip_port, self.carrier_port, self.agents_port, self.ami_tls_port = range(
             self.ami_port + 1, self.ami_port + 5
         )
+        _reserved.update((self.carrier_port, self.agents_port))
         rtp_start = self.ami_port + 5 + (self.ami_port + 5) % 2  # RTP takes even ports
         self.with_envs(
             AMI_SECRET=self.secret,

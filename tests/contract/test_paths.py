@@ -181,7 +181,8 @@ def test_a_busy_agent_is_passed_over_for_the_next_one(switch: Switch, connect: C
     )
     legs = [e for e in phone.of(call) if busy in (e.get("Uniqueid"), e.get("DestUniqueid"))]
     assert [e.name for e in legs] == ["Newchannel", "AgentCalled", "DialEnd", "AgentRingNoAnswer", "Hangup"]
-    assert (legs[2].get("DialStatus"), legs[3].get("RingTime"), legs[4].get("Cause")) == ("NOANSWER", "0", "17")
+    assert (legs[2].get("DialStatus"), legs[4].get("Cause")) == ("NOANSWER", "17")
+    assert legs[3].get("RingTime") in ("0", "1000")  # whole seconds: one may begin while it is refused
     in_order(story, *owed(switch, story, "AgentRingNoAnswer", *CALLED, "AgentConnect", "AgentComplete agent"))
 
 
