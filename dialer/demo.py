@@ -275,7 +275,7 @@ class _Demo:
         try:
             self._until(over, _DRAIN_SECONDS)
         except DialerError:
-            for call in list(self._asterisk.switch.calls):
+            for call in list(self._asterisk.switch.channels.calls):
                 self._asterisk.switch.hang_up(call, 16)
             with contextlib.suppress(DialerError):  # what is still up then is counted as lost
                 self._until(over, _LAST_SECONDS)

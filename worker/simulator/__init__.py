@@ -10,6 +10,7 @@ faults), `call_log` (a file for a second witness), `cli` (what `dialer simulate`
 """
 
 from worker.simulator.asterisk import SimulatedAsterisk
+from worker.simulator.calls import SimCall, Statistics
 from worker.simulator.scenario import (
     Agent,
     Context,
@@ -25,7 +26,6 @@ from worker.simulator.scenario import (
     lab,
     load,
 )
-from worker.simulator.switch import SimCall, Statistics
 
 __all__ = [
     "Agent",

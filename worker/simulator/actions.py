@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from time import gmtime, strftime
 from typing import Protocol
 
+from worker.simulator.calls import OriginateRequest
 from worker.simulator.events import UNKNOWN
 from worker.simulator.queues import UNAVAILABLE
 from worker.simulator.scenario import User
-from worker.simulator.switch import OriginateRequest, Switch, matches
+from worker.simulator.switch import Switch, matches
 
 VERSION = "16.28.0~dfsg-0+deb11u4"
 CRLF = "\r\n"
@@ -218,14 +219,14 @@ class Actions:
         return (
             f"Response: Success\r\n{action.id_line}CoreStartupDate: {day}\r\nCoreStartupTime: {clock}\r\n"
             f"CoreReloadDate: {day}\r\nCoreReloadTime: {clock}\r\n"
-            f"CoreCurrentCalls: {len(self.switch.calls)}\r\n\r\n"
+            f"CoreCurrentCalls: {len(self.switch.channels.calls)}\r\n\r\n"
         )
 
     def _core_show_channels(self, action: Action, session: Session) -> str:
         now = self.switch.clock.time()
         items = (
             channel.list_item(action.id_line, application, data, bridge, now)
-            for channel, application, data, bridge in self.switch.channels()
+            for channel, application, data, bridge in self.switch.channels.listed()
         )
         return _listing(action, "Channels will follow", items, "CoreShowChannelsComplete")
 
@@ -318,7 +319,7 @@ class Actions:
 
     def _queue_status(self, action: Action, session: Session) -> str:
         now, items = self.switch.clock.time(), []
-        for queue in self.switch.queues.values():
+        for queue in self.switch.app_queue.queues.values():
             if action.get("queue") and queue.spec.name.lower() != action.get("queue").lower():
                 continue
             items.append(
@@ -345,7 +346,7 @@ class Actions:
 
     def _queue_summary(self, action: Action, session: Session) -> str:
         now, items = self.switch.clock.time(), []
-        for queue in self.switch.queues.values():
+        for queue in self.switch.app_queue.queues.values():
             if action.get("queue") and queue.spec.name.lower() != action.get("queue").lower():
                 continue
             present = [m for m in queue.members if m.device.state != UNAVAILABLE]
@@ -365,12 +366,12 @@ class Actions:
             return error(action, "'Queue' not specified.")
         if not interface:
             return error(action, "'Interface' not specified.")
-        queue = self.switch.queues.get(name)
+        queue = self.switch.app_queue.queues.get(name)
         if queue is None:
             return error(action, "Unable to add interface to queue: No such queue")
         penalty = action.get("penalty")
         paused = action.get("paused").lower() in ("true", "yes", "1", "on", "y", "t")
-        added = self.switch.add_member(
+        added = self.switch.app_queue.add_member(
             queue, interface, action.get("membername"), paused, int(penalty) if penalty.isdigit() else 0
         )
         if not added:
@@ -381,7 +382,7 @@ class Actions:
         name, interface = action.get("queue"), action.get("interface")
         if not name or not interface:
             return error(action, "Need 'Queue' and 'Interface' parameters.")
-        queue = self.switch.queues.get(name)
+        queue = self.switch.app_queue.queues.get(name)
         if queue is None:
             return error(action, "Unable to remove interface from queue: No such queue")
         member = queue.member(interface)
@@ -389,7 +390,7 @@ class Actions:
             return error(action, "Unable to remove interface: Not there")
         if member.membership != "dynamic":
             return error(action, "Member not dynamic")
-        self.switch.remove_member(member)
+        self.switch.app_queue.remove_member(member)
         return success(action, "Removed interface from queue")
 
     def _queue_pause(self, action: Action, session: Session) -> str:
@@ -397,8 +398,8 @@ class Actions:
         if not interface or not wish:
             return error(action, "Need 'Interface' and 'Paused' parameters.")
         paused = wish.lower() in ("true", "yes", "1", "on", "y", "t")
-        device = self.switch.devices.get(interface)
-        if device is None or not self.switch.pause(device, paused, action.get("reason"), action.get("queue")):
+        device = self.switch.app_queue.devices.get(interface)
+        if device is None or not self.switch.app_queue.pause(device, paused, action.get("reason"), action.get("queue")):
             return error(action, "Interface not found")
         return success(action, f"Interface {'' if paused else 'un'}paused successfully")
 

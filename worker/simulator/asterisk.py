@@ -22,10 +22,11 @@ from gevent.event import Event
 from worker.clock import Clock
 from worker.simulator.actions import BANNER, Actions, Parser
 from worker.simulator.call_log import CallLog
+from worker.simulator.calls import SimCall, Statistics
 from worker.simulator.engine import Engine
 from worker.simulator.events import message
 from worker.simulator.scenario import Scenario, Trunk, User
-from worker.simulator.switch import SimCall, Statistics, Switch
+from worker.simulator.switch import Switch
 
 log = logging.getLogger(__name__)
 
@@ -305,12 +306,12 @@ class SimulatedAsterisk:
     @property
     def statistics(self) -> Statistics:
         """Counters since the start."""
-        return self.switch.statistics
+        return self.switch.channels.statistics
 
     @property
     def channels(self) -> int:
         """Channels up now, agents' legs included."""
-        return self.switch.statistics.channels
+        return self.switch.channels.statistics.channels
 
     def busy(self) -> bool:
         """Somebody has work: a step is due, an action is not carried out, or bytes are not read yet.
@@ -329,7 +330,7 @@ class SimulatedAsterisk:
 
     def set_present(self, interface: str, present: bool) -> None:
         """An agent's telephone is registered, or no longer (status 5, after a call it is in)."""
-        self.switch.set_present(self.switch.devices[interface], present)
+        self.switch.app_queue.set_present(self.switch.app_queue.devices[interface], present)
 
     # --- faults -------------------------------------------------------------------------------------------
 
@@ -356,7 +357,7 @@ class SimulatedAsterisk:
         """
         if how == "graceful":
             self.shutting_down = True
-            if self.switch.calls:
+            if self.switch.channels.calls:
                 self.switch.on_empty = self._after_last_call
             else:
                 self._go_down()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from worker.simulator.scenario import Agent, Queue
 
 if TYPE_CHECKING:
-    from worker.simulator.switch import Call
+    from worker.simulator.calls import Call
 
 #: Device states as QueueMemberStatus names them.
 NOT_IN_USE, IN_USE, UNAVAILABLE, RINGING = 1, 2, 5, 6

@@ -51,7 +51,7 @@ def test_whom_nobody_takes_within_his_patience_hears_the_message(make: Make) -> 
     assert told(world, call) == ["QueueCallerJoin", "QueueCallerAbandon", "DialerPlayed", "Hangup"]
     (joined,), (left,) = world.of("QueueCallerJoin"), world.of("QueueCallerAbandon")
     assert float(left["At"]) - float(joined["At"]) == pytest.approx(2)
-    assert world.switch.statistics.let_go == 1
+    assert world.switch.channels.statistics.let_go == 1
     assert world.of("Hangup")[0]["Context"] == "safe-harbour"
 
 
@@ -61,7 +61,7 @@ def test_an_agent_is_not_rung_for_longer_than_the_caller_stays(make: Make) -> No
     world.run(20)
     assert told(world, call) == ["QueueCallerJoin", "QueueCallerAbandon", "DialerPlayed", "Hangup"]
     assert [event["RingTime"] for event in world.of("AgentRingNoAnswer")] == ["3000"]
-    assert world.switch.offers == {}
+    assert world.switch.channels.offers == {}
 
 
 def test_without_a_patience_the_caller_stays_for_the_queues_longest_wait(make: Make) -> None:
@@ -89,7 +89,7 @@ def test_amd_is_right_and_wrong_in_the_shares_given(make: Make) -> None:
     assert machines / len(calls) == pytest.approx(0.4, abs=0.03)
     assert found[False, "MACHINE"] / people == pytest.approx(0.1, abs=0.02)
     assert found[True, "HUMAN"] / machines == pytest.approx(0.2, abs=0.03)
-    assert world.switch.statistics.verdicts == Counter(call.verdict for call in calls)
+    assert world.switch.channels.statistics.verdicts == Counter(call.verdict for call in calls)
     waits = [call.judged - call.answered for call in calls if call.judged and call.answered]
     assert len(waits) == len(calls)
     assert min(waits) > 0.3

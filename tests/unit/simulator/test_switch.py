@@ -69,9 +69,9 @@ def test_events_have_the_fields_of_a_recorded_asterisk(make: Make) -> None:
         keys = tuple(key for key in event if key not in ("Event", "Class", "At"))
         if event["Event"] != "UserEvent":
             assert keys in recorded[event["Event"]], event["Event"]
-    assert world.switch.statistics.channels == 0
-    assert world.switch.calls == {}
-    assert world.switch.offers == {}
+    assert world.switch.channels.statistics.channels == 0
+    assert world.switch.channels.calls == {}
+    assert world.switch.channels.offers == {}
 
 
 def test_agents_take_turns(make: Make) -> None:
@@ -137,14 +137,14 @@ def test_paused_and_absent_agents_are_not_called_until_they_are_back(make: Make)
     world.call("300001", timeout=30)
     world.run(5)
     assert world.of("AgentCalled") == []
-    world.switch.set_present(world.switch.devices["PJSIP/absent"], True)
+    world.switch.app_queue.set_present(world.switch.app_queue.devices["PJSIP/absent"], True)
     world.run(5)
     back = world.of("QueueMemberStatus")[0]
     assert (back["MemberName"], back["Status"]) == ("absent", "1")
     assert [e["MemberName"] for e in world.of("AgentConnect")] == ["absent"]
     world.call("300002")
     world.run(1)
-    world.switch.pause(world.switch.devices["PJSIP/paused"], False, "")
+    world.switch.app_queue.pause(world.switch.app_queue.devices["PJSIP/paused"], False, "")
     world.run(5)
     assert [e["MemberName"] for e in world.of("AgentConnect")] == ["absent", "paused"]
 
@@ -230,10 +230,10 @@ def test_every_attempt_ends_once_and_gives_back_what_it_held(make: Make) -> None
     assert gave_up & talked == set()
     assert len(timed_out) < len(joined) / 10
     assert {e["Uniqueid"] for e in world.of("AgentComplete")} == talked
-    assert all(device.state == 1 for device in world.switch.devices.values())
-    assert all(len(queue.ready) == 20 and not queue.entries for queue in world.switch.queues.values())
+    assert all(device.state == 1 for device in world.switch.app_queue.devices.values())
+    assert all(len(queue.ready) == 20 and not queue.entries for queue in world.switch.app_queue.queues.values())
     assert set(world.switch._trunk_load.values()) == {0}
-    assert world.switch.statistics.channels == 0
+    assert world.switch.channels.statistics.channels == 0
 
 
 def test_the_fates_do_not_depend_on_when_or_in_which_order_one_dials(make: Make) -> None:
@@ -296,7 +296,7 @@ def test_half_heard_messages_are_not_played(make: Make) -> None:
     world.run(700)
     played = len(world.of("UserEvent"))
     assert 0.7 < played / 300 < 0.9
-    assert played == world.switch.statistics.played
+    assert played == world.switch.channels.statistics.played
     assert len(world.of("Hangup", Cause="16")) == 300
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from worker.clock import VirtualClock
 from worker.simulator import Scenario
+from worker.simulator.calls import OriginateRequest
 from worker.simulator.engine import Engine
-from worker.simulator.switch import OriginateRequest, Switch
+from worker.simulator.switch import Switch
 
 START = 1_800_000_000.0
 
