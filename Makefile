@@ -22,7 +22,7 @@ demo: $(VENV_DEMO) ## dial a sample project against the simulated Asterisk (DEMO
 
 .PHONY: test
 test: venv prepare lint ## all that a change must pass, in less than 25 minutes
-	$(BIN)/pytest -m "not full" $(TESTS)
+	$(if $(TESTS),$(BIN)/pytest,scripts/run-tests.sh) -m "not full" $(TESTS)
 
 .PHONY: test-full
 test-full: venv prepare-full lint ## everything: what takes longer, and current PostgreSQL and MariaDB

@@ -18,6 +18,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -56,18 +57,25 @@ class MissingServerError(RuntimeError):
 # --- ports -------------------------------------------------------------------------------------------------------
 
 _PORTS = range(20_000, 32_000)  # below the range from which the kernel gives clients their ports
-_reserved: set[int] = set()
-"""Ports that are bound only later: those of the SIPps that an Asterisk is configured for."""
+_RESERVED = "127.0.0.2"
+_reservations: list[socket.socket] = []
 
 
 def _is_free(port: int) -> bool:
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for address, kind in product((_LOCALHOST, _RESERVED), (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
         with closing(socket.socket(socket.AF_INET, kind)) as probe:
             try:
-                probe.bind((_LOCALHOST, port))
+                probe.bind((address, port))
             except OSError:
                 return False
     return True
+
+
+def _reserve(port: int) -> None:
+    """No test run gives this port away, though it is bound on 127.0.0.1 only later, again and again."""
+    reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    reservation.bind((_RESERVED, port))
+    _reservations.append(reservation)
 
 
 def free_ports(count: int) -> int:
@@ -77,8 +85,7 @@ def free_ports(count: int) -> int:
     """
     for _ in range(200):
         first = random.randrange(_PORTS.start, _PORTS.stop - count)
-        ports = range(first, first + count)
-        if _reserved.isdisjoint(ports) and all(map(_is_free, ports)):
+        if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise MissingServerError(f"no {count} adjacent free ports were found between {_PORTS.start} and {_PORTS.stop}")
 
@@ -471,7 +478,8 @@ class AsteriskContainer(Server):
         self.sip_port, self.carrier_port, self.agents_port, self.ami_tls_port = range(
             self.ami_port + 1, self.ami_port + 5
         )
-        _reserved.update((self.carrier_port, self.agents_port))
+        _reserve(self.carrier_port)
+        _reserve(self.agents_port)
         rtp_start = self.ami_port + 5 + (self.ami_port + 5) % 2  # RTP takes even ports
         self.with_envs(
             AMI_SECRET=self.secret,
