@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Runs all tests in two processes side by side: those of routines and modules use the processors, those of calls mostly
-# wait for them to ring and to end. What the first ones say is shown when the others are through.
+# Runs all tests in two processes side by side, for most of them wait: for calls to ring and to end, for servers to come
+# back. First those of the whole dialer; what the others, of its parts, say meanwhile is shown after them.
 #
 #   scripts/run-tests.sh [options of pytest that concern both]
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
 
+whole=(tests/acceptance tests/faults tests/integration)
 said=$(mktemp)
-.venv/bin/pytest "$@" tests/sql tests/unit >"$said" 2>&1 &
-routines=$!
-trap 'kill "$routines" 2>/dev/null || true; rm -f "$said"' EXIT
+.venv/bin/pytest "$@" tests "${whole[@]/#/--ignore=}" >"$said" 2>&1 &
+parts=$!
+trap 'kill "$parts" 2>/dev/null || true; rm -f "$said"' EXIT
 
 status=0
-.venv/bin/pytest "$@" tests --ignore=tests/sql --ignore=tests/unit || status=$?
-wait "$routines" || status=$?
+.venv/bin/pytest "$@" "${whole[@]}" || status=$?
+wait "$parts" || status=$?
 cat "$said"
 exit "$status"
