@@ -29,7 +29,7 @@ LINES = 3
 """Of each project; a call takes about a third of a second."""
 MOST_GAP_SECONDS = 5.0
 """The longest that a project which the DBA does not touch may be without a new attempt, on a machine that is busy with
-other things too. A claim that waited for the DBA's locks would be 20 s."""
+other things too. A claim that waited for the DBA's locks would be 15 s."""
 
 
 class Place:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from time import monotonic
 from typing import Any
 
+import gevent
 import pytest
 from sqlalchemy import Connection
 
@@ -14,13 +15,15 @@ from tests.containers import MariaDbDatabases
 from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import Caller
 from tests.sql.dialects import Dialect, execute
+from tests.waiting import wait_for
 from worker.db import Database
+from worker.db.patience import IDLE_SECONDS
 from worker.errors import StatementTimedOut
 
 pytestmark = pytest.mark.docker
 
 AT_ONCE = 4.0
-"""Seconds in which an answer has come without waiting for anybody's lock (20 s), on a busy machine."""
+"""Seconds in which an answer has come without waiting for anybody's lock (15 s), on a busy machine."""
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +150,23 @@ def test_claim_beside_an_open_insert_takes_no_more_than_its_share_of_rows(
     # Four times the rows; the square of that is sixteen times the time.
     assert best[1] < 10 * best[0], f"from {best[0]:.3f} s to {best[1]:.3f} s"
     assert slow(caller) == []
+
+
+# --- a lock that is not to be had -------------------------------------------------------------------------------
+
+
+def test_a_statement_gives_its_place_up_before_a_frozen_session_is_ended_and_tries_again(
+    caller: Caller, other: Database
+) -> None:
+    """Statements of a frozen process that wait for each other would else get their locks one after the other, and each
+    keep them until it is ended, too."""
+    with other.transaction() as holder:
+        row = f"SELECT * FROM dialer_workers WHERE id = {caller.worker_id} FOR UPDATE"
+        holder.exec_driver_sql(row)
+        beat = gevent.spawn(caller.db.value, "dialer_worker_beat", caller.worker_id, 3600)
+        wait_for(lambda: caller.db.retries, IDLE_SECONDS, "the beat to be tried again")
+        assert not beat.dead
+    assert beat.get(timeout=10)
 
 
 # --- a claim's time ---------------------------------------------------------------------------------------------

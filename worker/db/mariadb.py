@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 import sql
 from worker.config import DatabaseSettings
+from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
 from worker.errors import DialerError
 
 _COLLATION = "utf8mb4_nopad_bin"
@@ -36,8 +37,7 @@ _REFUSED = {1021, 1026, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 12
 _REFUSED |= {1969}
 _UNKNOWN_DATABASE = 1049
 _TIMEOUTS = {1969, 1205}
-IDLE_SECONDS = 5
-"""How long a transaction may stand still before the server ends it: less than the shortest useful lease."""
+_MIGRATION_LOCK_SECONDS = 20
 _FIRST_OF_THE_CLIENT = 2000
 _LAST_OF_THE_CLIENT = 2999
 
@@ -95,11 +95,13 @@ class MariaDB:
                 # at READ COMMITTED; elder servers, and they too when told so, just read it anew.
                 cursor.execute(
                     "SET SESSION time_zone = '+00:00', /*M!110602 innodb_snapshot_isolation = OFF, */"
-                    " innodb_lock_wait_timeout = 20, max_statement_time = %s, idle_transaction_timeout = %s,"
+                    " innodb_lock_wait_timeout = %s, max_statement_time = %s, idle_transaction_timeout = %s,"
                     " group_concat_max_len = 16777216, sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
                     "NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION'",
                     # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
-                    (statement_timeout_seconds, IDLE_SECONDS if statement_timeout_seconds else 0),
+                    (LOCK_SECONDS, statement_timeout_seconds, IDLE_SECONDS)
+                    if statement_timeout_seconds
+                    else (_MIGRATION_LOCK_SECONDS, 0, 0),
                 )
 
         return connected

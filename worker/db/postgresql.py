@@ -12,9 +12,10 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from worker.config import DatabaseSettings
+from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
 
-# Serialisation failure and deadlock.
-_RETRYABLE = {"40001", "40P01"}
+# Serialisation failure, deadlock, lock wait time-out.
+_RETRYABLE = {"40001", "40P01", "55P03"}
 _TIMEOUTS = {"57014", "55P03"}
 # Any number will do; it keeps two `dialer migrate` from running into each other.
 _MIGRATION_LOCK = 5_417_003
@@ -22,10 +23,6 @@ _MIGRATION_LOCK = 5_417_003
 
 # A transaction that may only read: a standby, or a server that is being switched over.
 _READ_ONLY = "25006"
-IDLE_SECONDS = 5
-"""How long a transaction may stand still before the server ends it: less than the shortest useful lease."""
-
-
 # For an answer on its way, after the server has given a statement up.
 _ANSWER_SECONDS = 10
 
@@ -69,7 +66,7 @@ class PostgreSQL:
             "keepalives_count": 3,
             "tcp_user_timeout": 15_000,
             "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}"
-            " -c lock_timeout=20000"
+            f" -c lock_timeout={LOCK_SECONDS * 1000}"
             # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
             f" -c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}",
         }
@@ -103,7 +100,7 @@ class PostgreSQL:
         return getattr(error, "sqlstate", None)
 
     def is_retryable(self, error: BaseException) -> bool:
-        """Serialisation failure, deadlock."""
+        """Serialisation failure, deadlock, lock wait time-out."""
         return self.sqlstate(error) in _RETRYABLE
 
     def is_timeout(self, error: BaseException) -> bool:
@@ -111,7 +108,7 @@ class PostgreSQL:
         return self.sqlstate(error) in _TIMEOUTS
 
     def is_unavailable(self, error: BaseException) -> bool:
-        """psycopg's OperationalError holds these, time-outs of statements and locks and a full disk included; but a
+        """psycopg's OperationalError holds these, time-outs of statements and a full disk included; but a
         server that takes no writes it files under internal errors."""
         lost = isinstance(error, self.lost) or self.sqlstate(error) == _READ_ONLY
         return lost and not self.is_retryable(error)
