@@ -19,8 +19,6 @@ _RETRYABLE = {"40001", "40P01", "55P03"}
 _TIMEOUTS = {"57014", "55P03"}
 # Any number will do; it keeps two `dialer migrate` from running into each other.
 _MIGRATION_LOCK = 5_417_003
-
-
 # A transaction that may only read: a standby, or a server that is being switched over.
 _READ_ONLY = "25006"
 # For an answer on its way, after the server has given a statement up.
@@ -108,8 +106,8 @@ class PostgreSQL:
         return self.sqlstate(error) in _TIMEOUTS
 
     def is_unavailable(self, error: BaseException) -> bool:
-        """psycopg's OperationalError holds these, time-outs of statements and a full disk included; but a
-        server that takes no writes it files under internal errors."""
+        """psycopg's OperationalError holds these, time-outs of statements and a full disk included; but a server
+        that takes no writes it files under internal errors."""
         lost = isinstance(error, self.lost) or self.sqlstate(error) == _READ_ONLY
         return lost and not self.is_retryable(error)
 
