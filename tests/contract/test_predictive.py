@@ -130,7 +130,7 @@ def test_the_patience_is_that_of_the_call_and_then_the_message_is_played(switch:
     assert [where(event) for event in (joined, left, played, ended)] == [
         ("predictive", "s", "6"), ("predictive", "s", "6"), ("safe-harbour", "s", "4"), ("safe-harbour", "s", "5"),
     ]  # fmt: skip
-    assert 2.0 <= seconds(joined, left) < 2.5
+    assert 2.0 <= seconds(joined, left) < 3.0
     assert left.get("HoldTime") == "2"
     assert (played.get("UserEvent"), played.get("Attempt")) == ("DialerPlayed", "77")
 
@@ -170,9 +170,12 @@ def test_the_verdict_carries_the_attempt_and_the_cause(switch: Switch, connect: 
 
 
 def test_a_verdict_takes_its_time(switch: Switch, connect: Connect) -> None:
-    """Seconds from the answer, as amd.conf has them: the greeting and 0.6 s, 1.5 s of voice, and 4 s at most."""
+    """Seconds from the answer, as amd.conf has them: the greeting and 0.6 s, 1.5 s of voice, and 4 s at most.
+
+    A busy machine adds some tenths, for the voice comes from SIPp.
+    """
     phone = connect(switch)
-    bounds = {"4000097": (1.1, 1.6), "4100097": (1.6, 2.2), "4200097": (2.4, 2.9), "3000097": (3.9, 4.4)}
+    bounds = {"4000097": (1.1, 2.0), "4100097": (1.6, 2.6), "4200097": (2.4, 3.4), "3000097": (3.9, 4.9)}
     calls = {number: phone.call(number, context="predictive", variables=AMD) for number in bounds}
     for number, (least, most) in bounds.items():
         call = calls[number]

@@ -43,7 +43,8 @@ def test_a_restart_now_ends_every_channel_and_says_shutdown_last(own_switch: Swi
     assert isinstance(up, LinkUp)
     assert isinstance(down, LinkDown)
     assert isinstance(again, LinkUp)
-    assert again.uptime in (0.0, 1.0, 2.0)
+    assert again.uptime is not None
+    assert again.uptime < 10
     assert phone.client.ask_list([("Action", "CoreShowChannels")]) == []
 
 
