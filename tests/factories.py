@@ -124,7 +124,7 @@ def add_trunk(db: Database, trunk: str = "default", **columns: Any) -> str:
         "asterisk": "default",
         "dial_template": "PJSIP/{number}@carrier",
         "max_lines": 1000,
-        "calls_per_second": 1000,
+        "calls_per_second": 10_000,
         **columns,
     }
     light = table("dialer_trunks", *(column(name) for name in values))

@@ -150,7 +150,12 @@ class Work:
     trunk_retry_at: datetime | None
     live: int
     state: str
+    """running, idle or finished: what the last claim has found."""
     until_at: datetime | None
+    unfit: bool = False
+    """Something is missing on this Asterisk (queue, context, …)."""
+    unfit_until: datetime | None = None
+    """When that is looked at again."""
     dial_seconds: float = 20.0
     abandon_seconds: float = 2.0
     abandon_target: float = 3.0

@@ -28,6 +28,9 @@ ROUTINES = [
     "dialer_wait",
     "dialer_refuse",
     "dialer_rules",
+    "dialer_lease_alive",
+    "dialer_stat_trunk",
+    "dialer_stat_attempt",
     "dialer_fresh",
     "dialer_deferred",
     "dialer_project_states",
@@ -53,7 +56,8 @@ ROUTINES = [
     "dialer_claims_free",
     "dialer_claim_take",
     "dialer_claim",
-    "dialer_claim_report",
+    "dialer_trouble_write",
+    "dialer_trouble_report",
     "dialer_release",
     "dialer_project_start",
     "dialer_project_stop",
@@ -71,7 +75,10 @@ ROUTINES = [
     "dialer_work",
     "dialer_open_attempts",
     "dialer_trunk_ensure",
+    "dialer_trunk_lock",
     "dialer_trunk_room",
+    "dialer_invalid_count",
+    "dialer_post",
     "dialer_trunk_settle",
     "dialer_trunk_trip",
     "dialer_case_settle",
@@ -89,7 +96,6 @@ ROUTINES = [
     "dialer_why",
     "dialer_invariants",
     "dialer_warnings",
-    "dialer_stat_attempt",
     "dialer_stat_hour",
     "dialer_stat_day",
     "dialer_stat_outcome",
@@ -117,10 +123,10 @@ POSTGRESQL_TRIGGERS = [
     """CREATE TRIGGER dialer_params_after_write AFTER INSERT OR UPDATE OR DELETE ON dialer_params
        FOR EACH ROW EXECUTE FUNCTION dialer_params_after_write()""",
     """CREATE TRIGGER dialer_trunks_before_write BEFORE INSERT OR UPDATE OF trunk, asterisk, dial_template,
-           max_lines, calls_per_second ON dialer_trunks
+           max_lines, calls_per_second, burst ON dialer_trunks
        FOR EACH ROW EXECUTE FUNCTION dialer_trunks_before_write()""",
     """CREATE TRIGGER dialer_trunks_after_write AFTER INSERT OR UPDATE OF dial_template, max_lines,
-           calls_per_second ON dialer_trunks
+           calls_per_second, burst ON dialer_trunks
        FOR EACH ROW EXECUTE FUNCTION dialer_trunks_after_write()""",
 ]
 
@@ -145,25 +151,12 @@ MARIADB_TRIGGERS = [
         CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
             NEW.calls_per_second)""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_before_update BEFORE UPDATE ON dialer_trunks FOR EACH ROW
-        BEGIN
-            IF NOT (NEW.trunk <=> OLD.trunk AND NEW.asterisk <=> OLD.asterisk
-                AND NEW.dial_template <=> OLD.dial_template AND NEW.max_lines <=> OLD.max_lines
-                AND NEW.calls_per_second <=> OLD.calls_per_second) THEN
-                CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
-                    NEW.calls_per_second);
-            END IF;
-            IF NEW.dial_template <> OLD.dial_template THEN
-                SET NEW.state = 'ok', NEW.reason = NULL, NEW.since_at = now(6), NEW.retry_at = NULL,
-                    NEW.retries = 0, NEW.streak = 0, NEW.silent_at = NULL;
-            END IF;
-        END""",
+        CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
+            NEW.calls_per_second)""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_after_insert AFTER INSERT ON dialer_trunks FOR EACH ROW
         CALL dialer_trunks_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_after_update AFTER UPDATE ON dialer_trunks FOR EACH ROW
-        IF NOT (NEW.dial_template <=> OLD.dial_template AND NEW.max_lines <=> OLD.max_lines
-            AND NEW.calls_per_second <=> OLD.calls_per_second) THEN
-            CALL dialer_trunks_after_write();
-        END IF""",
+        CALL dialer_trunks_after_write()""",
 ]
 
 # Written so that it can be run again.

@@ -106,7 +106,11 @@ class Caller:
         return int(row["attempt_id"])
 
     def attempt(self, attempt_id: int) -> Row:
-        return self.db.query("SELECT * FROM dialer_attempts WHERE id = :id", id=attempt_id)[0]
+        """An attempt, under way or in the ledger."""
+        for table in ("dialer_calls", "dialer_attempts"):
+            for row in self.db.query(f"SELECT * FROM {table} WHERE id = :id", id=attempt_id):
+                return row
+        raise AssertionError(f"there is no attempt {attempt_id}")
 
     def advance(self, attempt_id: int, agent_name: str | None = None, **steps: float) -> bool:
         """Report steps, each with the seconds since: advance(attempt, ringing=3)."""

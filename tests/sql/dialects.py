@@ -25,7 +25,10 @@ TABLES = (
     "dialer_stat",
     "dialer_claims",
     "dialer_live",
+    "dialer_calls",
     "dialer_attempts",
+    "dialer_fitness",
+    "dialer_troubles",
     "dialer_abandoned",
     "dialer_pacing_state",
     "dialer_pacing_journal",
@@ -33,6 +36,7 @@ TABLES = (
     "dialer_params",
     "dialer_projects",
     "dialer_trunks",
+    "dialer_trunk_states",
     "dialer_asterisks",
     "dialer_workers",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -116,9 +117,9 @@ def test_a_project_without_its_trunk_cannot_be_dialled(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.5, 1, 2.5, 3, 10])
-def test_calls_per_second_hold_over_any_sliding_second(caller: Caller, rate: float) -> None:
-    """Asked far too often, calls begin at the trunk's rate and in no second more than it rounded up."""
-    add_trunk(caller.db, calls_per_second=rate)
+def test_calls_are_spaced_evenly_however_often_is_asked(caller: Caller, rate: float) -> None:
+    """Asked far too often, calls begin at the trunk's rate and never closer to each other than that."""
+    add_trunk(caller.db, calls_per_second=rate, burst=1)
     cases = hopper(caller, 40)
     begun: list[datetime] = []
     for _ in range(100):
@@ -131,34 +132,78 @@ def test_calls_per_second_hold_over_any_sliding_second(caller: Caller, rate: flo
         if len(cases) < 4:
             break
         caller.forward(seconds=0.05)
-    seconds = (caller.now - NOON).total_seconds()
-    for start in begun:
-        within = [one for one in begun if start <= one < start + timedelta(seconds=1)]
-        assert len(within) <= max(1, -(-rate // 1))
-    assert len(begun) <= rate * seconds + max(1, -(-rate // 1))
-    assert len(begun) >= min(37, rate * seconds - 1)
+    apart = [(after - before).total_seconds() for before, after in pairwise(begun)]
+    assert all(seconds >= 1 / rate - 0.05 for seconds in apart), "asked each 50 ms, one may come so much late"
+    assert len(begun) >= (begun[-1] - NOON).total_seconds() * rate * 0.9, "what is late is made good"
+
+
+def test_twenty_calls_a_second_are_permitted_exactly_50_ms_apart(caller: Caller) -> None:
+    """By who comes back when he is told to; a hundredth of the rate is not lost."""
+    add_trunk(caller.db, calls_per_second=20, burst=2)
+    cases = hopper(caller, 203)
+    for number in range(200):
+        rows = caller.begin(cases[:3])
+        assert [row["refusal"] for row in rows] == [None, "pacing", "pacing"], number
+        assert rows[1]["retry_at"] - caller.now == timedelta(milliseconds=50)
+        cases.pop(0)
+        caller.now = rows[1]["retry_at"]
+    assert caller.now - NOON == timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(("late", "permitted"), [(0.04, 1), (0.05, 2), (0.06, 2), (0.9, 2), (1.1, 1), (3600, 1)])
+def test_a_turn_that_comes_late_is_made_good_up_to_the_burst(caller: Caller, late: float, permitted: int) -> None:
+    add_trunk(caller.db, calls_per_second=20, burst=2)
+    cases = hopper(caller, 9)
+    assert caller.refusals(cases[:1]) == [None]
+    caller.forward(seconds=0.05 + late)
+    rows = caller.begin(cases[1:])
+    assert [row["refusal"] for row in rows] == [None] * permitted + ["pacing"] * (8 - permitted)
+    assert rows[-1]["retry_at"] > caller.now
+
+
+def test_a_fast_trunk_permits_at_once_what_falls_due_in_50_ms(caller: Caller) -> None:
+    """A turn of the worker takes a while: else the rate could not be reached."""
+    add_trunk(caller.db, calls_per_second=400, burst=2)
+    cases = hopper(caller, 30)
+    assert [row["refusal"] for row in caller.begin(cases)].count(None) == 20
+
+
+def test_a_clock_that_was_set_back_stops_no_trunk(caller: Caller) -> None:
+    add_trunk(caller.db, calls_per_second=1, burst=1)
+    cases = hopper(caller, 3)
+    assert caller.refusals(cases[:1]) == [None]
+    caller.forward(minutes=-20)
+    assert caller.refusals(cases[1:]) == [None, "pacing"]
+
+
+def test_another_rate_holds_at_once(caller: Caller) -> None:
+    add_trunk(caller.db, calls_per_second=0.01, burst=1)
+    cases = hopper(caller, 3)
+    assert caller.refusals(cases[:2]) == [None, "pacing"]
+    execute(caller.db, "UPDATE dialer_trunks SET calls_per_second = 20")
+    assert caller.refusals(cases[1:]) == [None, "pacing"]
 
 
 @pytest.mark.parametrize("rate", [0.5, 2.5, 4])
 def test_retry_at_is_the_first_instant_at_which_a_call_is_permitted(caller: Caller, rate: float) -> None:
-    add_trunk(caller.db, calls_per_second=rate)
+    add_trunk(caller.db, calls_per_second=rate, burst=1)
     cases = hopper(caller, 40)
     for _ in range(3):
         rows = caller.begin(cases[:9])
         cases = [case for case in cases if case not in {row["case_id"] for row in rows if row["attempt_id"]}]
         last = rows[-1]
-        assert last["refusal"] == "pacing", "what does not fit into this second is told when to come back"
+        assert last["refusal"] == "pacing", "what may not begin now is told when to come back"
         caller.now = last["retry_at"] - timedelta(milliseconds=1)
         assert caller.refusals(cases[:1]) == ["pacing"]
         caller.now = last["retry_at"]
         assert caller.refusals(cases[:1]) == [None]
         cases.pop(0)
-        caller.forward(seconds=0.3)
+        caller.forward(seconds=3)
 
 
 def test_the_pace_of_a_trunk_is_its_own(caller: Caller) -> None:
-    add_trunk(caller.db, calls_per_second=1)
-    add_trunk(caller.db, "second", calls_per_second=1)
+    add_trunk(caller.db, calls_per_second=1, burst=1)
+    add_trunk(caller.db, "second", calls_per_second=1, burst=1)
     add_project(caller.db, "q", trunk="second")
     caller.start("q")
     first = hopper(caller, 2)
@@ -276,7 +321,7 @@ def test_a_begin_that_meets_an_uncommitted_stop_waits_and_is_refused(
         wait_for_waiting(caller.db, dialect)
         assert not begin.ready()
     assert begin.get(timeout=10) == ["project_stopped"] * 3
-    assert caller.db.query("SELECT * FROM dialer_attempts") == []
+    assert caller.db.query("SELECT * FROM dialer_calls") == []
 
 
 def test_a_stop_that_meets_an_uncommitted_begin_waits_and_counts_its_call(

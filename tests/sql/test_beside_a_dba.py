@@ -197,14 +197,18 @@ def test_claim_is_given_up_when_its_time_is_over_and_leaves_nothing(caller: Call
 def test_a_claim_that_was_given_up_is_a_warning_until_one_succeeds(caller: Caller) -> None:
     add_case(caller.db)
     execute(caller.db, "UPDATE dialer_projects SET hungry = false")
-    caller.db.call("dialer_claim_report", *caller.owner, "p", "given up after 2 s", caller.now)
-    assert slow(caller) == ["project p gets no cases since 2026-06-01 12:00:00: given up after 2 s"]
+    caller.db.call(
+        "dialer_trouble_report", *caller.owner, "project", "p", "claim", "given up after 2 s", caller.now
+    )
+    assert slow(caller) == ["project p on default, since 2026-06-01 12:00:00: given up after 2 s"]
     assert caller.project()["hungry"], "an INSERT that is committed now wakes the worker"
     row = caller.db.query("SELECT id, remedy FROM dialer_warnings WHERE kind = 'claims_slow'")[0]
     assert row["id"] == caller.db.query("SELECT id FROM dialer_params WHERE project_id = 'p'")[0]["id"]
     assert "commit" in row["remedy"]
     worker, asterisk, epoch = caller.owner
-    caller.db.call("dialer_claim_report", worker, asterisk, epoch + 1, "q", "of no owner", caller.now)
+    caller.db.call(
+        "dialer_trouble_report", worker, asterisk, epoch + 1, "project", "q", "claim", "of no owner", caller.now
+    )
     assert len(slow(caller)) == 1
     caller.claim()
     assert slow(caller) == []

@@ -34,13 +34,17 @@ TABLES = {
     "dialer_stat": "id",
     "dialer_claims": "case_id",
     "dialer_live": "phone_number",
+    "dialer_calls": "id",
     "dialer_attempts": "id",
+    "dialer_fitness": "project_id, asterisk",
+    "dialer_troubles": "kind, subject, asterisk, step",
     "dialer_abandoned": "phone_number",
     "dialer_pacing_state": "project_id",
     "dialer_pacing_journal": "id",
     "dialer_agents": "asterisk, queue, interface",
     "dialer_projects": "project_id",
     "dialer_trunks": "trunk, asterisk",
+    "dialer_trunk_states": "trunk, asterisk",
     "dialer_asterisks": "asterisk",
 }
 VIEWS = {
@@ -313,7 +317,7 @@ class Script:
         self.owned("dialer_attempt_begin", project, json.dumps(requests), self.now())
 
     def open_attempts(self) -> list[int]:
-        return self.ids("SELECT id FROM dialer_attempts WHERE ended_at IS NULL")
+        return self.ids("SELECT id FROM dialer_calls WHERE ended_at IS NULL")
 
     def advance(self) -> None:
         steps = ["dialing", "ringing", "answered", "amd", "waiting", "agent", "played"]

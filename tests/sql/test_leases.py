@@ -198,7 +198,7 @@ def test_reap_does_not_wait_for_an_heir(caller: Caller) -> None:
 def test_the_instant_is_believed_only_in_a_database_marked_virtual_clock(caller: Caller) -> None:
     execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
     attempt = caller.dial(add_case(caller.db))
-    row = caller.db.query("SELECT CURRENT_TIMESTAMP AS now, begun_at FROM dialer_attempts WHERE id = :id", id=attempt)[
+    row = caller.db.query("SELECT CURRENT_TIMESTAMP AS now, begun_at FROM dialer_calls WHERE id = :id", id=attempt)[
         0
     ]
     assert abs(row["now"] - row["begun_at"]) < timedelta(minutes=1), "the database's own time"
@@ -224,12 +224,12 @@ def test_two_reports_of_one_end_at_once_count_it_once(caller: Caller, other: Dat
     ("kind", "fault"),
     [
         ("attempt_without_claim", "DELETE FROM dialer_claims WHERE attempt_id IS NOT NULL"),
-        ("claim_of_ended_attempt", "DELETE FROM dialer_attempts"),
+        ("claim_of_ended_attempt", "DELETE FROM dialer_calls"),
         (
             "two_live_attempts_of_a_case",
-            "UPDATE dialer_attempts SET case_id = (SELECT m FROM (SELECT min(case_id) AS m FROM dialer_attempts) t)",
+            "UPDATE dialer_calls SET case_id = (SELECT m FROM (SELECT min(case_id) AS m FROM dialer_calls) t)",
         ),
-        ("two_live_attempts_of_a_number", "UPDATE dialer_attempts SET phone_number = '1'"),
+        ("two_live_attempts_of_a_number", "UPDATE dialer_calls SET phone_number = '1'"),
         ("live_attempt_not_counted", "DELETE FROM dialer_live"),
         ("line_without_attempt", "UPDATE dialer_live SET attempt_id = NULL"),
         ("claim_not_mirrored", "UPDATE dialer_clients SET checked = false"),
@@ -239,13 +239,11 @@ def test_two_reports_of_one_end_at_once_count_it_once(caller: Caller, other: Dat
         ("line_of_another", "UPDATE dialer_live SET trunk = 'another'"),
         ("line_of_another", "UPDATE dialer_live SET project_id = 'another'"),
         ("dial_count_disagrees", "UPDATE dialer_stat SET dial_count = 0"),
-        ("dial_count_disagrees", "DELETE FROM dialer_stat"),
-        ("attempt_not_settled", "UPDATE dialer_attempts SET effect = NULL"),
         (
             "attempt_overdue",
             "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock';"
             "UPDATE dialer_asterisks SET since_at = '2020-01-01';"
-            "UPDATE dialer_attempts SET begun_at = '2020-01-01'",
+            "UPDATE dialer_calls SET begun_at = '2020-01-01'",
         ),
     ],
 )
@@ -268,7 +266,7 @@ def test_a_fault_made_by_hand_is_found(caller: Caller, kind: str, fault: str) ->
 def test_a_call_that_a_dead_asterisk_has_is_not_overdue(caller: Caller) -> None:
     caller.dial(add_case(caller.db))
     execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
-    execute(caller.db, "UPDATE dialer_attempts SET begun_at = '2020-01-01'")
+    execute(caller.db, "UPDATE dialer_calls SET begun_at = '2020-01-01'")
     execute(caller.db, "UPDATE dialer_asterisks SET since_at = '2020-01-01', state = 'down'")
     assert caller.db.query("SELECT * FROM dialer_invariants") == [], "nobody can ask it"
     execute(caller.db, "UPDATE dialer_asterisks SET since_at = CURRENT_TIMESTAMP, state = 'up'")

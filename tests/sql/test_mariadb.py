@@ -106,7 +106,7 @@ def test_a_large_insert_is_one_wake_up_a_project(caller: Caller) -> None:
     add_project(caller.db)
     execute(caller.db, "DELETE FROM dialer_wakeups")
     add_cases(caller.db, [{"project_id": "pq"[number % 2]} for number in range(2000)])
-    rows = caller.db.query("SELECT project_id FROM dialer_wakeups ORDER BY id")
+    rows = caller.db.query("SELECT project_id FROM dialer_wakeups ORDER BY project_id")
     assert [row["project_id"] for row in rows] == ["p", "q"]
 
 

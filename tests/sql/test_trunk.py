@@ -20,7 +20,7 @@ def project(caller: Caller) -> None:
 
 
 def trunk(caller: Caller, name: str = "default") -> Row:
-    return caller.db.query("SELECT * FROM dialer_trunks WHERE trunk = :name", name=name)[0]
+    return caller.db.query("SELECT * FROM dialer_stat_trunk WHERE trunk = :name", name=name)[0]
 
 
 def begin_cases(caller: Caller, count: int, project: str = "p", **columns: object) -> list[int]:

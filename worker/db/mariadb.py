@@ -36,7 +36,8 @@ _SQLSTATES = {1213: "40001", 1062: "23505", 1452: "23503", 4025: "23514"}
 _REFUSED = {1021, 1026, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1290, 1317, 1698, 1836, 1927}
 _REFUSED |= {1969}
 _UNKNOWN_DATABASE = 1049
-_TIMEOUTS = {1969, 1205}
+_LOCK_TIMEOUT = 1205
+_TIMEOUTS = {1969, _LOCK_TIMEOUT}
 _MIGRATION_LOCK_SECONDS = 20
 _FIRST_OF_THE_CLIENT = 2000
 _LAST_OF_THE_CLIENT = 2999
@@ -193,25 +194,30 @@ class MariaDB:
 class Wakeups:
     """Wake-ups by reading dialer_wakeups: the server waits (dialer_wait), so an idle worker hardly asks.
 
-    Each worker sees each row. Who has known a row for _KEPT_SECONDS deletes it, by its id; until then every other
+    Each worker sees each row. Who has known a row for _KEPT_SECONDS, unchanged, deletes it; until then every other
     worker that listens has seen it as well. What was committed before this began is not heard.
     """
 
     _TURN_SECONDS = 2.0
     """The longest that one question to the server takes; a closed session lives on there for as long."""
     _KEPT_SECONDS = 2.0
+    _MOST_DELETED = 500
+    _NOTHING = 1
+    """What dialer_wait calls an empty table."""
 
     def __init__(self, settings: DatabaseSettings, arguments: dict[str, Any]) -> None:
         url = settings.url()
         dialect: Any = url.get_dialect()
         positional, given = dialect().create_connect_args(url)
         self._connection = pymysql.connect(*positional, **{**given, **arguments, "autocommit": True})
-        self._seen: dict[int, float] = {}
+        self._mark: int | None = None
+        self._seen: dict[tuple[int, str, bool], tuple[datetime, float]] = {}
+        """Session, project and kind of each row, to when it was written and since when that is known."""
         with self._connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            cursor.execute("SET SESSION time_zone = '+00:00', max_statement_time = 0")
-            cursor.execute("SELECT id FROM dialer_wakeups")
-            self._seen = dict.fromkeys((int(row[0]) for row in cursor.fetchall()), time.monotonic())
+            # A row that somebody's transaction is writing to is deleted another time.
+            cursor.execute("SET SESSION time_zone = '+00:00', max_statement_time = 0, innodb_lock_wait_timeout = 0")
+        list(self._look(0))
 
     def wait(self, seconds: float) -> Iterator[str]:
         """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
@@ -219,25 +225,39 @@ class Wakeups:
         while True:
             self._forget()
             left = until - time.monotonic()
-            turn = min(max(left, 0), self._TURN_SECONDS)
-            with self._connection.cursor() as cursor:
-                cursor.execute("CALL dialer_wait(%s, %s)", (turn, ",".join(map(str, self._seen))))
-                rows = cursor.fetchall()
-            for number, project, wanted in rows:
-                self._seen[int(number)] = time.monotonic()
-                if wanted:
-                    yield str(project)
+            yield from self._look(min(max(left, 0), self._TURN_SECONDS))
             if left <= 0:
                 return
 
+    def _look(self, seconds: float) -> Iterator[str]:
+        with self._connection.cursor() as cursor:
+            cursor.execute("CALL dialer_wait(%s, %s)", (seconds, self._mark))
+            rows = cursor.fetchall()
+        self._mark = int(rows[0][0]) if rows else self._NOTHING
+        for _, session, project, hungry, written, wanted in rows:
+            key = int(session), str(project), bool(hungry)
+            if self._seen.get(key, (None,))[0] != written:
+                self._seen[key] = written, time.monotonic()
+                if wanted:
+                    yield str(project)
+
     def _forget(self) -> None:
         """Delete the rows that everybody has had time to see."""
-        old = [number for number, since in self._seen.items() if since < time.monotonic() - self._KEPT_SECONDS]
-        if old:
-            with self._connection.cursor() as cursor:
-                cursor.execute("DELETE FROM dialer_wakeups WHERE id IN %s", (old,))
-            for number in old:
-                del self._seen[number]
+        before = time.monotonic() - self._KEPT_SECONDS
+        old = [(*key, written) for key, (written, since) in self._seen.items() if since < before]
+        with self._connection.cursor() as cursor:
+            for session, project, hungry, written in old[: self._MOST_DELETED]:
+                try:
+                    cursor.execute(
+                        "DELETE FROM dialer_wakeups"
+                        " WHERE session = %s AND project_id = %s AND only_hungry = %s AND written_at = %s",
+                        (session, project, hungry, written),
+                    )
+                except pymysql.OperationalError as error:
+                    if _number(error) != _LOCK_TIMEOUT:
+                        raise
+                    continue
+                del self._seen[session, project, hungry]
 
     def close(self) -> None:
         """Give the connection up."""

@@ -31,6 +31,9 @@ from worker.model import (
 Report = dict[str, Any]
 """What is told of an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
 
+_TELL_SECONDS = 1.0
+"""For what is told to readers alone: it must not hold up who tells it."""
+
 
 def instant(clock: Clock) -> datetime | None:
     """The p_now of a routine: the database's own time (None), but on a virtual clock that clock's."""
@@ -92,7 +95,7 @@ def reap(database: Database) -> int:
 def work(database: Database, asterisk: str) -> list[Work]:
     """The projects that may be dialled on an Asterisk."""
     rows = database.call("dialer_work", asterisk)
-    return [Work(**{**_numbers(row), "amd": bool(row["amd"])}) for row in rows]
+    return [Work(**{**_numbers(row), "amd": bool(row["amd"]), "unfit": bool(row["unfit"])}) for row in rows]
 
 
 def claim(
@@ -118,9 +121,24 @@ def claim(
     return [Claim(row["case_id"], row["kind"], bool(row["guarded"]), row["dials"], row["last_outcome"]) for row in rows]
 
 
-def claim_report(database: Database, owner: Ownership, project_id: str, slow: str, now: datetime | None) -> None:
-    """Say that a claim was given up, and what was seen (a sentence): dialer_warnings has it until one succeeds."""
-    database.call("dialer_claim_report", owner.worker_id, owner.asterisk, owner.epoch, project_id, slow, now)
+def trouble_report(
+    database: Database, owner: Ownership, kind: str, subject: str, step: str, detail: str | None, now: datetime | None
+) -> None:
+    """Say what keeps one project, trunk, Asterisk, worker or case (`kind`) from being served, at which step; or that it
+    is over (None). dialer_warnings, dialer_why and readiness have it until then, or until it was not told for a while.
+    """
+    database.call(
+        "dialer_trouble_report",
+        owner.worker_id,
+        owner.asterisk,
+        owner.epoch,
+        kind,
+        storable(subject),
+        step,
+        None if detail is None else storable(detail),
+        now,
+        timeout_seconds=_TELL_SECONDS,
+    )
 
 
 def release(database: Database, owner: Ownership, project_id: str | None = None) -> int:
@@ -362,7 +380,9 @@ def readiness(database: Database) -> list[str]:
         f"Asterisk {row['asterisk']} is down: {row['reason']}"
         for row in database.query("SELECT asterisk, reason FROM dialer_asterisks WHERE state = 'down'")
     ]
-    if not database.query("SELECT 1 AS one FROM dialer_asterisks WHERE lease_until > CURRENT_TIMESTAMP LIMIT 1"):
+    if not any(row["alive"] for row in database.query(
+        "SELECT dialer_lease_alive(lease_until, lease_seconds) AS alive FROM dialer_asterisks"
+    )):
         reasons.append("no live worker owns an Asterisk: start one with `dialer run` or `dialer worker`")
     reasons += [
         f"dialer_invariants: {row['kind']} {row['id']}: {row['detail']}"
@@ -374,3 +394,14 @@ def readiness(database: Database) -> list[str]:
 def trunk_ensure(database: Database, asterisk: str, template: str) -> None:
     """Make the trunk 'default' of an Asterisk unless there is one."""
     database.call("dialer_trunk_ensure", asterisk, template)
+
+
+def troubles(database: Database) -> list[str]:
+    """What keeps one project, trunk, Asterisk, worker or case from being served while the others are: a sentence each."""
+    return [
+        f"{row['kind']} {row['subject']} on {row['asterisk']}: {row['detail']}"
+        for row in database.query(
+            "SELECT kind, subject, asterisk, detail FROM dialer_troubles"
+            " WHERE kind = 'case' OR told_at > dialer_now() - INTERVAL '5' MINUTE ORDER BY since_at LIMIT 20"
+        )
+    ]

@@ -19,6 +19,11 @@ BEGIN
         END IF;
         RESIGNAL;
     END;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_members (
         queue varchar(200) NOT NULL,
         interface varchar(200) NOT NULL,
@@ -27,11 +32,6 @@ BEGIN
         since_at datetime(6) NOT NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_members;
-    -- Inside somebody's transaction it is a part of that one.
-    IF v_own THEN
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        START TRANSACTION;
-    END IF;
     CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
     IF v_owns THEN
         SELECT dialer_instant(p_now) INTO v_now;

@@ -11,7 +11,7 @@ BEGIN
     DECLARE v_asterisk varchar(400);
     DECLARE v_owner bigint;
     DECLARE v_epoch bigint;
-    DECLARE v_lease datetime(6);
+    DECLARE v_alive tinyint(1);
     DECLARE v_result bigint;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -36,20 +36,17 @@ BEGIN
             INSERT IGNORE INTO dialer_ownerships (asterisk) VALUES (p_asterisk);
             INSERT IGNORE INTO dialer_asterisks (asterisk) VALUES (p_asterisk);
         END IF;
-        SELECT a.worker_id, a.epoch, a.lease_until INTO v_owner, v_epoch, v_lease
+        SELECT a.worker_id, a.epoch, dialer_lease_alive(a.lease_until, a.lease_seconds) INTO v_owner, v_epoch, v_alive
         FROM dialer_asterisks a WHERE a.asterisk = p_asterisk;
-        IF v_owner = p_worker AND v_lease > sysdate(6) THEN
-            SET v_result = v_epoch;
-            LEAVE work;
-        END IF;
-        IF v_owner IS NOT NULL AND v_lease > sysdate(6) THEN
+        IF v_owner IS NOT NULL AND v_alive THEN
+            SET v_result = IF(v_owner = p_worker, v_epoch, NULL);
             LEAVE work;
         END IF;
         -- Waits for whatever is under way under the old ownership (dialer_owns).
         SELECT o.asterisk INTO v_asterisk FROM dialer_ownerships o WHERE o.asterisk = p_asterisk FOR UPDATE;
-        SELECT a.worker_id, a.epoch, a.lease_until INTO v_owner, v_epoch, v_lease
+        SELECT a.worker_id, a.epoch, dialer_lease_alive(a.lease_until, a.lease_seconds) INTO v_owner, v_epoch, v_alive
         FROM dialer_asterisks a WHERE a.asterisk = p_asterisk FOR UPDATE;
-        IF v_owner IS NOT NULL AND v_lease > sysdate(6) THEN
+        IF v_owner IS NOT NULL AND v_alive THEN
             SET v_result = IF(v_owner = p_worker, v_epoch, NULL);
             LEAVE work;
         END IF;
@@ -57,6 +54,7 @@ BEGIN
         SET worker_id = p_worker,
             epoch = v_epoch + 1,
             lease_until = sysdate(6) + INTERVAL p_lease_seconds SECOND,
+            lease_seconds = p_lease_seconds,
             state = 'down',
             reason = 'its worker is connecting',
             since_at = sysdate(6)

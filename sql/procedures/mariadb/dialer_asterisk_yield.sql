@@ -29,7 +29,7 @@ BEGIN
     work: BEGIN
         IF NOT EXISTS (
             SELECT 1 FROM dialer_workers w
-            WHERE w.id <> p_worker AND w.stopped_at IS NULL AND w.lease_until > sysdate(6))
+            WHERE w.id <> p_worker AND w.stopped_at IS NULL AND dialer_lease_alive(w.lease_until, w.lease_seconds))
         THEN
             LEAVE work;
         END IF;

@@ -32,7 +32,7 @@ BEGIN
         FOR report IN (
             SELECT a.id, json_extract(p_reports, concat('$[', s.seq, ']')) AS value
             FROM seq_0_to_9999 s
-            STRAIGHT_JOIN dialer_attempts a
+            STRAIGHT_JOIN dialer_calls a
                 ON a.id = CAST(json_value(p_reports, concat('$[', s.seq, '].attempt_id')) AS signed)
                 AND a.asterisk = p_asterisk
             WHERE s.seq < json_length(p_reports)

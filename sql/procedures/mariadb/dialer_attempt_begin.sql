@@ -6,14 +6,16 @@
 -- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back
+--   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back; gone: there
+--                           is none of that id and project, or another one than was claimed
+--   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
 --   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
 --                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
 --   abandoned_number        the same where no agent can be guaranteed (autoinforming): it waits until the number is
 --                           free again
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
 --                           claim is given back as soon as it is over (dialer_reap)
--- Locks, in this order: Asterisk, project, trunk, numbers, claims, cases. Two callers take turns.
+-- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
 CREATE OR REPLACE PROCEDURE dialer_attempt_begin(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -26,7 +28,7 @@ BEGIN
     DECLARE v_owns tinyint(1);
     DECLARE v_now datetime(6);
     DECLARE v_wanted varchar(20);
-    DECLARE v_state varchar(20);
+    DECLARE v_unfit tinyint(1);
     DECLARE v_rules_project varchar(400);
     DECLARE v_type varchar(400);
     DECLARE v_lines bigint;
@@ -44,10 +46,15 @@ BEGIN
     DECLARE v_guarded_until datetime(6);
     DECLARE v_trunk_state varchar(20);
     DECLARE v_dial_template varchar(400);
-    DECLARE v_answer varchar(100);
+    DECLARE v_answer varchar(200);
     DECLARE v_room int;
     DECLARE v_left bigint;
     DECLARE v_retry_at datetime(6);
+    DECLARE v_base_at datetime(6);
+    DECLARE v_gap decimal(20, 6);
+    DECLARE v_begun int DEFAULT 0;
+    DECLARE v_claim_inserted datetime(6);
+    DECLARE v_inserted datetime(6);
     DECLARE v_refusal varchar(20);
     DECLARE v_claimed tinyint(1);
     DECLARE v_locked tinyint(1);
@@ -76,6 +83,11 @@ BEGIN
         END IF;
         RESIGNAL;
     END;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
     -- The requests, and the answers to them.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_begun (
         place int NOT NULL PRIMARY KEY,
@@ -97,14 +109,9 @@ BEGIN
         coalesce(json_value(p_requests, concat('$[', s.seq, '].guaranteed')), 0)
     FROM seq_0_to_9999 s
     WHERE s.seq < json_length(p_requests);
-    -- Inside somebody's transaction it is a part of that one.
-    IF v_own THEN
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        START TRANSACTION;
-    END IF;
     work: BEGIN
         CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
-        SELECT j.wanted, j.state INTO v_wanted, v_state
+        SELECT j.wanted INTO v_wanted
         FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
         SELECT r.project_id, r.type, r.`lines`, r.zone, r.trunk, r.queue, r.exten, r.context, r.caller_id,
             r.dial_seconds, r.abandon_seconds,
@@ -113,18 +120,22 @@ BEGIN
         INTO v_rules_project, v_type, v_lines, v_zone, v_trunk, v_queue, v_exten, v_context, v_caller_id,
             v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action
         FROM dialer_rules r WHERE r.project_id = p_project;
+        CALL dialer_trunk_lock(v_trunk, p_asterisk);
         SELECT t.state, t.dial_template INTO v_trunk_state, v_dial_template
-        FROM dialer_trunks t WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk FOR UPDATE;
+        FROM dialer_stat_trunk t WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk;
+        SELECT count(*) > 0 INTO v_unfit
+        FROM dialer_fitness f WHERE f.project_id = p_project AND f.asterisk = p_asterisk;
         SELECT dialer_instant(p_now) INTO v_now;
         SET v_refusal = CASE
             WHEN NOT v_owns THEN 'not_owner'
             WHEN NOT v_wanted <=> 'start' OR v_rules_project IS NULL THEN 'project_stopped'
-            WHEN v_state = 'failing' THEN 'project_failing'
+            WHEN v_unfit THEN 'project_failing'
             WHEN v_trunk_state IS NULL THEN 'no_trunk'
         END;
         IF v_refusal IS NULL THEN
             SELECT dialer_trunk_room(v_trunk, p_asterisk, v_now) INTO v_answer;
-            SET v_room = json_value(v_answer, '$.room'), v_retry_at = json_value(v_answer, '$.retry_at');
+            SET v_room = json_value(v_answer, '$.room'), v_retry_at = json_value(v_answer, '$.retry_at'),
+                v_base_at = json_value(v_answer, '$.base_at'), v_gap = json_value(v_answer, '$.gap_seconds');
             IF v_room = 0 THEN
                 SET v_refusal = CASE
                     WHEN v_trunk_state = 'failing' THEN 'trunk_failing'
@@ -161,15 +172,18 @@ BEGIN
             FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place
         ) DO
             SET v_claimed = false, v_id = NULL, v_guarded_until = NULL;
-            SELECT l.attempt_id IS NULL AND l.worker_id = p_worker AND l.asterisk = p_asterisk AND l.epoch = p_epoch
-            INTO v_claimed
+            SELECT l.attempt_id IS NULL AND l.worker_id = p_worker AND l.asterisk = p_asterisk AND l.epoch = p_epoch,
+                l.case_inserted_at
+            INTO v_claimed, v_claim_inserted
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
             CALL dialer_case_lock(request.case_id, v_locked);
             IF NOT v_locked THEN
                 SELECT c.id, c.case_name, c.project_id, c.phone_number, c.utc, c.allowed_start, c.allowed_stop, c.used,
-                    c.deferred_time, c.deferred_done, c.deferred_kind, c.not_before_at, c.redials_done, c.brought_back
+                    c.deferred_time, c.deferred_done, c.deferred_kind, c.not_before_at, c.redials_done, c.brought_back,
+                    c.inserted_at
                 INTO v_id, v_case_name, v_case_project, v_phone_number, v_utc, v_start, v_stop, v_used,
-                    v_deferred_time, v_deferred_done, v_deferred_kind, v_not_before_at, v_redials_done, v_brought_back
+                    v_deferred_time, v_deferred_done, v_deferred_kind, v_not_before_at, v_redials_done, v_brought_back,
+                    v_inserted
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
             SELECT count(*) INTO v_held FROM dialer_live l
@@ -180,8 +194,9 @@ BEGIN
             SET v_refusal = CASE
                 WHEN NOT v_claimed THEN 'not_claimed'
                 WHEN v_locked THEN 'locked'
-                WHEN v_id IS NULL OR v_case_project <> p_project THEN 'gone'
+                WHEN v_id IS NULL OR v_case_project <> p_project OR v_inserted <> v_claim_inserted THEN 'gone'
                 WHEN v_used THEN 'used'
+                WHEN v_phone_number NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
                 WHEN (v_deferred_time > v_now AND NOT v_deferred_done) OR v_not_before_at > v_now THEN 'deferred'
                 WHEN NOT dialer_window_open(coalesce(nullif(v_utc, ''), v_zone), v_start, v_stop, v_now)
                     THEN 'window_closed'
@@ -198,17 +213,23 @@ BEGIN
                         least(v_guarded_until, v_now + INTERVAL 5 MINUTE))
                     WHERE id = v_id;
                 END IF;
+                IF v_refusal = 'bad_number' THEN
+                    -- last_attempt_id changes with it, so that no check of the row's other columns is in the way.
+                    UPDATE dialer_clients SET used = true, last_attempt_id = -1 WHERE id = v_id;
+                    CALL dialer_trouble_write('case', v_id, p_asterisk, 'begin', concat('case ', v_id, ' of project ',
+                        p_project, ' is used up: its phone_number is ''', v_phone_number, ''''), v_now);
+                END IF;
                 IF v_refusal <> 'not_claimed' THEN
                     CALL dialer_claims_free(request.case_id, v_freed);
                 END IF;
                 UPDATE dialer_begun SET refusal = v_refusal WHERE place = request.place;
             ELSE
-                INSERT INTO dialer_attempts (
-                    case_id, case_name, project_id, phone_number, asterisk, trunk, worker_id, epoch, type, queue,
+                INSERT INTO dialer_calls (
+                    case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type, queue,
                     kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
                     abandon_seconds, begun_at
                 ) VALUES (
-                    v_id, v_case_name, p_project, v_phone_number, p_asterisk, v_trunk,
+                    v_id, v_case_name, p_project, v_phone_number, v_inserted, p_asterisk, v_trunk,
                     p_worker, p_epoch, v_type, v_queue,
                     IF(v_deferred_time IS NULL OR v_deferred_done, 'fresh', v_deferred_kind),
                     IF(v_deferred_done, NULL, v_deferred_time),
@@ -222,8 +243,14 @@ BEGIN
                 UPDATE dialer_clients SET deferred_done = true
                 WHERE id = v_id AND deferred_time IS NOT NULL AND NOT deferred_done;
                 UPDATE dialer_begun SET attempt_id = v_attempt WHERE place = request.place;
+                SET v_begun = v_begun + 1;
             END IF;
         END FOR;
+        IF v_begun > 0 THEN
+            UPDATE dialer_trunk_states
+            SET next_at = v_base_at + INTERVAL (v_begun * v_gap) SECOND
+            WHERE trunk = v_trunk AND asterisk = p_asterisk;
+        END IF;
     END work;
     IF v_own THEN
         COMMIT;
@@ -239,6 +266,6 @@ BEGIN
         IF(a.id IS NULL, NULL, v_amd) AS amd,
         IF(a.id IS NULL, NULL, v_machine_action) AS machine_action
     FROM dialer_begun q
-    LEFT JOIN dialer_attempts a ON a.id = q.attempt_id
+    LEFT JOIN dialer_calls a ON a.id = q.attempt_id
     ORDER BY q.place;
 END

@@ -1,12 +1,13 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
 -- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
--- next call (dialer_case_settle), the number and the claim, dialer_stat and the trunk's streak change in this
--- one transaction; told again, nothing changes. False: p_worker is not the owner, nothing is written.
+-- next call (dialer_case_settle), the number and the claim and the trunk's streak change in this one transaction; told
+-- again, nothing changes. Then it goes into the ledger and dialer_stat (dialer_post). False: p_worker is not the owner,
+-- nothing is written. "unsent": true says that it never left us: then it says nothing of the trunk.
 -- Whatever the report says, what AMD() took for a machine and no agent spoke to is MACHINE, and not abandoned.
 -- A person's patience (abandon_seconds) begins with AMD's verdict, where there is one: the completed greeting of
 -- 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
--- Locks, in this order: Asterisk, trunks, attempts, numbers, claims, cases.
+-- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE PROCEDURE dialer_attempt_finish(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -17,9 +18,7 @@ CREATE OR REPLACE PROCEDURE dialer_attempt_finish(
 BEGIN
     DECLARE v_owns tinyint(1);
     DECLARE v_now datetime(6);
-    DECLARE v_attempt ROW TYPE OF dialer_attempts;
     DECLARE v_id bigint;
-    DECLARE v_trunk varchar(400);
     DECLARE v_outcome varchar(1000);
     DECLARE v_limit datetime(6);
     DECLARE v_ended datetime(6);
@@ -27,6 +26,7 @@ BEGIN
     DECLARE v_says tinyint(1);
     DECLARE v_reached tinyint(1);
     DECLARE v_settled tinyint(1);
+    DECLARE v_posted tinyint(1);
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -35,6 +35,11 @@ BEGIN
         END IF;
         RESIGNAL;
     END;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_reports (
         attempt_id bigint NOT NULL,
         seq int NOT NULL,
@@ -43,11 +48,6 @@ BEGIN
         PRIMARY KEY (attempt_id, seq)
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_reports;
-    -- Inside somebody's transaction it is a part of that one.
-    IF v_own THEN
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        START TRANSACTION;
-    END IF;
     work: BEGIN
         CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
         IF NOT v_owns THEN
@@ -58,20 +58,19 @@ BEGIN
         INSERT INTO dialer_reports (attempt_id, seq, trunk)
         SELECT a.id, s.seq, a.trunk
         FROM seq_0_to_9999 s
-        STRAIGHT_JOIN dialer_attempts a
+        STRAIGHT_JOIN dialer_calls a
             ON a.id = CAST(json_value(p_reports, concat('$[', s.seq, '].attempt_id')) AS signed)
             AND a.asterisk = p_asterisk
         WHERE s.seq < json_length(p_reports);
         FOR t IN (SELECT DISTINCT q.trunk FROM dialer_reports q ORDER BY q.trunk) DO
-            SELECT d.trunk INTO v_trunk FROM dialer_trunks d
-            WHERE d.trunk = t.trunk AND d.asterisk = p_asterisk FOR UPDATE;
+            CALL dialer_trunk_lock(t.trunk, p_asterisk);
         END FOR;
         FOR report IN (
             SELECT q.attempt_id, q.seq, json_extract(p_reports, concat('$[', q.seq, ']')) AS value
             FROM dialer_reports q ORDER BY q.attempt_id, q.seq
         ) DO
             SET v_id = NULL;
-            SELECT a.id INTO v_id FROM dialer_attempts a
+            SELECT a.id INTO v_id FROM dialer_calls a
             WHERE a.id = report.attempt_id AND a.asterisk = p_asterisk AND a.ended_at IS NULL
             FOR UPDATE;
             IF v_id IS NOT NULL THEN
@@ -83,8 +82,8 @@ BEGIN
                     IF(a.amd_verdict IN ('HUMAN', 'NOTSURE'), coalesce(a.amd_at, a.answered_at), a.answered_at)
                         + INTERVAL a.abandon_seconds SECOND
                 INTO v_outcome, v_limit
-                FROM dialer_attempts a WHERE a.id = v_id;
-                UPDATE dialer_attempts a
+                FROM dialer_calls a WHERE a.id = v_id;
+                UPDATE dialer_calls a
                 SET a.state = 'ended',
                     a.outcome = v_outcome,
                     a.cause = json_value(report.value, '$.cause'),
@@ -102,42 +101,41 @@ BEGIN
                         THEN least(coalesce(v_limit, v_ended), v_ended)
                     END
                 WHERE a.id = v_id;
-                SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = v_id;
-                IF v_attempt.abandoned_at IS NOT NULL THEN
-                    CALL dialer_abandoned_add(v_attempt.phone_number, v_attempt.abandoned_at, v_attempt.project_id, v_id);
-                END IF;
-                SET v_life = coalesce(greatest(v_attempt.ringing_at, v_attempt.answered_at),
-                    v_attempt.ringing_at, v_attempt.answered_at);
-                SELECT o.reached INTO v_says FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
-                SET v_reached = v_says OR v_life IS NOT NULL,
-                    v_life = IF(v_says AND v_attempt.answered_at IS NULL, v_ended, coalesce(v_life, v_ended));
-                IF NOT v_reached THEN
-                    UPDATE dialer_reports SET is_silent = true
-                    WHERE attempt_id = report.attempt_id AND seq = report.seq;
-                END IF;
-                CALL dialer_trunk_settle(v_attempt.trunk, v_attempt.asterisk, v_reached, v_life);
-                DELETE FROM dialer_live
-                WHERE phone_number = v_attempt.phone_number AND attempt_id = v_id;
-                SELECT l.case_id INTO v_id FROM dialer_claims l
-                WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id FOR UPDATE;
-                CALL dialer_case_settle(v_attempt.id, v_reached, v_now, v_settled);
-                IF v_settled THEN
-                    DELETE FROM dialer_claims WHERE case_id = v_attempt.case_id AND attempt_id = v_attempt.id;
-                END IF;
-                INSERT INTO dialer_stat (id, case_name, project_id, phone_number, dial_count, ended, state)
-                VALUES (v_attempt.case_id, v_attempt.case_name, v_attempt.project_id, v_attempt.phone_number,
-                    IF(v_attempt.outcome = 'FAILED', 0, 1), v_ended, v_attempt.outcome)
-                ON DUPLICATE KEY UPDATE
-                    case_name = VALUES(case_name),
-                    project_id = VALUES(project_id),
-                    phone_number = VALUES(phone_number),
-                    dial_count = dial_count + VALUES(dial_count),
-                    ended = VALUES(ended),
-                    state = VALUES(state);
+                -- Column by column: somebody may have added some of his own.
+                FOR a IN (
+                    SELECT c.id, c.case_id, c.project_id, c.phone_number, c.asterisk, c.trunk, c.outcome, c.abandoned_at,
+                        c.ringing_at, c.answered_at
+                    FROM dialer_calls c WHERE c.id = v_id
+                ) DO
+                    IF a.abandoned_at IS NOT NULL THEN
+                        CALL dialer_abandoned_add(a.phone_number, a.abandoned_at, a.project_id, a.id);
+                    END IF;
+                    SET v_life = coalesce(greatest(a.ringing_at, a.answered_at), a.ringing_at, a.answered_at);
+                    SELECT o.reached INTO v_says FROM dialer_outcomes o WHERE o.outcome = a.outcome;
+                    SET v_reached = v_says OR v_life IS NOT NULL,
+                        v_life = IF(v_says AND a.answered_at IS NULL, v_ended, coalesce(v_life, v_ended));
+                    IF json_value(report.value, '$.unsent') THEN
+                        SET v_reached = NULL;
+                    END IF;
+                    IF NOT v_reached THEN
+                        UPDATE dialer_reports SET is_silent = true
+                        WHERE attempt_id = report.attempt_id AND seq = report.seq;
+                    END IF;
+                    CALL dialer_trunk_settle(a.trunk, a.asterisk, v_reached, v_life);
+                    DELETE FROM dialer_live WHERE phone_number = a.phone_number AND attempt_id = a.id;
+                    SET v_id = NULL;
+                    SELECT l.case_id INTO v_id FROM dialer_claims l
+                    WHERE l.case_id = a.case_id AND l.attempt_id = a.id FOR UPDATE;
+                    CALL dialer_case_settle(a.id, v_reached, v_now, v_settled);
+                    IF v_settled THEN
+                        DELETE FROM dialer_claims WHERE case_id = a.case_id AND attempt_id = a.id;
+                        CALL dialer_post(a.id, v_posted);
+                    END IF;
+                END FOR;
             END IF;
         END FOR;
         FOR t IN (
-            SELECT d.trunk FROM dialer_trunks d
+            SELECT d.trunk FROM dialer_trunk_states d
             WHERE d.asterisk = p_asterisk AND d.streak >= 20
               AND d.trunk IN (SELECT q.trunk FROM dialer_reports q WHERE q.is_silent)
         ) DO

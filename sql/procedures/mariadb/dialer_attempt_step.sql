@@ -2,7 +2,7 @@
 -- Write the steps of a report (see dialer_attempt_advance) into an attempt that has not ended: the first
 -- instant told of each step stands, the state only moves on, whatever the order in which they are told.
 CREATE OR REPLACE PROCEDURE dialer_attempt_step(p_attempt bigint, p_report longtext, p_now datetime(6))
-UPDATE dialer_attempts a
+UPDATE dialer_calls a
 SET a.dialing_at = coalesce(a.dialing_at,
         p_now - INTERVAL CAST(json_value(p_report, '$.steps.dialing') AS decimal(20, 6)) SECOND),
     a.ringing_at = coalesce(a.ringing_at,

@@ -1,15 +1,14 @@
 -- dialer_claims_free(p_cases) -> how many
 -- Give back cases that were claimed and not dialled. For other routines; locks the claims, then the cases.
 -- A case that somebody's open transaction holds is not waited for: its claim is made nobody's (epoch -1), so
--- that it cannot be dialled, and dialer_reap gives it back when the transaction is over.
+-- that it cannot be dialled, and dialer_reap gives it back when the transaction is over. Another case that has the id of
+-- a claimed one by now (inserted_at differs) is not touched.
 CREATE OR REPLACE PROCEDURE dialer_claims_free(p_cases longtext, OUT p_freed bigint)
 BEGIN
     -- p_cases: the ids, separated by commas; NULL: none.
     DECLARE v_id bigint;
     DECLARE v_locked tinyint(1);
-    DECLARE v_case_name varchar(1000);
-    DECLARE v_project varchar(400);
-    DECLARE v_phone_number varchar(400);
+    DECLARE v_inserted datetime(6);
     SET p_freed = 0;
     FOR claim IN (
         SELECT l.case_id FROM dialer_claims l
@@ -17,7 +16,7 @@ BEGIN
         ORDER BY l.case_id
     ) DO
         SET v_id = NULL;
-        SELECT l.case_id INTO v_id FROM dialer_claims l
+        SELECT l.case_id, l.case_inserted_at INTO v_id, v_inserted FROM dialer_claims l
         WHERE l.case_id = claim.case_id AND l.attempt_id IS NULL FOR UPDATE;
         IF v_id IS NOT NULL THEN
             SET v_id = NULL;
@@ -25,13 +24,13 @@ BEGIN
             IF NOT v_locked THEN
                 BEGIN
                     DECLARE EXIT HANDLER FOR 1205 SET v_locked = true;
-                    SELECT c.id, c.case_name, c.project_id, c.phone_number INTO v_id, v_case_name, v_project, v_phone_number
-                    FROM dialer_clients c WHERE c.id = claim.case_id FOR UPDATE;
+                    SELECT c.id INTO v_id
+                    FROM dialer_clients c WHERE c.id = claim.case_id AND c.inserted_at = v_inserted FOR UPDATE;
                     IF v_id IS NOT NULL THEN
                         -- Instead of an UPDATE, see dialer_case_settle.
                         SET STATEMENT innodb_lock_wait_timeout = 0 FOR
                         INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
-                        VALUES (v_id, v_case_name, v_project, v_phone_number)
+                        VALUES (v_id, '', '-', '0')
                         ON DUPLICATE KEY UPDATE checked = false;
                     END IF;
                 END;

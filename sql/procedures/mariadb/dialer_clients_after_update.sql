@@ -14,7 +14,9 @@ BEGIN
         END IF;
         IF NOT locate(concat('\n', NEW.project_id, '\n'), @dialer_woken) THEN
             SET @dialer_woken = concat(@dialer_woken, NEW.project_id, '\n');
-            INSERT INTO dialer_wakeups (project_id, only_hungry) VALUES (NEW.project_id, true);
+            INSERT INTO dialer_wakeups (session, project_id, only_hungry, written_at)
+            VALUES (connection_id(), NEW.project_id, true, sysdate(6))
+            ON DUPLICATE KEY UPDATE written_at = sysdate(6);
         END IF;
     END IF;
 END

@@ -16,7 +16,7 @@ BEGIN
         timestampdiff(MICROSECOND, a.waiting_at, v_now) / 1000000e0 AS waiting_ago,
         timestampdiff(MICROSECOND, a.agent_at, v_now) / 1000000e0 AS agent_ago,
         timestampdiff(MICROSECOND, a.played_at, v_now) / 1000000e0 AS played_ago
-    FROM dialer_attempts a
+    FROM dialer_calls a
     LEFT JOIN dialer_workers w ON w.id = a.worker_id
     WHERE a.asterisk = p_asterisk AND a.ended_at IS NULL
     ORDER BY a.id;

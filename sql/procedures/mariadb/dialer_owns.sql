@@ -12,7 +12,7 @@ BEGIN
     DECLARE v_asterisk varchar(400);
     -- Of a table of its own: a shared lock on dialer_asterisks would keep the beat waiting.
     SELECT o.asterisk INTO v_asterisk FROM dialer_ownerships o WHERE o.asterisk = p_asterisk LOCK IN SHARE MODE;
-    SELECT coalesce(max(a.lease_until > sysdate(6)), false) INTO p_owns
+    SELECT coalesce(max(dialer_lease_alive(a.lease_until, a.lease_seconds)), false) INTO p_owns
     FROM dialer_asterisks a
     WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch;
 END

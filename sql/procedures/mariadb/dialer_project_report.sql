@@ -1,13 +1,13 @@
 -- dialer_project_report(p_worker, p_asterisk, p_epoch, p_project, p_reason, p_now)
 -- The owner of an Asterisk says that a project cannot be dialled there (p_reason, a sentence with the
--- remedy), or that it can (NULL). A failing project is looked at again by itself: after 5 s, then at growing
--- intervals up to a minute.
+-- remedy), or that it can (NULL). Of other Asterisks that says nothing. It is looked at again by itself: after 5 s,
+-- then at growing intervals up to a minute.
 CREATE OR REPLACE PROCEDURE dialer_project_report(
     p_worker bigint,
     p_asterisk varchar(400),
     p_epoch bigint,
     p_project varchar(400),
-    p_reason varchar(1000),
+    p_reason text,
     p_now datetime(6)
 )
 BEGIN
@@ -29,18 +29,15 @@ BEGIN
     CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
     SELECT dialer_instant(p_now) INTO v_now;
     IF v_owns AND p_reason IS NULL THEN
-        UPDATE dialer_projects
-        SET state = 'running', reason = NULL, since_at = v_now, until_at = NULL, retries = 0, hungry = true
-        WHERE project_id = p_project AND wanted = 'start' AND state = 'failing';
+        DELETE FROM dialer_fitness WHERE project_id = p_project AND asterisk = p_asterisk;
     ELSEIF v_owns THEN
+        INSERT INTO dialer_fitness (project_id, asterisk, reason, since_at, until_at, retries)
+        VALUES (p_project, p_asterisk, left(p_reason, 1000), v_now, v_now + INTERVAL 5 SECOND, 1)
         -- Assignments go from left to right here, each sees those before it.
-        UPDATE dialer_projects
-        SET since_at = IF(state = 'failing', since_at, v_now),
-            state = 'failing',
-            reason = p_reason,
+        ON DUPLICATE KEY UPDATE
+            reason = VALUES(reason),
             until_at = v_now + INTERVAL least(60, 5 * pow(2, least(retries, 4))) SECOND,
-            retries = retries + 1
-        WHERE project_id = p_project AND wanted = 'start';
+            retries = retries + 1;
     END IF;
     IF v_own THEN
         COMMIT;

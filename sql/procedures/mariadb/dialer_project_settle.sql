@@ -26,10 +26,8 @@ BEGIN
         claims_slow = p_slow,
         claims_slow_at = IF(p_slow IS NOT NULL, coalesce(claims_slow_at, p_now), NULL),
         until_at = v_until,
-        retries = 0,
-        reason = NULL,
         state = v_state
     WHERE project_id = p_project
-      AND NOT (hungry = p_hungry AND state = v_state AND until_at <=> v_until AND retries = 0
+      AND NOT (hungry = p_hungry AND state = v_state AND until_at <=> v_until
         AND claims_slow <=> p_slow);
 END

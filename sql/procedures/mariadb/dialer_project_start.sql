@@ -19,13 +19,14 @@ BEGIN
     END IF;
     SELECT count(*) INTO v_known FROM dialer_rules r WHERE r.project_id = p_project;
     IF v_known > 0 THEN
+        INSERT IGNORE INTO dialer_projects (project_id) VALUES (p_project);
         UPDATE dialer_projects
-        SET wanted = 'start', state = 'running', reason = NULL, since_at = now(6), until_at = NULL,
-            retries = 0, hungry = true
+        SET wanted = 'start', state = 'running', since_at = now(6), until_at = NULL, hungry = true
         WHERE project_id = p_project AND wanted = 'stop';
         SET v_changed = row_count() > 0;
     END IF;
     IF v_changed THEN
+        DELETE FROM dialer_fitness WHERE project_id = p_project;
         CALL dialer_wake(p_project);
     END IF;
     IF v_own THEN

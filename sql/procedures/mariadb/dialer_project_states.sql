@@ -1,6 +1,7 @@
 -- dialer_project_states: one row per project, its state as a reader should see it.
--- What was asked and found (dialer_projects), and what stands in the way although no worker could say so:
--- no live worker, Asterisk down, trunk missing or failing.
+-- What was asked and found (dialer_projects), and what stands in the way: no live worker, Asterisk down, something
+-- missing there (dialer_fitness), trunk missing or failing, trouble with this very project (dialer_troubles). A project
+-- without agents is dialled on each Asterisk that has its trunk; it is failing when it can be dialled on none of them.
 CREATE OR REPLACE VIEW dialer_project_states AS
 SELECT
     s.project_id,
@@ -11,11 +12,7 @@ SELECT
         WHEN s.obstacle IS NOT NULL AND s.own_state <> 'finished' THEN 'failing'
         ELSE s.own_state
     END AS state,
-    CASE
-        WHEN s.wanted = 'stop' THEN NULL
-        WHEN s.obstacle IS NOT NULL AND s.own_state <> 'finished' THEN s.obstacle_reason
-        ELSE s.own_reason
-    END AS reason,
+    CASE WHEN s.wanted = 'start' AND s.own_state <> 'finished' THEN s.obstacle_reason END AS reason,
     CASE WHEN s.obstacle IS NOT NULL THEN coalesce(s.obstacle_since_at, s.own_since_at) ELSE s.own_since_at END
         AS since_at,
     CASE WHEN s.obstacle IS NOT NULL THEN s.obstacle_until_at ELSE s.own_until_at END AS until_at,
@@ -27,37 +24,63 @@ SELECT
     s.counted_at
 FROM (
     SELECT
-        j.project_id, r.type, j.wanted, j.state AS own_state, j.reason AS own_reason, j.since_at AS own_since_at,
-        j.until_at AS own_until_at, j.cases_waiting, j.counted_at,
-        CASE
-            WHEN r.project_id IS NULL THEN 'no_project'
-            WHEN a.worker_id IS NULL OR a.lease_until <= now(6) THEN 'no_worker'
-            WHEN a.state = 'down' THEN 'asterisk_down'
-            WHEN j.state = 'failing' THEN 'project_failing'
-            WHEN t.trunk IS NULL THEN 'project_failing'
-            WHEN t.state = 'failing' THEN 'project_failing'
-        END AS obstacle,
-        CASE
-            WHEN r.project_id IS NULL THEN 'no row in dialer_params: insert one for this project_id'
-            WHEN a.worker_id IS NULL OR a.lease_until <= now(6) THEN
-                concat('no live worker owns Asterisk ', r.asterisk, ': start one with `dialer run`')
-            WHEN a.state = 'down' THEN concat('Asterisk ', a.asterisk, ' is down: ', coalesce(a.reason, 'unknown'))
-            WHEN j.state = 'failing' THEN j.reason
-            WHEN t.trunk IS NULL THEN concat('trunk ', r.trunk, ' has no row in dialer_trunks for Asterisk ',
-                r.asterisk, ': insert one or change dialer_params.trunk')
-            WHEN t.state = 'failing' THEN concat('trunk ', t.trunk, ' is failing: ', t.reason)
+        k.*,
+        CASE k.fault
+            WHEN 'no_project' THEN 'no row in dialer_params: insert one for this project_id'
+            WHEN 'no_worker' THEN concat('no live worker owns Asterisk ', k.asterisk, ': start one with `dialer run`')
+            WHEN 'asterisk_down' THEN concat('Asterisk ', k.asterisk, ' is down: ', coalesce(k.down_reason, 'unknown'))
+            WHEN 'unfit' THEN k.unfit_reason
+            WHEN 'no_trunk' THEN concat('trunk ', k.trunk, ' has no row in dialer_trunks for Asterisk ', k.asterisk,
+                ': insert one or change dialer_params.trunk')
+            WHEN 'trunk_failing' THEN concat('trunk ', k.trunk, ' is failing: ', k.trunk_reason)
+            WHEN 'trouble' THEN k.trouble
         END AS obstacle_reason,
-        CASE
-            WHEN a.state = 'down' THEN a.since_at
-            WHEN j.state = 'failing' THEN j.since_at
-            WHEN t.state = 'failing' THEN t.since_at
+        IF(k.fault IN ('unfit', 'no_trunk', 'trunk_failing', 'trouble'), 'project_failing', k.fault) AS obstacle,
+        CASE k.fault
+            WHEN 'asterisk_down' THEN k.down_since_at
+            WHEN 'unfit' THEN k.unfit_since_at
+            WHEN 'trunk_failing' THEN k.trunk_since_at
+            WHEN 'trouble' THEN k.trouble_since_at
         END AS obstacle_since_at,
-        CASE
-            WHEN j.state = 'failing' THEN j.until_at
-            WHEN t.state = 'failing' THEN t.retry_at
-        END AS obstacle_until_at
-    FROM dialer_projects j
-    LEFT JOIN dialer_rules r ON r.project_id = j.project_id
-    LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = r.asterisk
-    LEFT JOIN dialer_asterisks a ON a.asterisk = r.asterisk
+        CASE k.fault WHEN 'unfit' THEN k.unfit_until_at WHEN 'trunk_failing' THEN k.trunk_retry_at END
+            AS obstacle_until_at,
+        -- Where it can be dialled first; of those where it cannot, the one that its parameters name.
+        row_number() OVER (PARTITION BY k.project_id ORDER BY
+            CASE k.fault WHEN 'no_worker' THEN 3 WHEN 'asterisk_down' THEN 2 WHEN 'no_project' THEN 0 ELSE k.fault IS NOT NULL END,
+            k.asterisk <> k.own_asterisk, k.asterisk) AS place
+    FROM (
+        SELECT
+            p.project_id, r.type, r.trunk, coalesce(j.wanted, 'stop') AS wanted, j.state AS own_state,
+            j.since_at AS own_since_at, j.until_at AS own_until_at, j.cases_waiting, j.counted_at,
+            coalesce(r.asterisk, 'default') AS own_asterisk,
+            coalesce(d.asterisk, r.asterisk, 'default') AS asterisk,
+            o.reason AS down_reason, o.since_at AS down_since_at,
+            f.reason AS unfit_reason, f.since_at AS unfit_since_at, f.until_at AS unfit_until_at,
+            t.reason AS trunk_reason, t.since_at AS trunk_since_at, t.retry_at AS trunk_retry_at,
+            m.detail AS trouble, m.since_at AS trouble_since_at,
+            CASE
+                WHEN r.project_id IS NULL THEN 'no_project'
+                WHEN o.worker_id IS NULL OR NOT dialer_lease_alive(o.lease_until, o.lease_seconds) THEN 'no_worker'
+                WHEN o.state = 'down' THEN 'asterisk_down'
+                WHEN f.reason IS NOT NULL THEN 'unfit'
+                WHEN t.trunk IS NULL THEN 'no_trunk'
+                WHEN t.state = 'failing' THEN 'trunk_failing'
+                WHEN m.detail IS NOT NULL THEN 'trouble'
+            END AS fault
+        FROM (SELECT project_id FROM dialer_rules UNION SELECT project_id FROM dialer_projects) p
+        LEFT JOIN dialer_projects j ON j.project_id = p.project_id
+        LEFT JOIN dialer_rules r ON r.project_id = p.project_id
+        LEFT JOIN dialer_trunks d ON d.trunk = r.trunk AND r.type = 'autoinforming'
+        LEFT JOIN dialer_asterisks o ON o.asterisk = coalesce(d.asterisk, r.asterisk, 'default')
+        LEFT JOIN dialer_stat_trunk t ON t.trunk = r.trunk AND t.asterisk = coalesce(d.asterisk, r.asterisk, 'default')
+        LEFT JOIN dialer_fitness f ON f.project_id = p.project_id
+            AND f.asterisk = coalesce(d.asterisk, r.asterisk, 'default')
+        LEFT JOIN (
+            SELECT b.subject, b.asterisk, b.detail, b.since_at,
+                row_number() OVER (PARTITION BY b.subject, b.asterisk ORDER BY b.since_at) AS place
+            FROM dialer_troubles b
+            WHERE b.kind = 'project' AND b.told_at > dialer_now() - INTERVAL 5 MINUTE
+        ) m ON m.subject = p.project_id AND m.asterisk = coalesce(d.asterisk, r.asterisk, 'default') AND m.place = 1
+    ) k
 ) s
+WHERE s.place = 1

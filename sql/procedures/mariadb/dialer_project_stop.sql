@@ -21,7 +21,7 @@ BEGIN
         START TRANSACTION;
     END IF;
     UPDATE dialer_projects
-    SET wanted = 'stop', state = 'stopped', reason = NULL, since_at = now(6), until_at = NULL, retries = 0
+    SET wanted = 'stop', state = 'stopped', since_at = now(6), until_at = NULL
     WHERE project_id = p_project AND wanted = 'start';
     SET v_changed = row_count() > 0;
     IF v_changed THEN

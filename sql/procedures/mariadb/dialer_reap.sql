@@ -1,7 +1,7 @@
 -- dialer_reap() -> how many cases were given back
 -- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
--- calls whose case was held by somebody's transaction when they ended. Heals `checked` where no claim stands
--- behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
+-- calls whose case was held by somebody's transaction when they ended, and moves those into the ledger that had to wait
+-- for it (dialer_post). Heals `checked` where no claim stands behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
 -- owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what has expired (dialer_prune).
 CREATE OR REPLACE PROCEDURE dialer_reap()
 BEGIN
@@ -9,6 +9,7 @@ BEGIN
     DECLARE v_freed bigint;
     DECLARE v_id bigint;
     DECLARE v_settled tinyint(1);
+    DECLARE v_posted tinyint(1) DEFAULT true;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -30,26 +31,37 @@ BEGIN
         WHERE a.asterisk = l.asterisk
           AND a.worker_id = l.worker_id
           AND a.epoch = l.epoch
-          AND a.lease_until > sysdate(6));
+          AND dialer_lease_alive(a.lease_until, a.lease_seconds));
     CALL dialer_claims_free(v_cases, v_freed);
     FOR late IN (
-        SELECT l.case_id, a.id, a.ended_at,
-            o.reached OR coalesce(a.ringing_at, a.answered_at) IS NOT NULL AS reached
-        FROM dialer_claims l
-        JOIN dialer_attempts a ON a.id = l.attempt_id
+        SELECT a.id, a.case_id, a.ended_at, o.reached OR coalesce(a.ringing_at, a.answered_at) IS NOT NULL AS reached
+        FROM dialer_calls a
         JOIN dialer_outcomes o ON o.outcome = a.outcome
-        WHERE a.effect IS NULL
-        ORDER BY l.case_id
+        WHERE a.ended_at IS NOT NULL AND a.effect IS NULL
+        ORDER BY a.case_id
     ) DO
         SET v_id = NULL;
         -- Short: claims are held by routines alone.
         SELECT l.case_id INTO v_id FROM dialer_claims l
         WHERE l.case_id = late.case_id AND l.attempt_id = late.id FOR UPDATE;
+        SET v_id = NULL;
+        SELECT a.id INTO v_id FROM dialer_calls a WHERE a.id = late.id AND a.effect IS NULL FOR UPDATE;
         IF v_id IS NOT NULL THEN
             CALL dialer_case_settle(late.id, late.reached, late.ended_at, v_settled);
             IF v_settled THEN
-                DELETE FROM dialer_claims WHERE case_id = late.case_id;
+                DELETE FROM dialer_claims WHERE case_id = late.case_id AND attempt_id = late.id;
             END IF;
+        END IF;
+    END FOR;
+    FOR ended IN (
+        SELECT a.id FROM dialer_calls a
+        WHERE a.ended_at IS NOT NULL AND a.effect IS NOT NULL
+        ORDER BY a.id
+        LIMIT 1000
+    ) DO
+        -- Who holds the one holds the others.
+        IF v_posted THEN
+            CALL dialer_post(ended.id, v_posted);
         END IF;
     END FOR;
     FOR alone IN (

@@ -7,7 +7,7 @@ SELECT
     count(*) AS attempts,
     count(DISTINCT case_id) AS cases,
     count(CASE WHEN answered_at IS NOT NULL THEN 1 END) AS answered,
-    count(CASE WHEN outcome = 'ANSWERED' THEN 1 END) AS connected,
+    count(CASE WHEN counts_as = 'connected' THEN 1 END) AS connected,
     count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS abandoned,
     CAST(count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS decimal(20, 10))
         / nullif(count(CASE WHEN counts_as IN ('connected', 'abandoned') THEN 1 END), 0) AS abandon_rate,
@@ -15,7 +15,8 @@ SELECT
     avg(ring_seconds) AS ring_seconds,
     avg(wait_seconds) AS wait_seconds,
     avg(talk_seconds) AS talk_seconds,
-    count(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost
+    count(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost,
+    count(CASE WHEN agent_at IS NOT NULL THEN 1 END) AS talked,
+    count(CASE WHEN played_at IS NOT NULL AND outcome = 'ANSWERED' THEN 1 END) AS heard
 FROM dialer_attempts
-WHERE ended_at IS NOT NULL
 GROUP BY project_id, timestamp(date(ended_at)) + INTERVAL hour(ended_at) HOUR

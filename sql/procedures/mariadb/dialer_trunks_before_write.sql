@@ -1,4 +1,4 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_trunks: the checks; a new template is tried at once.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_trunks: the checks.
 CREATE OR REPLACE PROCEDURE dialer_trunks_before_write(
     p_trunk varchar(400),
     p_asterisk varchar(400),

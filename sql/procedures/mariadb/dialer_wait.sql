@@ -1,26 +1,31 @@
--- dialer_wait(p_seconds, p_seen) -> id, project_id, is_wanted
--- Wait up to p_seconds for wake-ups that the caller has not seen; p_seen: the ids that it has, separated by commas.
+-- dialer_wait(p_seconds, p_seen) -> session, project_id, only_hungry, written_at, is_wanted
+-- Wait up to p_seconds until dialer_wakeups is another one than that of p_seen (what the last call gave as `mark`; NULL:
+-- do not wait), then give all of its rows; the caller knows which of them are new to it.
 -- is_wanted false: no worker waits for cases of that project now. PostgreSQL has NOTIFY for this.
--- A row is there for every worker, whatever the order in which ids are committed: who has had a row for a while
--- deletes it by its id (a range would wait for what others are writing). Reads only, and locks nothing.
-CREATE OR REPLACE PROCEDURE dialer_wait(p_seconds decimal(10, 3), p_seen longtext)
+-- A row is there for every worker, whatever the order in which transactions are committed; who has had one for a while
+-- deletes it by its key. Reads only, and locks nothing.
+CREATE OR REPLACE PROCEDURE dialer_wait(p_seconds decimal(10, 3), p_seen bigint)
 READS SQL DATA
 BEGIN
     DECLARE v_until datetime(6) DEFAULT sysdate(6) + INTERVAL p_seconds SECOND;
-    DECLARE v_found bigint;
+    DECLARE v_began datetime(6);
+    DECLARE v_mark bigint;
     look: LOOP
-        SELECT count(*) INTO v_found FROM dialer_wakeups k WHERE NOT find_in_set(k.id, p_seen);
-        IF v_found > 0 OR sysdate(6) >= v_until THEN
+        SET v_began = sysdate(6);
+        SELECT coalesce(bit_xor(crc32(concat_ws(' ', k.session, k.only_hungry, k.written_at, k.project_id))), 0) + 1
+        INTO v_mark FROM dialer_wakeups k;
+        IF NOT v_mark <=> p_seen OR sysdate(6) >= v_until THEN
             LEAVE look;
         END IF;
-        -- A wake-up is heard after half of this on average; what it costs the server cannot be seen at this length.
-        DO sleep(0.05);
+        -- A wake-up is heard after half of this on average; what it costs the server cannot be seen at this length. Where
+        -- there are many rows, looking must not be all that the server does.
+        DO sleep(greatest(0.05, 20 * timestampdiff(MICROSECOND, v_began, sysdate(6)) / 1000000));
     END LOOP;
-    SELECT k.id, k.project_id,
+    SELECT v_mark AS mark, k.session, k.project_id, k.only_hungry, k.written_at,
         NOT k.only_hungry OR EXISTS (
             SELECT 1 FROM dialer_projects j
             WHERE j.project_id = k.project_id AND j.hungry AND j.wanted = 'start') AS is_wanted
     FROM dialer_wakeups k
-    WHERE NOT find_in_set(k.id, p_seen)
-    ORDER BY k.id;
+    ORDER BY k.written_at
+    LIMIT 10000;
 END

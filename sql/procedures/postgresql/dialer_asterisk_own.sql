@@ -15,16 +15,14 @@ BEGIN
     END IF;
     INSERT INTO dialer_asterisks (asterisk) VALUES (p_asterisk) ON CONFLICT DO NOTHING;
     SELECT * INTO v_asterisk FROM dialer_asterisks a WHERE a.asterisk = p_asterisk FOR UPDATE;
-    IF v_asterisk.worker_id = p_worker AND v_asterisk.lease_until > clock_timestamp() THEN
-        RETURN v_asterisk.epoch;
-    END IF;
-    IF v_asterisk.worker_id IS NOT NULL AND v_asterisk.lease_until > clock_timestamp() THEN
-        RETURN NULL;
+    IF v_asterisk.worker_id IS NOT NULL AND dialer_lease_alive(v_asterisk.lease_until, v_asterisk.lease_seconds) THEN
+        RETURN CASE WHEN v_asterisk.worker_id = p_worker THEN v_asterisk.epoch END;
     END IF;
     UPDATE dialer_asterisks a
     SET worker_id = p_worker,
         epoch = a.epoch + 1,
         lease_until = clock_timestamp() + p_lease_seconds * interval '1 second',
+        lease_seconds = p_lease_seconds,
         state = 'down',
         reason = 'its worker is connecting',
         since_at = clock_timestamp()

@@ -15,7 +15,7 @@ AS $$
 BEGIN
     IF NOT EXISTS (
         SELECT FROM dialer_workers w
-        WHERE w.id <> p_worker AND w.stopped_at IS NULL AND w.lease_until > clock_timestamp())
+        WHERE w.id <> p_worker AND w.stopped_at IS NULL AND dialer_lease_alive(w.lease_until, w.lease_seconds))
     THEN
         RETURN false;
     END IF;

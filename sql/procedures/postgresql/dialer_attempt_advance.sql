@@ -25,7 +25,7 @@ BEGIN
     FROM (
         SELECT a.id, q.value
         FROM jsonb_array_elements(p_reports::jsonb) q (value)
-        JOIN dialer_attempts a ON a.id = (q.value ->> 'attempt_id')::bigint AND a.asterisk = p_asterisk
+        JOIN dialer_calls a ON a.id = (q.value ->> 'attempt_id')::bigint AND a.asterisk = p_asterisk
         ORDER BY a.id
     ) s;
     RETURN true;

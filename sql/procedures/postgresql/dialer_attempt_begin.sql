@@ -6,14 +6,16 @@
 -- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back
+--   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back; gone: there
+--                           is none of that id and project, or another one than was claimed
+--   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
 --   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
 --                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
 --   abandoned_number        the same where no agent can be guaranteed (autoinforming): it waits until the number is
 --                           free again
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
 --                           claim is given back as soon as it is over (dialer_reap)
--- Locks, in this order: Asterisk, project, trunk, numbers, claims, cases. Two callers take turns.
+-- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
 CREATE OR REPLACE FUNCTION dialer_attempt_begin(
     p_worker bigint,
     p_asterisk varchar,
@@ -49,7 +51,7 @@ DECLARE
     v_now timestamptz;
     v_project dialer_projects;
     v_rules dialer_rules;
-    v_trunk dialer_trunks;
+    v_trunk dialer_stat_trunk;
     v_claim dialer_claims;
     v_case dialer_clients;
     v_request record;
@@ -58,6 +60,9 @@ DECLARE
     v_room int;
     v_lines bigint;
     v_retry_at timestamptz;
+    v_base_at timestamptz;
+    v_gap numeric;
+    v_begun int := 0;
     v_refusal varchar;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
@@ -65,17 +70,18 @@ BEGIN
     END IF;
     SELECT * INTO v_project FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
     SELECT * INTO v_rules FROM dialer_rules r WHERE r.project_id = p_project;
-    SELECT * INTO v_trunk FROM dialer_trunks t
-    WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk FOR UPDATE;
+    PERFORM dialer_trunk_lock(v_rules.trunk, p_asterisk) WHERE v_rules.trunk IS NOT NULL;
+    SELECT * INTO v_trunk FROM dialer_stat_trunk t WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk;
     v_now := dialer_instant(p_now);
     v_refusal := CASE
         WHEN v_refusal IS NOT NULL THEN v_refusal
         WHEN v_project.wanted IS DISTINCT FROM 'start' OR v_rules.project_id IS NULL THEN 'project_stopped'
-        WHEN v_project.state = 'failing' THEN 'project_failing'
+        WHEN EXISTS (SELECT FROM dialer_fitness f WHERE f.project_id = p_project AND f.asterisk = p_asterisk)
+            THEN 'project_failing'
         WHEN v_trunk.trunk IS NULL THEN 'no_trunk'
     END;
     IF v_refusal IS NULL THEN
-        SELECT t.room, t.retry_at INTO v_room, v_retry_at
+        SELECT t.room, t.retry_at, t.base_at, t.gap_seconds INTO v_room, v_retry_at, v_base_at, v_gap
         FROM dialer_trunk_room(v_rules.trunk, p_asterisk, v_now) t;
         IF v_room = 0 THEN
             v_refusal := CASE
@@ -165,8 +171,10 @@ BEGIN
                 THEN 'not_claimed'
             WHEN v_case.id IS NULL AND EXISTS (SELECT FROM dialer_clients c WHERE c.id = v_request.case_id)
                 THEN 'locked'
-            WHEN v_case.id IS NULL OR v_case.project_id <> p_project THEN 'gone'
+            WHEN v_case.id IS NULL OR v_case.project_id <> p_project OR v_case.inserted_at <> v_claim.case_inserted_at
+                THEN 'gone'
             WHEN v_case.used THEN 'used'
+            WHEN v_case.phone_number !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
             WHEN v_case.deferred_time > v_now AND NOT v_case.deferred_done
                 OR v_case.not_before_at > v_now THEN 'deferred'
             WHEN NOT dialer_window_open(coalesce(nullif(v_case.utc, ''), v_rules.zone),
@@ -187,6 +195,13 @@ BEGIN
                     ELSE least(v_guarded_until, v_now + interval '5 minutes') END
                 WHERE c.id = v_case.id;
             END IF;
+            IF refusal = 'bad_number' THEN
+                -- last_attempt_id changes with it, so that no check of the row's other columns is in the way.
+                UPDATE dialer_clients c SET used = true, last_attempt_id = -1 WHERE c.id = v_case.id;
+                PERFORM dialer_trouble_write('case', v_case.id::varchar, p_asterisk, 'begin', 'case ' || v_case.id
+                    || ' of project ' || p_project || ' is used up: its phone_number is ''' || v_case.phone_number || '''',
+                    v_now);
+            END IF;
             IF refusal <> 'not_claimed' THEN
                 PERFORM dialer_claims_free(ARRAY[v_request.case_id]);
             END IF;
@@ -194,12 +209,12 @@ BEGIN
             CONTINUE;
         END IF;
         channel := replace(v_trunk.dial_template, '{number}', v_case.phone_number);
-        INSERT INTO dialer_attempts AS a (
-            case_id, case_name, project_id, phone_number, asterisk, trunk, worker_id, epoch, type, queue,
+        INSERT INTO dialer_calls AS a (
+            case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type, queue,
             kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
             abandon_seconds, begun_at
         ) VALUES (
-            v_case.id, v_case.case_name, p_project, v_case.phone_number, p_asterisk, v_rules.trunk,
+            v_case.id, v_case.case_name, p_project, v_case.phone_number, v_case.inserted_at, p_asterisk, v_rules.trunk,
             p_worker, p_epoch, v_rules.type, v_rules.queue,
             CASE WHEN v_case.deferred_time IS NULL OR v_case.deferred_done THEN 'fresh'
                 ELSE v_case.deferred_kind END,
@@ -226,7 +241,11 @@ BEGIN
         patience := v_patience;
         amd := v_rules.amd;
         machine_action := v_rules.machine_action;
+        v_begun := v_begun + 1;
         RETURN NEXT;
     END LOOP;
+    UPDATE dialer_trunk_states s
+    SET next_at = v_base_at + v_begun * v_gap * interval '1 second'
+    WHERE s.trunk = v_rules.trunk AND s.asterisk = p_asterisk AND v_begun > 0;
 END
 $$

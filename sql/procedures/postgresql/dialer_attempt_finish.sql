@@ -1,12 +1,13 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
 -- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
--- next call (dialer_case_settle), the number and the claim, dialer_stat and the trunk's streak change in this
--- one transaction; told again, nothing changes. False: p_worker is not the owner, nothing is written.
+-- next call (dialer_case_settle), the number and the claim and the trunk's streak change in this one transaction; told
+-- again, nothing changes. Then it goes into the ledger and dialer_stat (dialer_post). False: p_worker is not the owner,
+-- nothing is written. "unsent": true says that it never left us: then it says nothing of the trunk.
 -- Whatever the report says, what AMD() took for a machine and no agent spoke to is MACHINE, and not abandoned.
 -- A person's patience (abandon_seconds) begins with AMD's verdict, where there is one: the completed greeting of
 -- 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
--- Locks, in this order: Asterisk, trunks, attempts, numbers, claims, cases.
+-- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE FUNCTION dialer_attempt_finish(
     p_worker bigint,
     p_asterisk varchar,
@@ -21,7 +22,7 @@ AS $$
 DECLARE
     v_now timestamptz;
     v_report jsonb;
-    v_attempt dialer_attempts;
+    v_attempt dialer_calls;
     v_outcome varchar;
     v_limit timestamptz;
     v_ended timestamptz;
@@ -33,18 +34,18 @@ BEGIN
         RETURN false;
     END IF;
     v_now := dialer_instant(p_now);
-    PERFORM FROM dialer_trunks t
-    WHERE t.asterisk = p_asterisk
-      AND t.trunk IN (
-        SELECT a.trunk FROM dialer_attempts a
+    PERFORM dialer_trunk_lock(t.trunk, p_asterisk)
+    FROM (
+        SELECT DISTINCT a.trunk FROM dialer_calls a
+        JOIN jsonb_array_elements(p_reports::jsonb) q (value) ON a.id = (q.value ->> 'attempt_id')::bigint
         WHERE a.asterisk = p_asterisk
-          AND a.id IN (SELECT (q.value ->> 'attempt_id')::bigint FROM jsonb_array_elements(p_reports::jsonb) q (value)))
-    ORDER BY t.trunk FOR UPDATE;
+        ORDER BY a.trunk
+    ) t;
     FOR v_report IN
         SELECT q.value FROM jsonb_array_elements(p_reports::jsonb) q (value)
         ORDER BY (q.value ->> 'attempt_id')::bigint
     LOOP
-        SELECT * INTO v_attempt FROM dialer_attempts a
+        SELECT * INTO v_attempt FROM dialer_calls a
         WHERE a.id = (v_report ->> 'attempt_id')::bigint AND a.asterisk = p_asterisk AND a.ended_at IS NULL
         FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
@@ -58,8 +59,8 @@ BEGIN
             CASE WHEN a.amd_verdict IN ('HUMAN', 'NOTSURE') THEN coalesce(a.amd_at, a.answered_at)
                 ELSE a.answered_at END + a.abandon_seconds * interval '1 second'
         INTO v_outcome, v_limit
-        FROM dialer_attempts a WHERE a.id = v_attempt.id;
-        UPDATE dialer_attempts a
+        FROM dialer_calls a WHERE a.id = v_attempt.id;
+        UPDATE dialer_calls a
         SET state = 'ended',
             outcome = v_outcome,
             cause = (v_report ->> 'cause')::int,
@@ -86,6 +87,9 @@ BEGIN
             CASE WHEN o.reached AND v_attempt.answered_at IS NULL THEN v_ended ELSE coalesce(v_life, v_ended) END
         INTO v_reached, v_life
         FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
+        IF coalesce((v_report ->> 'unsent')::bool, false) THEN
+            v_reached := NULL;
+        END IF;
         IF NOT v_reached THEN
             v_silent := v_silent || v_attempt.trunk;
         END IF;
@@ -96,19 +100,10 @@ BEGIN
         IF dialer_case_settle(v_attempt.id, v_reached, v_now) THEN
             DELETE FROM dialer_claims l WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id;
         END IF;
-        INSERT INTO dialer_stat AS s (id, case_name, project_id, phone_number, dial_count, ended, state)
-        VALUES (v_attempt.case_id, v_attempt.case_name, v_attempt.project_id, v_attempt.phone_number,
-            CASE WHEN v_attempt.outcome = 'FAILED' THEN 0 ELSE 1 END, v_ended, v_attempt.outcome)
-        ON CONFLICT (id) DO UPDATE
-        SET case_name = excluded.case_name,
-            project_id = excluded.project_id,
-            phone_number = excluded.phone_number,
-            dial_count = s.dial_count + excluded.dial_count,
-            ended = excluded.ended,
-            state = excluded.state;
+        PERFORM dialer_post(v_attempt.id);
     END LOOP;
     PERFORM dialer_trunk_trip(t.trunk, t.asterisk, v_now)
-    FROM dialer_trunks t
+    FROM dialer_trunk_states t
     WHERE t.asterisk = p_asterisk AND t.trunk = ANY (v_silent) AND t.streak >= 20;
     RETURN true;
 END

@@ -9,7 +9,7 @@ AS $$
 DECLARE
     v_ago jsonb := p_report -> 'steps';
 BEGIN
-    UPDATE dialer_attempts a
+    UPDATE dialer_calls a
     SET dialing_at = coalesce(a.dialing_at, p_now - (v_ago ->> 'dialing')::float8 * interval '1 second'),
         ringing_at = coalesce(a.ringing_at, p_now - (v_ago ->> 'ringing')::float8 * interval '1 second'),
         answered_at = coalesce(a.answered_at, p_now - (v_ago ->> 'answered')::float8 * interval '1 second'),
@@ -20,7 +20,7 @@ BEGIN
         amd_verdict = coalesce(a.amd_verdict, p_report ->> 'amd'),
         agent = coalesce(a.agent, p_report ->> 'agent')
     WHERE a.id = p_attempt AND a.ended_at IS NULL;
-    UPDATE dialer_attempts a
+    UPDATE dialer_calls a
     SET state = CASE
             WHEN a.agent_at IS NOT NULL THEN 'connected'
             WHEN a.waiting_at IS NOT NULL THEN 'waiting'

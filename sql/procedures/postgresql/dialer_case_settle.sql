@@ -2,15 +2,17 @@
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
 -- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
 -- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
--- many redials there are. p_reached as in dialer_trunk_settle. Locks the case. False: somebody's open transaction holds it, nothing was done; the
--- caller leaves the claim, and dialer_reap comes back to it.
+-- many redials there are. p_reached as in dialer_trunk_settle. The third INVALID of a case is its own, whatever the
+-- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is.
+-- Locks the case. False: somebody's open transaction holds it, nothing was done; the caller leaves the claim, and
+-- dialer_reap comes back to it.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_attempt dialer_attempts;
+    v_attempt dialer_calls;
     v_outcome dialer_outcomes;
     v_case dialer_clients;
     v_period int[];
@@ -19,24 +21,34 @@ DECLARE
     v_effect varchar;
     v_trunk_failing bool;
 BEGIN
-    SELECT * INTO v_attempt FROM dialer_attempts a WHERE a.id = p_attempt;
+    SELECT * INTO v_attempt FROM dialer_calls a WHERE a.id = p_attempt;
     SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
     SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         IF EXISTS (SELECT FROM dialer_clients c WHERE c.id = v_attempt.case_id) THEN
             RETURN false;
         END IF;
-        UPDATE dialer_attempts SET effect = 'kept' WHERE id = p_attempt;
+        UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
+        RETURN true;
+    END IF;
+    IF (v_case.project_id, v_case.phone_number, v_case.inserted_at)
+        <> (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at)
+    THEN
+        UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
+        -- The same row, with another number or in another project: this claim on it is over.
+        UPDATE dialer_clients SET checked = false
+        WHERE id = v_case.id AND inserted_at = v_attempt.case_inserted_at AND checked;
         RETURN true;
     END IF;
     SELECT t.state = 'failing' INTO v_trunk_failing
-    FROM dialer_trunks t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
+    FROM dialer_trunk_states t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
     v_period := CASE WHEN v_case.call_back
         THEN string_to_array(nullif(replace(v_case.call_back_period, ' ', ''), ''), ',')::int[] END;
     v_effect := CASE
         WHEN v_case.brought_back <> v_attempt.brought_back
             OR v_case.used
             OR (v_case.deferred_time IS NOT NULL AND NOT v_case.deferred_done) THEN 'kept'
+        WHEN v_outcome.outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3 THEN 'used'
         WHEN v_outcome.uses_attempt AND NOT (coalesce(v_trunk_failing, false) AND NOT coalesce(p_reached, true))
             THEN CASE
                 WHEN v_outcome.redial AND v_case.redials_done < coalesce(cardinality(v_period), 0) THEN 'redial'
@@ -62,10 +74,11 @@ BEGIN
             v_wait := interval '0';  -- the trunk's own delay holds it
         END IF;
     END IF;
-    UPDATE dialer_attempts SET effect = v_effect WHERE id = p_attempt;
+    UPDATE dialer_calls SET effect = v_effect WHERE id = p_attempt;
     UPDATE dialer_clients c
     SET checked = false,
         last_attempt_id = p_attempt,
+        tried_at = v_attempt.begun_at,
         used = c.used OR v_effect = 'used',
         deferred_kind = CASE
             WHEN v_effect = 'redial' THEN 'redial'

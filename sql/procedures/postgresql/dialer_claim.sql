@@ -6,7 +6,9 @@
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are
--- passed over, up to 2000 of them; when that leaves nothing, dialer_warnings says so (claims_slow).
+-- passed over, up to 2000 of them; when that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is
+-- failing the case that was tried longest ago is first, whatever the dial order. p_n 0 only settles the state.
+-- A claim of another case that had the same id before is dropped.
 -- guarded: the number was abandoned lately, and only with an agent guaranteed will dialer_attempt_begin permit
 -- the call; dials and last_outcome: what dialer_stat has of the case.
 CREATE OR REPLACE FUNCTION dialer_claim(
@@ -31,8 +33,9 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_project dialer_projects;
+    v_rules dialer_rules;
+    v_failing bool;
     v_now timestamptz;
-    v_limit bigint;
     v_n int;
     v_got int := 0;
     v_reach int;
@@ -46,31 +49,44 @@ BEGIN
     END IF;
     SELECT * INTO v_project FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
     v_now := dialer_instant(p_now);
+    SELECT * INTO v_rules FROM dialer_rules r WHERE r.project_id = p_project;
     IF v_project.wanted IS DISTINCT FROM 'start'
-       OR v_project.state = 'failing' THEN
+       OR v_rules.project_id IS NULL
+       OR EXISTS (SELECT FROM dialer_fitness f WHERE f.project_id = p_project AND f.asterisk = p_asterisk) THEN
         RETURN;
     END IF;
-    SELECT r.case_limit INTO v_limit FROM dialer_rules r WHERE r.project_id = p_project;
-    IF NOT FOUND THEN
+    IF p_n = 0 THEN
+        PERFORM dialer_project_settle(p_project, true, v_project.claims_slow, v_now);
         RETURN;
     END IF;
-    v_n := least(p_n, v_limit - (
+    v_n := least(p_n, v_rules.case_limit - (
         SELECT count(*) FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL));
     IF v_n <= 0 THEN
         RETURN;
     END IF;
+    v_failing := EXISTS (
+        SELECT FROM dialer_stat_trunk t
+        WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk AND t.state = 'failing');
     -- Where others hold the first ones, those behind them are looked at.
-    v_reach := v_n;
+    v_reach := CASE WHEN v_failing THEN v_n + 2000 ELSE v_n END;
     LOOP
         SELECT array_agg(k.case_id ORDER BY k.place), array_agg(k.kind ORDER BY k.place),
             array_agg(k.due_at ORDER BY k.place)
         INTO v_cases, v_kinds, v_dues
-        FROM dialer_pick(p_project, v_now, v_reach) k;
+        FROM (
+            SELECT d.case_id, d.kind, d.due_at,
+                row_number() OVER (ORDER BY CASE WHEN v_failing THEN c.tried_at END NULLS FIRST, d.place) AS place
+            FROM dialer_pick(p_project, v_now, v_reach) d
+            JOIN dialer_clients c ON c.id = d.case_id
+        ) k;
+        DELETE FROM dialer_claims l
+        USING dialer_clients c
+        WHERE l.case_id = ANY (v_cases) AND c.id = l.case_id AND c.inserted_at <> l.case_inserted_at;
         FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
             WITH picked AS MATERIALIZED (
                 SELECT * FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)
             ), free AS MATERIALIZED (
-                SELECT k.case_id, k.kind, k.due_at, k.place, c.phone_number
+                SELECT k.case_id, k.kind, k.due_at, k.place, c.project_id, c.phone_number, c.inserted_at
                 FROM picked k
                 JOIN dialer_clients c ON c.id = k.case_id
                 WHERE NOT c.used AND NOT c.checked
@@ -78,8 +94,9 @@ BEGIN
                 LIMIT v_n - v_got
                 FOR UPDATE OF c SKIP LOCKED
             ), taken AS (
-                INSERT INTO dialer_claims AS l (case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at)
-                SELECT f.case_id, p_project, p_asterisk, p_worker, p_epoch, f.kind, f.due_at, v_now
+                INSERT INTO dialer_claims AS l (
+                    case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at, case_inserted_at)
+                SELECT f.case_id, p_project, p_asterisk, p_worker, p_epoch, f.kind, f.due_at, v_now, f.inserted_at
                 FROM free f
                 ORDER BY f.place
                 ON CONFLICT DO NOTHING
@@ -93,6 +110,7 @@ BEGIN
             FROM taken t
             JOIN free f ON f.case_id = t.case_id
             LEFT JOIN dialer_stat s ON s.id = t.case_id
+                AND (s.project_id, s.phone_number, s.case_inserted_at) = (f.project_id, f.phone_number, f.inserted_at)
             ORDER BY t.place
         LOOP
             v_got := v_got + 1;

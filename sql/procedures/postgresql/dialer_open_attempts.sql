@@ -44,7 +44,7 @@ BEGIN
         extract(epoch FROM v_now - a.waiting_at)::double precision,
         extract(epoch FROM v_now - a.agent_at)::double precision,
         extract(epoch FROM v_now - a.played_at)::double precision
-    FROM dialer_attempts a
+    FROM dialer_calls a
     LEFT JOIN dialer_workers w ON w.id = a.worker_id
     WHERE a.asterisk = p_asterisk AND a.ended_at IS NULL
     ORDER BY a.id;

@@ -9,11 +9,12 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_lease timestamptz;
+    v_seconds numeric;
 BEGIN
-    SELECT a.lease_until INTO v_lease
+    SELECT a.lease_until, a.lease_seconds INTO v_lease, v_seconds
     FROM dialer_asterisks a
     WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch
     FOR KEY SHARE;
-    RETURN coalesce(v_lease > clock_timestamp(), false);
+    RETURN dialer_lease_alive(v_lease, v_seconds);
 END
 $$

@@ -1,5 +1,5 @@
--- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_params: a project exists as soon as its parameters do;
--- a change of parameters lets a failing project be tried again at once, and wakes the workers.
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_params: wakes the workers, who look at what they found missing
+-- before, too. It writes no other table: a statement may read that one.
 CREATE OR REPLACE FUNCTION dialer_params_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -10,10 +10,6 @@ BEGIN
         PERFORM dialer_wake(OLD.project_id);
         RETURN NULL;
     END IF;
-    INSERT INTO dialer_projects (project_id) VALUES (NEW.project_id) ON CONFLICT DO NOTHING;
-    UPDATE dialer_projects
-    SET until_at = NULL
-    WHERE project_id = NEW.project_id AND state = 'failing';
     PERFORM dialer_wake(NEW.project_id);
     RETURN NULL;
 END

@@ -11,8 +11,10 @@ BEGIN
     SELECT (SELECT count(*) FROM dialer_fresh f WHERE f.project_id = p_project)
         + (SELECT count(*) FROM dialer_deferred d WHERE d.project_id = p_project)
     INTO v_waiting;
+    -- Not if somebody holds the row: the next count will do.
     UPDATE dialer_projects j
     SET cases_waiting = v_waiting, counted_at = dialer_instant(p_now)
-    WHERE j.project_id = p_project;
+    WHERE j.project_id IN (
+        SELECT h.project_id FROM dialer_projects h WHERE h.project_id = p_project FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$

@@ -30,11 +30,9 @@ BEGIN
         claims_slow = p_slow,
         claims_slow_at = CASE WHEN p_slow IS NOT NULL THEN coalesce(claims_slow_at, p_now) END,
         until_at = v_until,
-        retries = 0,
-        reason = NULL,
         since_at = CASE WHEN state = v_state THEN since_at ELSE p_now END,
         state = v_state
     WHERE project_id = p_project
-      AND (hungry, state, until_at, retries, claims_slow) IS DISTINCT FROM (p_hungry, v_state, v_until, 0, p_slow);
+      AND (hungry, state, until_at, claims_slow) IS DISTINCT FROM (p_hungry, v_state, v_until, p_slow);
 END
 $$

@@ -17,14 +17,17 @@ AS $$
 DECLARE
     v_changed bool;
 BEGIN
+    INSERT INTO dialer_projects (project_id)
+    SELECT r.project_id FROM dialer_rules r WHERE r.project_id = p_project
+    ON CONFLICT DO NOTHING;
     UPDATE dialer_projects j
-    SET wanted = 'start', state = 'running', reason = NULL, since_at = now(), until_at = NULL,
-        retries = 0, hungry = true
+    SET wanted = 'start', state = 'running', since_at = now(), until_at = NULL, hungry = true
     WHERE j.project_id = p_project
       AND j.wanted = 'stop'
       AND EXISTS (SELECT FROM dialer_rules r WHERE r.project_id = p_project);
     v_changed := FOUND;
     IF v_changed THEN
+        DELETE FROM dialer_fitness f WHERE f.project_id = p_project;
         PERFORM dialer_wake(p_project);
     END IF;
     RETURN QUERY

@@ -20,7 +20,7 @@ DECLARE
     v_changed bool;
 BEGIN
     UPDATE dialer_projects j
-    SET wanted = 'stop', state = 'stopped', reason = NULL, since_at = now(), until_at = NULL, retries = 0
+    SET wanted = 'stop', state = 'stopped', since_at = now(), until_at = NULL
     WHERE j.project_id = p_project AND j.wanted = 'start';
     v_changed := FOUND;
     IF v_changed THEN

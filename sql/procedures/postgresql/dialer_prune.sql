@@ -1,6 +1,7 @@
 -- dialer_prune(p_now)
--- Delete what nobody asks for any more, a thousand rows of each at a time: numbers whose protection after an
--- abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings (48). For dialer_reap.
+-- Delete what nobody asks for any more, a thousand rows of each at a time: workers that left or died a day ago, numbers
+-- whose protection after an abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings
+-- (48), troubles that nobody has told of for an hour, of cases those that were mended. For dialer_reap.
 -- On a virtual clock only at the instant given: the database's own time says nothing about a simulated day.
 CREATE OR REPLACE FUNCTION dialer_prune(p_now timestamptz)
 RETURNS void
@@ -10,6 +11,14 @@ AS $$
 DECLARE
     v_now timestamptz := dialer_instant(p_now);
 BEGIN
+    -- Workers go by the database's clock, whatever that of the calls is.
+    DELETE FROM dialer_workers
+    WHERE id IN (
+        SELECT w.id FROM dialer_workers w
+        WHERE coalesce(w.stopped_at, w.lease_until) < clock_timestamp() - interval '1 day'
+          AND NOT EXISTS (SELECT FROM dialer_asterisks a WHERE a.worker_id = w.id)
+          AND NOT EXISTS (SELECT FROM dialer_calls c WHERE c.worker_id = w.id)
+        ORDER BY w.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
     IF p_now IS NULL AND dialer_setting('virtual_clock') = 'true' THEN
         RETURN;
     END IF;
@@ -23,5 +32,9 @@ BEGIN
         SELECT d.id FROM dialer_pacing_journal d
         WHERE d.at < v_now - dialer_setting_number('journal_hours', 48) * interval '1 hour'
         ORDER BY d.at LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    DELETE FROM dialer_troubles b
+    WHERE (b.kind <> 'case' AND b.told_at < v_now - interval '1 hour')
+       OR (b.kind = 'case' AND NOT EXISTS (
+        SELECT FROM dialer_clients c WHERE c.id::varchar = b.subject AND c.used AND c.last_attempt_id = -1));
 END
 $$

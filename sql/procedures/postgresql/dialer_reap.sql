@@ -1,7 +1,7 @@
 -- dialer_reap() -> how many cases were given back
 -- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
--- calls whose case was held by somebody's transaction when they ended. Heals `checked` where no claim stands
--- behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
+-- calls whose case was held by somebody's transaction when they ended, and moves those into the ledger that had to wait
+-- for it (dialer_post). Heals `checked` where no claim stands behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
 -- owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what has expired (dialer_prune).
 CREATE OR REPLACE FUNCTION dialer_reap()
 RETURNS bigint
@@ -20,20 +20,29 @@ BEGIN
             WHERE a.asterisk = l.asterisk
               AND a.worker_id = l.worker_id
               AND a.epoch = l.epoch
-              AND a.lease_until > clock_timestamp())));
+              AND dialer_lease_alive(a.lease_until, a.lease_seconds))));
     FOR v_late IN
-        SELECT l.case_id, a.id, a.ended_at,
-            o.reached OR coalesce(a.ringing_at, a.answered_at) IS NOT NULL AS reached
-        FROM dialer_claims l
-        JOIN dialer_attempts a ON a.id = l.attempt_id
+        SELECT a.id, a.ended_at, o.reached OR coalesce(a.ringing_at, a.answered_at) IS NOT NULL AS reached
+        FROM dialer_calls a
         JOIN dialer_outcomes o ON o.outcome = a.outcome
-        WHERE a.effect IS NULL
-        ORDER BY l.case_id
-        FOR UPDATE OF l SKIP LOCKED
+        WHERE a.ended_at IS NOT NULL AND a.effect IS NULL
+        ORDER BY a.case_id
+        FOR UPDATE OF a SKIP LOCKED
     LOOP
+        PERFORM FROM dialer_claims l WHERE l.attempt_id = v_late.id FOR UPDATE;
         IF dialer_case_settle(v_late.id, v_late.reached, v_late.ended_at) THEN
-            DELETE FROM dialer_claims l WHERE l.case_id = v_late.case_id;
+            DELETE FROM dialer_claims l WHERE l.attempt_id = v_late.id;
         END IF;
+    END LOOP;
+    FOR v_late IN
+        SELECT a.id FROM dialer_calls a
+        WHERE a.ended_at IS NOT NULL AND a.effect IS NOT NULL
+        ORDER BY a.id
+        LIMIT 1000
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        -- Who holds the one holds the others.
+        EXIT WHEN NOT dialer_post(v_late.id);
     END LOOP;
     UPDATE dialer_clients c
     SET checked = false

@@ -1,47 +1,51 @@
--- dialer_trunk_room(p_trunk, p_asterisk, p_now) -> room, retry_at
--- How many calls may begin on a trunk now: its free lines, and what calls_per_second leaves of the current
--- second; retry_at: when to ask for more, if it is the calls per second that bound them. A failing trunk gets
--- one call at a time to try, at growing intervals. The caller holds the trunk's row.
+-- dialer_trunk_room(p_trunk, p_asterisk, p_now) -> room, retry_at, base_at, gap_seconds
+-- How many calls may begin on a trunk now: its free lines, and what calls_per_second permits; retry_at: when to ask
+-- for more, if it is the calls per second that bound them. Calls are spaced evenly (a virtual schedule, ITU-T I.371's
+-- generic cell rate algorithm): the n-th from now may begin at base_at + n * gap_seconds, n from 0. A turn of the worker
+-- takes a while, so what falls due in 50 ms may begin at once; what a turn that came late has missed is made good, up to
+-- `burst` calls at once, and a trunk that was idle for a second begins evenly. A failing trunk gets one call at a time to
+-- try, at growing intervals. The caller holds the row of dialer_trunk_states.
 CREATE OR REPLACE FUNCTION dialer_trunk_room(p_trunk varchar, p_asterisk varchar, p_now timestamptz)
-RETURNS TABLE (room int, retry_at timestamptz)
+RETURNS TABLE (room int, retry_at timestamptz, base_at timestamptz, gap_seconds numeric)
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_trunk dialer_trunks;
-    v_live int;
+    v_trunk dialer_stat_trunk;
+    v_next timestamptz;
+    v_turn int;
     v_burst int;
-    v_span interval;
-    v_recent timestamptz[];
-    v_left int;
+    v_lines int;
 BEGIN
-    SELECT * INTO v_trunk FROM dialer_trunks t WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk;
-    SELECT count(*) INTO v_live FROM dialer_live l WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk;
+    SELECT * INTO v_trunk FROM dialer_stat_trunk t WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk;
+    SELECT s.next_at INTO v_next FROM dialer_trunk_states s WHERE s.trunk = p_trunk AND s.asterisk = p_asterisk;
+    gap_seconds := 1 / v_trunk.calls_per_second;
+    v_turn := ceil(v_trunk.calls_per_second / 20);
+    v_burst := greatest(v_trunk.burst, v_turn);
+    v_lines := greatest(0, v_trunk.max_lines - v_trunk.lines_in_use);
+    -- Later than a gap from now it never is: the clock was set back, or calls were rarer then.
+    base_at := CASE
+        WHEN v_next BETWEEN p_now - interval '1 second' AND p_now + gap_seconds * interval '1 second'
+            THEN greatest(v_next, p_now - (v_burst - 1) * gap_seconds * interval '1 second')
+        ELSE p_now - (v_turn - 1) * gap_seconds * interval '1 second'
+    END;
     IF v_trunk.state = 'failing' THEN
         -- Conversations go on meanwhile; only a try that is still out stands in the way of the next.
-        room := CASE WHEN v_trunk.retry_at <= p_now AND v_live < v_trunk.max_lines AND NOT EXISTS (
+        room := CASE WHEN v_trunk.retry_at <= p_now AND v_lines > 0 AND NOT EXISTS (
             SELECT FROM dialer_live l
-            JOIN dialer_attempts a ON a.id = l.attempt_id
+            JOIN dialer_calls a ON a.id = l.attempt_id
             WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk AND a.answered_at IS NULL) THEN 1 ELSE 0 END;
         retry_at := greatest(v_trunk.retry_at, p_now + interval '1 second');
         RETURN NEXT;
         RETURN;
     END IF;
-    -- A whole number of calls in the shortest span of a second or more: 2.5 a second is 3 in 1.2 s.
-    v_burst := ceil(v_trunk.calls_per_second);
-    v_span := v_burst / v_trunk.calls_per_second * interval '1 second';
-    SELECT array_agg(b.begun_at ORDER BY b.begun_at DESC) INTO v_recent
-    FROM (
-        SELECT a.begun_at FROM dialer_attempts a
-        WHERE a.trunk = p_trunk AND a.asterisk = p_asterisk AND a.begun_at > p_now - v_span
-        ORDER BY a.begun_at DESC
-        LIMIT v_burst
-    ) b;
-    v_left := v_burst - coalesce(cardinality(v_recent), 0);
-    room := greatest(0, least(v_trunk.max_lines - v_live, v_left));
-    -- With these all of the span is used; the next place comes when the oldest call leaves it.
-    retry_at := CASE WHEN v_trunk.max_lines > v_live AND v_left <= v_trunk.max_lines - v_live THEN
-        coalesce(v_recent[cardinality(v_recent)], p_now) + v_span END;
+    room := CASE WHEN base_at > p_now THEN 0
+        ELSE floor((extract(epoch FROM p_now - base_at)::numeric + 0.000001) / gap_seconds) + 1 END;
+    IF room <= v_lines AND v_lines > 0 THEN
+        retry_at := base_at + room * gap_seconds * interval '1 second';
+    ELSE
+        room := v_lines;
+    END IF;
     RETURN NEXT;
 END
 $$

@@ -1,4 +1,4 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_trunks: the checks; a new template is tried at once.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_trunks: the checks.
 CREATE OR REPLACE FUNCTION dialer_trunks_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -22,15 +22,6 @@ BEGIN
        OR NEW.dial_template !~ '^[^{}]*[{]number[}][^{}]*$' THEN
         PERFORM dialer_refuse('dialer_trunks.dial_template', NEW.dial_template,
             'write a channel with {number} once, like PJSIP/{number}@carrier or Local/{number}@outbound/n');
-    END IF;
-    IF TG_OP = 'UPDATE' AND NEW.dial_template <> OLD.dial_template THEN
-        NEW.state := 'ok';
-        NEW.reason := NULL;
-        NEW.since_at := now();
-        NEW.retry_at := NULL;
-        NEW.retries := 0;
-        NEW.streak := 0;
-        NEW.silent_at := NULL;
     END IF;
     RETURN NEW;
 END

@@ -31,9 +31,30 @@ FROM dialer_projects j
 JOIN dialer_params p ON p.project_id = j.project_id
 WHERE j.claims_slow IS NOT NULL AND j.wanted = 'start'
 UNION ALL
+SELECT CASE WHEN b.step = 'claim' THEN 'claims_slow' ELSE b.kind || '_trouble' END, p.id,
+    b.kind || ' ' || b.subject || ' on ' || b.asterisk || ', since ' || to_char(b.since_at, 'YYYY-MM-DD HH24:MI:SS')
+        || ': ' || b.detail,
+    'it is tried again by itself; commit or end a long transaction that is in its way, correct the row that it names'
+FROM dialer_troubles b
+LEFT JOIN dialer_params p ON b.kind = 'project' AND p.project_id = b.subject
+WHERE b.kind = 'case' OR b.told_at > dialer_now() - interval '5 minutes'
+UNION ALL
+SELECT 'ledger_held', min(a.id), count(*) || ' attempts that have ended are not in dialer_attempts yet: '
+    || coalesce(max(a.not_posted), 'a worker moves them'),
+    'commit or end the transaction that holds dialer_attempts or dialer_stat, or look at a trigger of yours on them'
+FROM dialer_calls a
+WHERE a.effect IS NOT NULL
+HAVING min(a.ended_at) < dialer_now() - interval '1 minute'
+UNION ALL
+SELECT 'window_unreadable', c.id, 'case ' || c.id || ' of project ' || c.project_id || ' is never dialled: '''
+    || c.allowed_start || ''' to ''' || c.allowed_stop || ''' is no call window',
+    'write times of day like 09:00:00 into allowed_start and allowed_stop'
+FROM dialer_clients c
+WHERE NOT c.used AND dialer_window_next('Z', c.allowed_start, c.allowed_stop, '2026-01-01 00:00:00+00') IS NULL
+UNION ALL
 SELECT 'trunk_failing', NULL, 'trunk ' || t.trunk || ' on ' || t.asterisk || ': ' || t.reason,
     'it is tried again by itself; a change of dial_template tries it at once'
-FROM dialer_trunks t
+FROM dialer_stat_trunk t
 WHERE t.state = 'failing'
 UNION ALL
 SELECT 'rings_too_short', p.id, 'project ' || p.project_id || ' is predictive and lets phones ring for '

@@ -47,7 +47,8 @@ SELECT
 FROM dialer_clients c
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
 LEFT JOIN dialer_project_states s ON s.project_id = c.project_id
-LEFT JOIN dialer_claims l ON l.case_id = c.id
+-- Not the claim of another case that had this id before.
+LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
 LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
 LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > dialer_now()
 CROSS JOIN LATERAL (
@@ -69,7 +70,7 @@ CROSS JOIN LATERAL (
         WHEN n.phone_number IS NOT NULL THEN 'number_in_call'
         WHEN r.type <> 'autoinforming' AND NOT EXISTS (
             SELECT FROM dialer_agents g
-            WHERE g.asterisk = r.asterisk AND g.queue = r.queue AND g.state = 'free') THEN 'no_agent'
+            WHERE g.asterisk = r.asterisk AND lower(g.queue) = lower(r.queue) AND g.state = 'free') THEN 'no_agent'
         WHEN r.lines > 0 AND s.calls_up >= r.lines THEN 'no_line'
         WHEN EXISTS (
             SELECT FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m
@@ -78,8 +79,8 @@ CROSS JOIN LATERAL (
             SELECT FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m WHERE m.room = 0) THEN 'pacing'
         WHEN b.phone_number IS NOT NULL AND (
             SELECT count(*) FROM dialer_agents g
-            WHERE g.asterisk = r.asterisk AND g.queue = r.queue AND g.state = 'free') <= (
-            SELECT count(*) FROM dialer_attempts a
+            WHERE g.asterisk = r.asterisk AND lower(g.queue) = lower(r.queue) AND g.state = 'free') <= (
+            SELECT count(*) FROM dialer_calls a
             WHERE a.asterisk = r.asterisk AND a.ended_at IS NULL AND a.queue = r.queue AND a.agent_at IS NULL)
             THEN 'agent_not_guaranteed'
         ELSE 'queued'

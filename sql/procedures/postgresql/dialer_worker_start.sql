@@ -5,7 +5,7 @@ RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path FROM CURRENT
 AS $$
-    INSERT INTO dialer_workers (name, started_at, lease_until)
-    VALUES (p_name, clock_timestamp(), clock_timestamp() + p_lease_seconds * interval '1 second')
+    INSERT INTO dialer_workers (name, started_at, lease_until, lease_seconds)
+    VALUES (p_name, clock_timestamp(), clock_timestamp() + p_lease_seconds * interval '1 second', p_lease_seconds)
     RETURNING id
 $$

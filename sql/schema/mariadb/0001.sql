@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS dialer_clients (
         COMMENT 'calls in a row that could not be made on a working trunk; the tenth uses the case up',
     brought_back int NOT NULL DEFAULT 0 INVISIBLE COMMENT 'how often used was cleared',
     last_attempt_id bigint NULL INVISIBLE,
+    tried_at timestamp(6) NULL DEFAULT NULL INVISIBLE
+        COMMENT 'when it was dialled last, whatever became of that; while a trunk is failing who was tried longest ago is next',
     recall tinyint(1) NULL INVISIBLE COMMENT 'old name of call_back, taken over at INSERT and UPDATE',
     recall_period varchar(1000) NULL INVISIBLE COMMENT 'old name of call_back_period, taken over at INSERT and UPDATE',
     -- Cut to the longest that is accepted: an index key has a limit, and a column that is too long must reach its check.
@@ -51,6 +53,8 @@ CREATE TABLE IF NOT EXISTS dialer_clients (
             ELSE deferred_kind
         END) PERSISTENT INVISIBLE
         COMMENT 'fresh, scheduled or redial; NULL: does not wait',
+    inserted_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) INVISIBLE
+        COMMENT 'created as it was at INSERT; with id, project and number it says who the case is, whatever is done to created',
     -- dialer_pick: fresh cases of one call window in the order of sort
     KEY dialer_clients_fresh_created (project_id, waits_as, window_key, created, id),
     KEY dialer_clients_fresh_priority (project_id, waits_as, window_key, priority, id),
@@ -108,9 +112,14 @@ CREATE TABLE IF NOT EXISTS dialer_stat (
     phone_number varchar(400) NULL,
     dial_count int NOT NULL DEFAULT 0 COMMENT 'calls made; never falls',
     ended timestamp(6) NULL DEFAULT NULL,
-    state varchar(20) NULL COMMENT 'outcome of the last call, see dialer_outcomes'
+    state varchar(20) NULL COMMENT 'outcome of the last call, see dialer_outcomes',
+    case_inserted_at timestamp(6) NULL DEFAULT NULL INVISIBLE
+        COMMENT 'dialer_clients.inserted_at of the case that was called; another case under its id begins at 0',
+    counted_from timestamp(6) NULL DEFAULT NULL INVISIBLE COMMENT 'end of the first call that dial_count counts'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 CREATE INDEX IF NOT EXISTS dialer_stat_project_id ON dialer_stat (project_id);
+-- for who deletes old ones
+CREATE INDEX IF NOT EXISTS dialer_stat_ended ON dialer_stat (ended);
 
 CREATE TABLE IF NOT EXISTS dialer_outcomes (
     outcome varchar(20) NOT NULL PRIMARY KEY,
@@ -140,6 +149,7 @@ CREATE TABLE IF NOT EXISTS dialer_workers (
     name varchar(400) NOT NULL,
     started_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
     lease_until timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    lease_seconds decimal(20, 6) NOT NULL,
     stopped_at timestamp(6) NULL DEFAULT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
@@ -148,6 +158,7 @@ CREATE TABLE IF NOT EXISTS dialer_asterisks (
     worker_id bigint NULL,
     epoch bigint NOT NULL DEFAULT 0,
     lease_until timestamp(6) NULL DEFAULT NULL,
+    lease_seconds decimal(20, 6) NULL,
     state varchar(20) NOT NULL DEFAULT 'down' CHECK (state IN ('up', 'down')),
     reason varchar(1000) NULL,
     since_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
@@ -159,7 +170,18 @@ CREATE TABLE IF NOT EXISTS dialer_trunks (
     asterisk varchar(200) NOT NULL DEFAULT 'default',
     dial_template varchar(400) NOT NULL COMMENT 'Asterisk channel with {number}, e.g. PJSIP/{number}@carrier',
     max_lines int NOT NULL DEFAULT 30 CHECK (max_lines >= 0),
-    calls_per_second decimal(8, 3) NOT NULL DEFAULT 5 CHECK (calls_per_second > 0),
+    calls_per_second decimal(8, 3) NOT NULL DEFAULT 5 COMMENT 'evenly spaced: 20 is a call each 50 ms'
+        CHECK (calls_per_second > 0),
+    burst int NOT NULL DEFAULT 2
+        COMMENT 'most calls at once: what makes good a turn that came late; never less than 50 ms of calls_per_second'
+        CHECK (burst > 0),
+    PRIMARY KEY (trunk, asterisk)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS dialer_trunk_states (
+    trunk varchar(200) NOT NULL,
+    asterisk varchar(200) NOT NULL,
+    dial_template varchar(400) NULL COMMENT 'the template that is failing; with another one the trunk is tried at once',
     state varchar(20) NOT NULL DEFAULT 'ok' CHECK (state IN ('ok', 'failing')),
     reason varchar(1000) NULL,
     since_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
@@ -168,23 +190,49 @@ CREATE TABLE IF NOT EXISTS dialer_trunks (
     streak int NOT NULL DEFAULT 0 COMMENT 'attempts ended in a row without so much as ringing; 20 make the trunk failing',
     silent_at timestamp(6) NULL DEFAULT NULL COMMENT 'when the first attempt of the streak ended',
     sound_at timestamp(6) NULL DEFAULT NULL COMMENT 'the last sign of life',
+    next_at timestamp(6) NULL DEFAULT NULL COMMENT 'the next call is due (calls_per_second)',
     PRIMARY KEY (trunk, asterisk)
-) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'what the dialer knows of each trunk; apart from dialer_trunks, so that nobody who edits those holds up a call';
 
 CREATE TABLE IF NOT EXISTS dialer_projects (
     project_id varchar(400) NOT NULL PRIMARY KEY,
     wanted varchar(20) NOT NULL DEFAULT 'stop' COMMENT 'what was asked; kept over restarts' CHECK (wanted IN ('start', 'stop')),
-    state varchar(20) NOT NULL DEFAULT 'stopped' CHECK (state IN ('stopped', 'running', 'idle', 'finished', 'failing')),
-    reason varchar(1000) NULL,
+    state varchar(20) NOT NULL DEFAULT 'stopped'
+        COMMENT 'what the last claim has found; what stands in the way beside it: dialer_project_states'
+        CHECK (state IN ('stopped', 'running', 'idle', 'finished')),
     since_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
-    until_at timestamp(6) NULL DEFAULT NULL COMMENT 'idle: the next case is due; failing: tried again; NULL: unknown',
-    retries int NOT NULL DEFAULT 0,
+    until_at timestamp(6) NULL DEFAULT NULL COMMENT 'idle: the next case is due; NULL: unknown',
     hungry tinyint(1) NOT NULL DEFAULT true COMMENT 'a worker found fewer cases than it could dial: a new one wakes it',
     claims_slow varchar(400) NULL COMMENT 'what keeps a worker from getting cases that wait; NULL: nothing',
     claims_slow_at timestamp(6) NULL DEFAULT NULL COMMENT 'since when',
     cases_waiting bigint NULL,
     counted_at timestamp(6) NULL DEFAULT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS dialer_fitness (
+    project_id varchar(400) NOT NULL,
+    asterisk varchar(200) NOT NULL,
+    reason varchar(1000) NOT NULL,
+    since_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    until_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) COMMENT 'when it is looked at again',
+    retries int NOT NULL,
+    PRIMARY KEY (project_id, asterisk)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'what a project lacks on an Asterisk (queue, context, extension, permission); no row: nothing is known to be missing';
+
+CREATE TABLE IF NOT EXISTS dialer_troubles (
+    kind varchar(20) NOT NULL CHECK (kind IN ('project', 'trunk', 'asterisk', 'worker', 'case')),
+    subject varchar(400) NOT NULL COMMENT 'its name; of a case the id',
+    asterisk varchar(200) NOT NULL,
+    step varchar(40) NOT NULL,
+    detail varchar(1000) NOT NULL,
+    since_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    told_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+        COMMENT 'the last time that it was seen; who has it tells it again and again',
+    PRIMARY KEY (kind, subject, asterisk, step)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'what keeps one project, trunk, Asterisk, worker or case from being served, while the others are; gone by itself when it is over';
 
 CREATE TABLE IF NOT EXISTS dialer_claims (
     case_id bigint NOT NULL PRIMARY KEY,
@@ -196,6 +244,7 @@ CREATE TABLE IF NOT EXISTS dialer_claims (
     due_at timestamp(6) NULL DEFAULT NULL,
     place bigint NOT NULL AUTO_INCREMENT,
     claimed_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    case_inserted_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
     attempt_id bigint NULL,
     KEY dialer_claims_place (place)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
@@ -215,12 +264,14 @@ CREATE TABLE IF NOT EXISTS dialer_live (
 CREATE INDEX IF NOT EXISTS dialer_live_project_id ON dialer_live (project_id);
 CREATE INDEX IF NOT EXISTS dialer_live_trunk ON dialer_live (trunk, asterisk);
 
-CREATE TABLE IF NOT EXISTS dialer_attempts (
+CREATE TABLE IF NOT EXISTS dialer_calls (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
     case_id bigint NOT NULL,
     case_name varchar(1000) NOT NULL,
     project_id varchar(400) NOT NULL,
     phone_number varchar(400) NOT NULL,
+    case_inserted_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+        COMMENT 'dialer_clients.inserted_at of the case that was dialled',
     asterisk varchar(200) NOT NULL,
     trunk varchar(200) NOT NULL,
     worker_id bigint NOT NULL,
@@ -238,7 +289,8 @@ CREATE TABLE IF NOT EXISTS dialer_attempts (
     abandon_seconds decimal(6, 3) NOT NULL,
     state varchar(20) NOT NULL DEFAULT 'begun' COMMENT 'where the call is; outcome: how it ended; disposition: what the agent noted'
         CHECK (state IN ('begun', 'dialing', 'ringing', 'answered', 'waiting', 'connected', 'ended')),
-    outcome varchar(20) NULL,
+    outcome varchar(20) NULL CHECK (outcome IN ('ANSWERED', 'ABANDONED', 'EARLY_HANGUP', 'MACHINE', 'BUSY', 'NOANSWER', 'REJECTED',
+        'INVALID', 'CONGESTION', 'UNAVAILABLE', 'FAILED', 'CANCELLED', 'TECHNICAL', 'LOST')),
     disposition varchar(400) NULL,
     cause int NULL COMMENT 'hangup cause of our channel (ITU-T Q.850); NULL: no channel',
     detail varchar(400) NULL,
@@ -260,6 +312,7 @@ CREATE TABLE IF NOT EXISTS dialer_attempts (
     ring_seconds decimal(12, 3) NULL COMMENT 'from ringing (else dialling) to the answer or the end',
     wait_seconds decimal(12, 3) NULL COMMENT 'from the answer to the agent, or to the end without one',
     talk_seconds decimal(12, 3) NULL COMMENT 'from the agent (autoinforming: the answer) to the end',
+    not_posted varchar(400) NULL COMMENT 'ended, and why it is not in dialer_attempts yet: the server''s words',
     counts_as varchar(9)
         AS (CASE
             WHEN outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN NULL
@@ -268,20 +321,80 @@ CREATE TABLE IF NOT EXISTS dialer_attempts (
             WHEN outcome = 'LOST' THEN 'lost'
         END) PERSISTENT
         COMMENT 'in the abandon rate, abandoned / (connected + abandoned), people only; lost: beside it',
-    CONSTRAINT dialer_attempts_outcome FOREIGN KEY (outcome) REFERENCES dialer_outcomes (outcome),
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_at IS NOT NULL))
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
-  COMMENT 'the ledger: one row per attempt, committed before Originate is sent';
+  COMMENT 'attempts under way, one row each, committed before Originate is sent; at its end a row moves to dialer_attempts (dialer_post)';
+CREATE INDEX IF NOT EXISTS dialer_calls_case_id ON dialer_calls (case_id);
+-- dialer_open_attempts
+CREATE INDEX IF NOT EXISTS dialer_calls_asterisk ON dialer_calls (asterisk, id);
+
+CREATE TABLE IF NOT EXISTS dialer_attempts (
+    id bigint NOT NULL PRIMARY KEY,
+    case_id bigint NOT NULL,
+    case_name varchar(1000) NOT NULL,
+    project_id varchar(400) NOT NULL,
+    phone_number varchar(400) NOT NULL,
+    case_inserted_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+        COMMENT 'dialer_clients.inserted_at of the case that was dialled',
+    asterisk varchar(200) NOT NULL,
+    trunk varchar(200) NOT NULL,
+    worker_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    type varchar(400) NOT NULL,
+    queue varchar(200) NOT NULL,
+    kind varchar(20) NOT NULL,
+    due_at timestamp(6) NULL DEFAULT NULL,
+    redials_done int NOT NULL,
+    brought_back int NOT NULL,
+    channel_id varchar(400) NOT NULL UNIQUE,
+    action_id varchar(400) NOT NULL,
+    channel varchar(400) NOT NULL,
+    dial_seconds decimal(9, 3) NOT NULL,
+    abandon_seconds decimal(6, 3) NOT NULL,
+    state varchar(20) NOT NULL CHECK (state = 'ended'),
+    outcome varchar(20) NOT NULL,
+    disposition varchar(400) NULL,
+    cause int NULL COMMENT 'hangup cause of our channel (ITU-T Q.850); NULL: no channel',
+    detail varchar(400) NULL,
+    agent varchar(400) NULL,
+    effect varchar(20) NOT NULL COMMENT 'what its end did to the case' CHECK (effect IN ('used', 'redial', 'back', 'kept')),
+    begun_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    dialing_at timestamp(6) NULL DEFAULT NULL,
+    ringing_at timestamp(6) NULL DEFAULT NULL,
+    answered_at timestamp(6) NULL DEFAULT NULL,
+    waiting_at timestamp(6) NULL DEFAULT NULL,
+    agent_at timestamp(6) NULL DEFAULT NULL,
+    amd_at timestamp(6) NULL DEFAULT NULL,
+    amd_verdict varchar(20) NULL COMMENT 'what AMD() said (its AMDSTATUS), at amd_at'
+        CHECK (amd_verdict IN ('HUMAN', 'MACHINE', 'NOTSURE', 'HANGUP')),
+    played_at timestamp(6) NULL DEFAULT NULL,
+    abandoned_at timestamp(6) NULL DEFAULT NULL
+        COMMENT 'a person answered and had no agent at the end of abandon_seconds (counted from AMD''s verdict where there is one), or left as abandoned before',
+    ended_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    ring_seconds decimal(12, 3) NULL COMMENT 'from ringing (else dialling) to the answer or the end',
+    wait_seconds decimal(12, 3) NULL COMMENT 'from the answer to the agent, or to the end without one',
+    talk_seconds decimal(12, 3) NULL COMMENT 'from the agent (autoinforming: the answer) to the end',
+    counts_as varchar(9)
+        AS (CASE
+            WHEN outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN NULL
+            WHEN abandoned_at IS NOT NULL THEN 'abandoned'
+            WHEN ended_at IS NOT NULL AND agent_at IS NOT NULL THEN 'connected'
+            WHEN outcome = 'LOST' THEN 'lost'
+        END) PERSISTENT
+        COMMENT 'in the abandon rate, abandoned / (connected + abandoned), people only; lost: beside it',
+    CONSTRAINT dialer_attempts_outcome FOREIGN KEY (outcome) REFERENCES dialer_outcomes (outcome)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'the ledger: one row per attempt that has ended; those under way stand in dialer_calls, both in dialer_stat_attempt';
 CREATE INDEX IF NOT EXISTS dialer_attempts_case_id ON dialer_attempts (case_id);
 -- dialer_stat_project and its kin
 CREATE INDEX IF NOT EXISTS dialer_attempts_project_ended ON dialer_attempts (project_id, ended_at);
 -- dialer_abandon_ledger
 CREATE INDEX IF NOT EXISTS dialer_attempts_counted ON dialer_attempts (project_id, counts_as, ended_at);
--- dialer_attempt_begin: calls of the last second; dialer_trunk_trip: the streak
+-- dialer_trunk_trip: the streak
 CREATE INDEX IF NOT EXISTS dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
--- dialer_reap, dialer_invariants: attempts without an end
-CREATE INDEX IF NOT EXISTS dialer_attempts_open ON dialer_attempts (ended_at, asterisk, id);
+-- for who deletes old ones
+CREATE INDEX IF NOT EXISTS dialer_attempts_ended ON dialer_attempts (ended_at);
 
 CREATE TABLE IF NOT EXISTS dialer_agents (
     asterisk varchar(200) NOT NULL,
@@ -335,10 +448,13 @@ CREATE TABLE IF NOT EXISTS dialer_ownerships (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'locked by whoever acts as an owner (shared) or changes one (exclusive)';
 
--- dialer_wake writes, dialer_wait reads: PostgreSQL's NOTIFY and LISTEN.
+-- dialer_wake writes, dialer_wait reads: PostgreSQL's NOTIFY and LISTEN. A session has one row for each project,
+-- however many statements it runs: nothing of it is seen before its commit, and then its latest writing.
 CREATE TABLE IF NOT EXISTS dialer_wakeups (
-    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    session bigint NOT NULL,
     project_id varchar(400) NOT NULL COMMENT 'empty: every project',
-    only_hungry tinyint(1) NOT NULL COMMENT 'of no interest unless a worker wants more cases of the project'
+    only_hungry tinyint(1) NOT NULL COMMENT 'of no interest unless a worker wants more cases of the project',
+    written_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    PRIMARY KEY (session, project_id, only_hungry)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'wake-ups on their way to the workers';

@@ -29,10 +29,12 @@ CREATE TABLE dialer_clients (
     failures int NOT NULL DEFAULT 0,
     brought_back int NOT NULL DEFAULT 0,
     last_attempt_id int8 NULL,
+    tried_at timestamptz NULL,
     recall bool NULL,
     recall_period varchar NULL,
     window_key varchar COLLATE "C" NOT NULL
-        GENERATED ALWAYS AS (coalesce(utc, '') || '|' || allowed_start || '|' || allowed_stop) STORED
+        GENERATED ALWAYS AS (coalesce(utc, '') || '|' || allowed_start || '|' || allowed_stop) STORED,
+    inserted_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON COLUMN dialer_clients.priority IS '1 is the highest; dialled first with sort 1:2 (1:1 dials the largest number first)';
 COMMENT ON COLUMN dialer_clients.utc IS 'subscriber''s offset (+03.00h, +3, +05:30, Z) or IANA zone (Europe/Moscow); NULL: the project''s zone, else the server''s';
@@ -44,6 +46,8 @@ COMMENT ON COLUMN dialer_clients.deferred_time IS 'not before this instant; writ
 COMMENT ON COLUMN dialer_clients.not_before_at IS 'a delay of the dialer''s own after a call that could not be made';
 COMMENT ON COLUMN dialer_clients.failures IS 'calls in a row that could not be made on a working trunk; the tenth uses the case up';
 COMMENT ON COLUMN dialer_clients.brought_back IS 'how often used was cleared';
+COMMENT ON COLUMN dialer_clients.tried_at IS 'when it was dialled last, whatever became of that; while a trunk is failing who was tried longest ago is next';
+COMMENT ON COLUMN dialer_clients.inserted_at IS 'created as it was at INSERT; with id, project and number it says who the case is, whatever is done to created';
 COMMENT ON COLUMN dialer_clients.recall IS 'old name of call_back, taken over at INSERT and UPDATE';
 COMMENT ON COLUMN dialer_clients.recall_period IS 'old name of call_back_period, taken over at INSERT and UPDATE';
 COMMENT ON COLUMN dialer_clients.window_key IS 'cases with one key open and close together';
@@ -126,12 +130,18 @@ CREATE TABLE dialer_stat (
     phone_number varchar NULL,
     dial_count int4 NOT NULL DEFAULT 0,
     ended timestamptz NULL,
-    state varchar NULL
+    state varchar NULL,
+    case_inserted_at timestamptz NULL,
+    counted_from timestamptz NULL
 ) WITH (fillfactor = 90);
 CREATE INDEX dialer_stat_project_id ON dialer_stat (project_id);
+-- for who deletes old ones
+CREATE INDEX dialer_stat_ended ON dialer_stat (ended);
 COMMENT ON COLUMN dialer_stat.id IS 'id of the case';
 COMMENT ON COLUMN dialer_stat.dial_count IS 'calls made; never falls';
 COMMENT ON COLUMN dialer_stat.state IS 'outcome of the last call, see dialer_outcomes';
+COMMENT ON COLUMN dialer_stat.case_inserted_at IS 'dialer_clients.inserted_at of the case that was called; another case under its id begins at 0';
+COMMENT ON COLUMN dialer_stat.counted_from IS 'end of the first call that dial_count counts';
 
 CREATE TABLE dialer_outcomes (
     outcome varchar NOT NULL PRIMARY KEY,
@@ -164,6 +174,7 @@ CREATE TABLE dialer_workers (
     name varchar NOT NULL,
     started_at timestamptz NOT NULL,
     lease_until timestamptz NOT NULL,
+    lease_seconds numeric NOT NULL,
     stopped_at timestamptz NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
@@ -172,6 +183,7 @@ CREATE TABLE dialer_asterisks (
     worker_id int8 NULL,
     epoch int8 NOT NULL DEFAULT 0,
     lease_until timestamptz NULL,
+    lease_seconds numeric NULL,
     state varchar NOT NULL DEFAULT 'down' CHECK (state IN ('up', 'down')),
     reason varchar NULL,
     since_at timestamptz NOT NULL DEFAULT now()
@@ -184,6 +196,17 @@ CREATE TABLE dialer_trunks (
     dial_template varchar NOT NULL,
     max_lines int NOT NULL DEFAULT 30 CHECK (max_lines >= 0),
     calls_per_second numeric(8, 3) NOT NULL DEFAULT 5 CHECK (calls_per_second > 0),
+    burst int NOT NULL DEFAULT 2 CHECK (burst > 0),
+    PRIMARY KEY (trunk, asterisk)
+);
+COMMENT ON COLUMN dialer_trunks.dial_template IS 'Asterisk channel with {number}, e.g. PJSIP/{number}@carrier';
+COMMENT ON COLUMN dialer_trunks.calls_per_second IS 'evenly spaced: 20 is a call each 50 ms';
+COMMENT ON COLUMN dialer_trunks.burst IS 'most calls at once: what makes good a turn that came late; never less than 50 ms of calls_per_second';
+
+CREATE TABLE dialer_trunk_states (
+    trunk varchar NOT NULL,
+    asterisk varchar NOT NULL,
+    dial_template varchar NULL,
     state varchar NOT NULL DEFAULT 'ok' CHECK (state IN ('ok', 'failing')),
     reason varchar NULL,
     since_at timestamptz NOT NULL DEFAULT now(),
@@ -192,21 +215,22 @@ CREATE TABLE dialer_trunks (
     streak int NOT NULL DEFAULT 0,
     silent_at timestamptz NULL,
     sound_at timestamptz NULL,
+    next_at timestamptz NULL,
     PRIMARY KEY (trunk, asterisk)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
-COMMENT ON COLUMN dialer_trunks.dial_template IS 'Asterisk channel with {number}, e.g. PJSIP/{number}@carrier';
-COMMENT ON COLUMN dialer_trunks.streak IS 'attempts ended in a row without so much as ringing; 20 make the trunk failing';
-COMMENT ON COLUMN dialer_trunks.silent_at IS 'when the first attempt of the streak ended';
-COMMENT ON COLUMN dialer_trunks.sound_at IS 'the last sign of life';
+COMMENT ON TABLE dialer_trunk_states IS 'what the dialer knows of each trunk; apart from dialer_trunks, so that nobody who edits those holds up a call';
+COMMENT ON COLUMN dialer_trunk_states.dial_template IS 'the template that is failing; with another one the trunk is tried at once';
+COMMENT ON COLUMN dialer_trunk_states.streak IS 'attempts ended in a row without so much as ringing; 20 make the trunk failing';
+COMMENT ON COLUMN dialer_trunk_states.silent_at IS 'when the first attempt of the streak ended';
+COMMENT ON COLUMN dialer_trunk_states.sound_at IS 'the last sign of life';
+COMMENT ON COLUMN dialer_trunk_states.next_at IS 'the next call is due (calls_per_second)';
 
 CREATE TABLE dialer_projects (
     project_id varchar NOT NULL PRIMARY KEY,
     wanted varchar NOT NULL DEFAULT 'stop' CHECK (wanted IN ('start', 'stop')),
-    state varchar NOT NULL DEFAULT 'stopped' CHECK (state IN ('stopped', 'running', 'idle', 'finished', 'failing')),
-    reason varchar NULL,
+    state varchar NOT NULL DEFAULT 'stopped' CHECK (state IN ('stopped', 'running', 'idle', 'finished')),
     since_at timestamptz NOT NULL DEFAULT now(),
     until_at timestamptz NULL,
-    retries int NOT NULL DEFAULT 0,
     hungry bool NOT NULL DEFAULT true,
     claims_slow varchar NULL,
     claims_slow_at timestamptz NULL,
@@ -214,10 +238,37 @@ CREATE TABLE dialer_projects (
     counted_at timestamptz NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON COLUMN dialer_projects.wanted IS 'what was asked; kept over restarts';
-COMMENT ON COLUMN dialer_projects.until_at IS 'idle: the next case is due; failing: tried again; NULL: unknown';
+COMMENT ON COLUMN dialer_projects.state IS 'what the last claim has found; what stands in the way beside it: dialer_project_states';
+COMMENT ON COLUMN dialer_projects.until_at IS 'idle: the next case is due; NULL: unknown';
 COMMENT ON COLUMN dialer_projects.hungry IS 'a worker found fewer cases than it could dial: a new one wakes it';
 COMMENT ON COLUMN dialer_projects.claims_slow IS 'what keeps a worker from getting cases that wait; NULL: nothing';
 COMMENT ON COLUMN dialer_projects.claims_slow_at IS 'since when';
+
+CREATE TABLE dialer_fitness (
+    project_id varchar NOT NULL,
+    asterisk varchar NOT NULL,
+    reason varchar NOT NULL,
+    since_at timestamptz NOT NULL,
+    until_at timestamptz NOT NULL,
+    retries int NOT NULL,
+    PRIMARY KEY (project_id, asterisk)
+);
+COMMENT ON TABLE dialer_fitness IS 'what a project lacks on an Asterisk (queue, context, extension, permission); no row: nothing is known to be missing';
+COMMENT ON COLUMN dialer_fitness.until_at IS 'when it is looked at again';
+
+CREATE TABLE dialer_troubles (
+    kind varchar NOT NULL CHECK (kind IN ('project', 'trunk', 'asterisk', 'worker', 'case')),
+    subject varchar NOT NULL,
+    asterisk varchar NOT NULL,
+    step varchar NOT NULL,
+    detail varchar NOT NULL,
+    since_at timestamptz NOT NULL,
+    told_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, subject, asterisk, step)
+);
+COMMENT ON TABLE dialer_troubles IS 'what keeps one project, trunk, Asterisk, worker or case from being served, while the others are; gone by itself when it is over';
+COMMENT ON COLUMN dialer_troubles.subject IS 'its name; of a case the id';
+COMMENT ON COLUMN dialer_troubles.told_at IS 'the last time that it was seen; who has it tells it again and again';
 
 CREATE TABLE dialer_claims (
     case_id int8 NOT NULL PRIMARY KEY,
@@ -229,6 +280,7 @@ CREATE TABLE dialer_claims (
     due_at timestamptz NULL,
     place bigserial NOT NULL,
     claimed_at timestamptz NOT NULL,
+    case_inserted_at timestamptz NOT NULL,
     attempt_id int8 NULL
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE dialer_claims IS 'the guard against a second dial: one row per case in hand';
@@ -247,12 +299,13 @@ COMMENT ON TABLE dialer_live IS 'one live call per number, over all projects; li
 CREATE INDEX dialer_live_project_id ON dialer_live (project_id);
 CREATE INDEX dialer_live_trunk ON dialer_live (trunk, asterisk);
 
-CREATE TABLE dialer_attempts (
+CREATE TABLE dialer_calls (
     id bigserial NOT NULL PRIMARY KEY,
     case_id int8 NOT NULL,
     case_name varchar NOT NULL,
     project_id varchar NOT NULL,
     phone_number varchar NOT NULL,
+    case_inserted_at timestamptz NOT NULL,
     asterisk varchar NOT NULL,
     trunk varchar NOT NULL,
     worker_id int8 NOT NULL,
@@ -270,7 +323,8 @@ CREATE TABLE dialer_attempts (
     abandon_seconds numeric(6, 3) NOT NULL,
     state varchar NOT NULL DEFAULT 'begun'
         CHECK (state IN ('begun', 'dialing', 'ringing', 'answered', 'waiting', 'connected', 'ended')),
-    outcome varchar NULL REFERENCES dialer_outcomes,
+    outcome varchar NULL CHECK (outcome IN ('ANSWERED', 'ABANDONED', 'EARLY_HANGUP', 'MACHINE', 'BUSY', 'NOANSWER', 'REJECTED',
+        'INVALID', 'CONGESTION', 'UNAVAILABLE', 'FAILED', 'CANCELLED', 'TECHNICAL', 'LOST')),
     disposition varchar NULL,
     cause int NULL,
     detail varchar NULL,
@@ -290,6 +344,7 @@ CREATE TABLE dialer_attempts (
     ring_seconds numeric(12, 3) NULL,
     wait_seconds numeric(12, 3) NULL,
     talk_seconds numeric(12, 3) NULL,
+    not_posted varchar NULL,
     counts_as varchar NULL
         GENERATED ALWAYS AS (CASE
             WHEN outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN NULL
@@ -299,9 +354,68 @@ CREATE TABLE dialer_attempts (
         END) STORED,
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_at IS NOT NULL))
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_calls IS 'attempts under way, one row each, committed before Originate is sent; at its end a row moves to dialer_attempts (dialer_post)';
+COMMENT ON COLUMN dialer_calls.state IS 'where the call is; outcome: how it ended; disposition: what the agent noted';
+COMMENT ON COLUMN dialer_calls.not_posted IS 'ended, and why it is not in dialer_attempts yet: the server''s words';
+COMMENT ON COLUMN dialer_calls.case_inserted_at IS 'dialer_clients.inserted_at of the case that was dialled';
+CREATE INDEX dialer_calls_case_id ON dialer_calls (case_id);
+-- dialer_open_attempts
+CREATE INDEX dialer_calls_asterisk ON dialer_calls (asterisk, id);
+
+CREATE TABLE dialer_attempts (
+    id int8 NOT NULL PRIMARY KEY,
+    case_id int8 NOT NULL,
+    case_name varchar NOT NULL,
+    project_id varchar NOT NULL,
+    phone_number varchar NOT NULL,
+    case_inserted_at timestamptz NOT NULL,
+    asterisk varchar NOT NULL,
+    trunk varchar NOT NULL,
+    worker_id int8 NOT NULL,
+    epoch int8 NOT NULL,
+    type varchar NOT NULL,
+    queue varchar NOT NULL,
+    kind varchar NOT NULL,
+    due_at timestamptz NULL,
+    redials_done int NOT NULL,
+    brought_back int NOT NULL,
+    channel_id varchar NOT NULL UNIQUE,
+    action_id varchar NOT NULL,
+    channel varchar NOT NULL,
+    dial_seconds numeric(9, 3) NOT NULL,
+    abandon_seconds numeric(6, 3) NOT NULL,
+    state varchar NOT NULL CHECK (state = 'ended'),
+    outcome varchar NOT NULL REFERENCES dialer_outcomes,
+    disposition varchar NULL,
+    cause int NULL,
+    detail varchar NULL,
+    agent varchar NULL,
+    effect varchar NOT NULL CHECK (effect IN ('used', 'redial', 'back', 'kept')),
+    begun_at timestamptz NOT NULL,
+    dialing_at timestamptz NULL,
+    ringing_at timestamptz NULL,
+    answered_at timestamptz NULL,
+    waiting_at timestamptz NULL,
+    agent_at timestamptz NULL,
+    amd_at timestamptz NULL,
+    amd_verdict varchar NULL CHECK (amd_verdict IN ('HUMAN', 'MACHINE', 'NOTSURE', 'HANGUP')),
+    played_at timestamptz NULL,
+    abandoned_at timestamptz NULL,
+    ended_at timestamptz NOT NULL,
+    ring_seconds numeric(12, 3) NULL,
+    wait_seconds numeric(12, 3) NULL,
+    talk_seconds numeric(12, 3) NULL,
+    counts_as varchar NULL
+        GENERATED ALWAYS AS (CASE
+            WHEN outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN NULL
+            WHEN abandoned_at IS NOT NULL THEN 'abandoned'
+            WHEN ended_at IS NOT NULL AND agent_at IS NOT NULL THEN 'connected'
+            WHEN outcome = 'LOST' THEN 'lost'
+        END) STORED
 );
-COMMENT ON TABLE dialer_attempts IS 'the ledger: one row per attempt, committed before Originate is sent';
-COMMENT ON COLUMN dialer_attempts.state IS 'where the call is; outcome: how it ended; disposition: what the agent noted';
+COMMENT ON TABLE dialer_attempts IS 'the ledger: one row per attempt that has ended; those under way stand in dialer_calls, both in dialer_stat_attempt';
+COMMENT ON COLUMN dialer_attempts.case_inserted_at IS 'dialer_clients.inserted_at of the case that was dialled';
 COMMENT ON COLUMN dialer_attempts.cause IS 'hangup cause of our channel (ITU-T Q.850); NULL: no channel';
 COMMENT ON COLUMN dialer_attempts.effect IS 'what its end did to the case';
 COMMENT ON COLUMN dialer_attempts.amd_verdict IS 'what AMD() said (its AMDSTATUS), at amd_at';
@@ -315,10 +429,10 @@ CREATE INDEX dialer_attempts_case_id ON dialer_attempts (case_id);
 CREATE INDEX dialer_attempts_project_ended ON dialer_attempts (project_id, ended_at);
 -- dialer_abandon_ledger
 CREATE INDEX dialer_attempts_counted ON dialer_attempts (project_id, counts_as, ended_at) WHERE counts_as IS NOT NULL;
--- dialer_attempt_begin: calls of the last second; dialer_trunk_trip: the streak
+-- dialer_trunk_trip: the streak
 CREATE INDEX dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
--- dialer_reap, dialer_invariants: attempts without an end
-CREATE INDEX dialer_attempts_open ON dialer_attempts (asterisk, id) WHERE ended_at IS NULL;
+-- for who deletes old ones
+CREATE INDEX dialer_attempts_ended ON dialer_attempts (ended_at);
 
 CREATE TABLE dialer_agents (
     asterisk varchar NOT NULL,

@@ -1,0 +1,49 @@
+-- dialer_trouble_report(p_worker, p_asterisk, p_epoch, p_kind, p_subject, p_step, p_detail, p_now)
+-- The owner of an Asterisk says what keeps one project, trunk, Asterisk, worker or case from being served there, at
+-- which step of its work (p_detail, a sentence), or that this is over (NULL). Readers see it in dialer_warnings,
+-- dialer_why and /readyz; what is not told for five minutes is over.
+-- A claim that was given up makes the project hungry: the end of the transaction that was in the way may bring the
+-- cases it waits for.
+CREATE OR REPLACE PROCEDURE dialer_trouble_report(
+    p_worker bigint,
+    p_asterisk varchar(400),
+    p_epoch bigint,
+    p_kind varchar(20),
+    p_subject varchar(400),
+    p_step varchar(40),
+    p_detail text,
+    p_now datetime(6)
+)
+BEGIN
+    DECLARE v_owns tinyint(1);
+    DECLARE v_now datetime(6);
+    DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        IF v_own THEN
+            ROLLBACK;
+        END IF;
+        RESIGNAL;
+    END;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
+    CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
+    IF v_owns THEN
+        SELECT dialer_instant(p_now) INTO v_now;
+        CALL dialer_trouble_write(p_kind, p_subject, p_asterisk, p_step, p_detail, v_now);
+        IF p_kind = 'project' AND p_step = 'claim' AND p_detail IS NOT NULL THEN
+            BEGIN
+                -- Not if somebody holds the project's row: that may be the very trouble.
+                DECLARE EXIT HANDLER FOR 1205 BEGIN END;
+                SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+                UPDATE dialer_projects SET hungry = true WHERE project_id = p_subject AND NOT hungry;
+            END;
+        END IF;
+    END IF;
+    IF v_own THEN
+        COMMIT;
+    END IF;
+END
