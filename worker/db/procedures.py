@@ -380,9 +380,12 @@ def readiness(database: Database) -> list[str]:
         f"Asterisk {row['asterisk']} is down: {row['reason']}"
         for row in database.query("SELECT asterisk, reason FROM dialer_asterisks WHERE state = 'down'")
     ]
-    if not any(row["alive"] for row in database.query(
-        "SELECT dialer_lease_alive(lease_until, lease_seconds) AS alive FROM dialer_asterisks"
-    )):
+    if not any(
+        row["alive"]
+        for row in database.query(
+            "SELECT dialer_lease_alive(lease_until, lease_seconds) AS alive FROM dialer_asterisks"
+        )
+    ):
         reasons.append("no live worker owns an Asterisk: start one with `dialer run` or `dialer worker`")
     reasons += [
         f"dialer_invariants: {row['kind']} {row['id']}: {row['detail']}"
