@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import pairwise
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import gevent
@@ -393,13 +393,56 @@ def test_four_beginners_at_once_keep_to_the_lines(caller: Caller) -> None:
 
 
 def test_a_beat_is_not_kept_waiting_by_a_begin_that_waits(caller: Caller, other: Database, dialect: Dialect) -> None:
-    """Otherwise a DBA's open transaction on a trunk would cost the worker its lease."""
+    """Otherwise an open transaction on what the dialer knows of a trunk would cost the worker its lease."""
     add_trunk(caller.db)
-    case = hopper(caller, 1)[0]
+    first, case = hopper(caller, 2)
+    assert caller.refusals([first]) == [None]
     with other.transaction() as dba:
-        dba.exec_driver_sql("UPDATE dialer_trunks SET max_lines = 3")
+        dba.exec_driver_sql("UPDATE dialer_trunk_states SET retries = 1")
         begin = in_background(lambda: caller.refusals([case]))
         wait_for_waiting(caller.db, dialect)
         assert caller.db.value("dialer_worker_beat", caller.worker_id, 60)
         assert not begin.ready()
     assert begin.get(timeout=10) == [None]
+
+
+def test_a_trunk_that_is_being_edited_is_dialled_as_it_was(caller: Caller, other: Database) -> None:
+    add_trunk(caller.db)
+    first, second = hopper(caller, 2)
+    with other.transaction() as dba:
+        dba.exec_driver_sql("UPDATE dialer_trunks SET max_lines = 1")
+        [begun] = caller.begin([first])
+        assert begun["refusal"] is None
+        assert caller.finish(begun["attempt_id"], "BUSY", ringing=1)
+        assert caller.refusals([second]) == [None]
+
+
+# --- a row that got past the contract -----------------------------------------------------------------------------
+
+
+def test_a_number_that_is_none_is_never_dialled_and_told(caller: Caller) -> None:
+    """However it came there: a DBA who has switched the triggers off, a restored dump."""
+    add_trunk(caller.db)
+    bad, good = hopper(caller, 2)
+    # last_attempt_id changes with it: the checks take it for the dialer's own writing
+    execute(caller.db, "UPDATE dialer_clients SET phone_number = '', last_attempt_id = -7 WHERE id = :id", id=bad)
+    assert caller.refusals([bad, good]) == ["bad_number", None]
+    row = caller.case(bad)
+    assert (row["used"], row["checked"]) == (True, False)
+    [warning] = caller.db.query("SELECT detail FROM dialer_warnings WHERE kind = 'case_trouble'")
+    assert f"case {bad} of project p" in warning["detail"]
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+    execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=bad)
+    caller.db.call("dialer_prune", caller.now)
+    assert caller.db.query("SELECT * FROM dialer_warnings WHERE kind = 'case_trouble'") == []
+
+
+def test_a_number_that_became_none_during_its_call_is_no_obstacle_to_its_end(caller: Caller) -> None:
+    add_trunk(caller.db)
+    [case] = hopper(caller, 1)
+    attempt = caller.begin([case])[0]["attempt_id"]
+    execute(caller.db, "UPDATE dialer_clients SET phone_number = '', allowed_start = '', last_attempt_id = -7")
+    assert caller.finish(attempt, "ANSWERED", answered=1)
+    assert not caller.case(case)["checked"]
+    assert caller.db.query("SELECT * FROM dialer_live") == []
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []

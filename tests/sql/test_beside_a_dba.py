@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from tests.containers import MariaDbDatabases
 from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import Caller
-from tests.sql.dialects import Dialect, execute
+from tests.sql.dialects import Dialect, execute, query_at
 from tests.waiting import wait_for
 from worker.db import Database
 from worker.db.patience import IDLE_SECONDS
@@ -40,7 +40,10 @@ def ids(caller: Caller, project: str = "p") -> list[int]:
 
 
 def slow(caller: Caller) -> list[str]:
-    return [row["detail"] for row in caller.db.query("SELECT detail FROM dialer_warnings WHERE kind = 'claims_slow'")]
+    rows = query_at(
+        caller.db, caller.dialect, caller.now, "SELECT detail FROM dialer_warnings WHERE kind = 'claims_slow'"
+    )
+    return [row["detail"] for row in rows]
 
 
 @contextmanager
@@ -163,10 +166,27 @@ def test_a_statement_gives_its_place_up_before_a_frozen_session_is_ended_and_tri
     with other.transaction() as holder:
         row = f"SELECT * FROM dialer_workers WHERE id = {caller.worker_id} FOR UPDATE"
         holder.exec_driver_sql(row)
-        beat = gevent.spawn(caller.db.value, "dialer_worker_beat", caller.worker_id, 3600)
-        wait_for(lambda: caller.db.retries, IDLE_SECONDS, "the beat to be tried again")
-        assert not beat.dead
-    assert beat.get(timeout=10)
+        owning = gevent.spawn(caller.db.value, "dialer_asterisk_own", caller.worker_id, "default", 3600)
+        wait_for(lambda: caller.db.retries, IDLE_SECONDS, "the question to be asked again")
+        assert not owning.dead
+    assert owning.get(timeout=10) == caller.epoch
+
+
+def test_a_beat_passes_over_what_somebody_holds_and_renews_the_rest(caller: Caller, other: Database) -> None:
+    caller.db.value("dialer_asterisk_own", caller.worker_id, "second", 3600)
+    before = leases(caller)
+    with other.transaction() as holder:
+        holder.exec_driver_sql("SELECT * FROM dialer_asterisks WHERE asterisk = 'second' FOR UPDATE")
+        with at_once():
+            assert caller.db.value("dialer_worker_beat", caller.worker_id, 7200)
+    after = leases(caller)
+    assert after["default"] > before["default"]
+    assert after["second"] == before["second"]
+
+
+def leases(caller: Caller) -> dict[str, Any]:
+    rows = caller.db.query("SELECT asterisk, lease_until FROM dialer_asterisks")
+    return {row["asterisk"]: row["lease_until"] for row in rows}
 
 
 # --- a claim's time ---------------------------------------------------------------------------------------------
@@ -194,15 +214,14 @@ def test_claim_is_given_up_when_its_time_is_over_and_leaves_nothing(caller: Call
             assert str(connection.exec_driver_sql(limit).scalar()) in ("30s", "30.0"), "and its limit, too"
 
 
-def test_a_claim_that_was_given_up_is_a_warning_until_one_succeeds(caller: Caller) -> None:
+def test_a_claim_that_was_given_up_is_a_warning_until_it_is_said_to_be_over(caller: Caller) -> None:
     add_case(caller.db)
     execute(caller.db, "UPDATE dialer_projects SET hungry = false")
-    caller.db.call(
-        "dialer_trouble_report", *caller.owner, "project", "p", "claim", "given up after 2 s", caller.now
-    )
+    caller.db.call("dialer_trouble_report", *caller.owner, "project", "p", "claim", "given up after 2 s", caller.now)
     assert slow(caller) == ["project p on default, since 2026-06-01 12:00:00: given up after 2 s"]
     assert caller.project()["hungry"], "an INSERT that is committed now wakes the worker"
-    row = caller.db.query("SELECT id, remedy FROM dialer_warnings WHERE kind = 'claims_slow'")[0]
+    statement = "SELECT id, remedy FROM dialer_warnings WHERE kind = 'claims_slow'"
+    row = query_at(caller.db, caller.dialect, caller.now, statement)[0]
     assert row["id"] == caller.db.query("SELECT id FROM dialer_params WHERE project_id = 'p'")[0]["id"]
     assert "commit" in row["remedy"]
     worker, asterisk, epoch = caller.owner
@@ -210,7 +229,15 @@ def test_a_claim_that_was_given_up_is_a_warning_until_one_succeeds(caller: Calle
         "dialer_trouble_report", worker, asterisk, epoch + 1, "project", "q", "claim", "of no owner", caller.now
     )
     assert len(slow(caller)) == 1
-    caller.claim()
+    caller.db.call("dialer_trouble_report", *caller.owner, "project", "p", "claim", None, caller.now)
+    assert slow(caller) == []
+
+
+def test_what_nobody_tells_any_more_is_over(caller: Caller) -> None:
+    caller.db.call("dialer_trouble_report", *caller.owner, "project", "p", "claim", "given up", caller.now)
+    caller.forward(minutes=4)
+    assert len(slow(caller)) == 1
+    caller.forward(minutes=2)
     assert slow(caller) == []
 
 

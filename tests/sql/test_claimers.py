@@ -36,16 +36,20 @@ class Floor:
         self.live: dict[str, int] = {}
         self.dialled: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
+        self.left: dict[tuple[str, str], list[int]] = {}
+        """Cases in hand, by Asterisk and project, that were not permitted yet."""
 
     def dial(self, caller: Caller, chance: random.Random) -> int:
         """Claim, begin and finish once in each project; how many calls."""
         calls = 0
         for project in chance.sample(PROJECTS, len(PROJECTS)):
             caller.now = NOON + timedelta(seconds=monotonic() - self.began)
-            cases = caller.claim(chance.randint(1, 20), project)
+            cases = self.left.pop((caller.asterisk, project), []) + caller.claim(chance.randint(1, 20), project)
             rows = caller.begin(cases, project) if cases else []
             begun = [row for row in rows if row["attempt_id"] is not None]
             self.refused.update(row["refusal"] for row in rows if row["attempt_id"] is None)
+            later = [row["case_id"] for row in rows if row["refusal"] in ("no_line", "pacing")]
+            self.left.setdefault((caller.asterisk, project), []).extend(later)
             for row in begun:
                 other = self.live.setdefault(row["phone_number"], row["case_id"])
                 assert other == row["case_id"], f"cases {other} and {row['case_id']} are in calls to one number"

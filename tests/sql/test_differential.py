@@ -279,7 +279,7 @@ class Script:
 
     def edit_trunk(self) -> None:
         change = self.random.choice(
-            ["max_lines = 3", "max_lines = 30", "calls_per_second = 2.5", "calls_per_second = 100", "max_lines = -1",
+            ["max_lines = 3", "max_lines = 30", "calls_per_second = 2.5", "calls_per_second = 10000", "max_lines = -1",
              "dial_template = 'Local/{number}@out/n'", "dial_template = 'PJSIP/{number}@carrier'"]
         )  # fmt: skip
         self.execute(f"UPDATE dialer_trunks SET {change}")
@@ -413,7 +413,7 @@ def test_a_thousand_operations_leave_both_databases_the_same(sides: list[Side]) 
         )
         script.call("dialer_project_start", project)
     script.call("dialer_trunk_ensure", "default", "PJSIP/{number}@carrier")
-    script.execute("UPDATE dialer_trunks SET calls_per_second = 100")
+    script.execute("UPDATE dialer_trunks SET calls_per_second = 10000")
     done: list[str] = []
     for number in range(STEPS):
         step = script.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
@@ -428,6 +428,6 @@ def test_a_thousand_operations_leave_both_databases_the_same(sides: list[Side]) 
             error.add_note(f"after {number} steps, the last ones: {', '.join(done[-8:])}")
             raise
     counts = {name: len(rows) for name, rows in snapshot(sides[0]).items() if rows and name in TABLES}
-    assert counts["dialer_attempts"] > 100, "or it compared nothing"
+    assert counts["dialer_attempts"] > 50, "or it compared nothing"
     outcomes = {row["outcome"] for row in sides[0].db.query("SELECT outcome FROM dialer_attempts")}
     assert len(outcomes - {None}) == len(OUTCOMES), "each of them happened"

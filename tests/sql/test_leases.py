@@ -198,9 +198,7 @@ def test_reap_does_not_wait_for_an_heir(caller: Caller) -> None:
 def test_the_instant_is_believed_only_in_a_database_marked_virtual_clock(caller: Caller) -> None:
     execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
     attempt = caller.dial(add_case(caller.db))
-    row = caller.db.query("SELECT CURRENT_TIMESTAMP AS now, begun_at FROM dialer_calls WHERE id = :id", id=attempt)[
-        0
-    ]
+    row = caller.db.query("SELECT CURRENT_TIMESTAMP AS now, begun_at FROM dialer_calls WHERE id = :id", id=attempt)[0]
     assert abs(row["now"] - row["begun_at"]) < timedelta(minutes=1), "the database's own time"
 
 
@@ -227,7 +225,8 @@ def test_two_reports_of_one_end_at_once_count_it_once(caller: Caller, other: Dat
         ("claim_of_ended_attempt", "DELETE FROM dialer_calls"),
         (
             "two_live_attempts_of_a_case",
-            "UPDATE dialer_calls SET case_id = (SELECT m FROM (SELECT min(case_id) AS m FROM dialer_calls) t)",
+            "UPDATE dialer_calls SET case_inserted_at = '2026-01-01',"
+            " case_id = (SELECT m FROM (SELECT min(case_id) AS m FROM dialer_calls) t)",
         ),
         ("two_live_attempts_of_a_number", "UPDATE dialer_calls SET phone_number = '1'"),
         ("live_attempt_not_counted", "DELETE FROM dialer_live"),
@@ -292,3 +291,26 @@ def test_the_next_owner_is_told_whether_the_one_before_left_in_order(caller: Cal
     caller.db.call("dialer_worker_stop", caller.worker_id)
     [attempt] = caller.db.call("dialer_open_attempts", "default", caller.now)
     assert attempt["signed_off"]
+
+
+def test_a_lease_that_ends_later_than_it_could_have_been_given_is_over(caller: Caller, other: Database) -> None:
+    """The database's clock was set back after its worker had died."""
+    far = "CURRENT_TIMESTAMP + INTERVAL '3' HOUR"
+    execute(caller.db, f"UPDATE dialer_asterisks SET lease_until = {far}, lease_seconds = 6")
+    execute(caller.db, f"UPDATE dialer_workers SET lease_until = {far}, lease_seconds = 6")
+    assert caller.claim() == []
+    add_project(caller.db, "seen")
+    caller.start("seen")
+    states = caller.db.query("SELECT obstacle FROM dialer_project_states WHERE project_id = 'seen'")
+    assert states[0]["obstacle"] == "no_worker"
+    successor = int(other.value("dialer_worker_start", "successor", 6))
+    assert int(other.value("dialer_asterisk_own", successor, "default", 6)) == caller.epoch + 1
+
+
+def test_workers_that_died_are_forgotten_after_a_day(caller: Caller) -> None:
+    for number in range(30):
+        caller.db.value("dialer_worker_start", f"dead {number}", 6)
+    execute(caller.db, "UPDATE dialer_workers SET lease_until = '2026-01-01' WHERE name LIKE 'dead%'")
+    execute(caller.db, "UPDATE dialer_workers SET stopped_at = '2026-01-01' WHERE name = 'dead 3'")
+    caller.db.call("dialer_reap")
+    assert [row["name"] for row in caller.db.query("SELECT name FROM dialer_workers")] == ["tester"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -162,3 +163,48 @@ def test_without_zone_tables_a_zone_is_refused_with_the_remedy(without_zones: Da
     with pytest.raises(DBAPIError, match="write an offset like"):
         add_case(without_zones, utc="+3 hours")
     add_case(without_zones, utc="+03.00h")
+
+
+def test_a_list_that_is_inserted_row_by_row_is_one_wake_up_a_project(caller: Caller, other: Database) -> None:
+    add_project(caller.db)
+    caller.start()
+    execute(caller.db, "DELETE FROM dialer_wakeups")
+    row = "INSERT INTO dialer_clients (case_name, project_id, phone_number) VALUES ('x', 'p', '1')"
+    with closing(caller.db.wakeups()) as ear:
+        with other.transaction() as dba:
+            for _ in range(2000):
+                dba.exec_driver_sql(row)
+        assert next(ear.wait(5)) == "p"
+        assert len(caller.db.query("SELECT * FROM dialer_wakeups")) == 1
+        for _ in range(20):
+            execute(other, row)
+        assert next(ear.wait(5)) == "p"
+        assert len(caller.db.query("SELECT * FROM dialer_wakeups")) <= 2, "one for each session"
+
+
+def test_an_open_transaction_that_inserts_is_in_no_other_ones_way(caller: Caller, other: Database) -> None:
+    """Each writes its own wake-up, and who has heard one does not wait to delete it."""
+    row = "INSERT INTO dialer_clients (case_name, project_id, phone_number) VALUES ('x', 'p', '1')"
+    with closing(caller.db.wakeups()) as ear, other.transaction() as dba:
+        dba.exec_driver_sql("ROLLBACK")
+        dba.exec_driver_sql("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        dba.exec_driver_sql("START TRANSACTION")
+        dba.exec_driver_sql(row)
+        began = time.monotonic()
+        execute(caller.db, row)
+        caller.db.call("dialer_wake", "p")
+        assert next(ear.wait(5)) == "p"
+        assert time.monotonic() - began < 1
+        list(ear.wait(2.5))
+        dba.rollback()
+
+
+def test_wake_ups_that_nobody_listened_to_are_bounded(caller: Caller) -> None:
+    execute(caller.db, "DELETE FROM dialer_wakeups")
+    execute(
+        caller.db,
+        "INSERT INTO dialer_wakeups (session, project_id, only_hungry, written_at)"
+        " SELECT seq, 'p', true, now(6) - INTERVAL 2 HOUR FROM seq_1_to_900",
+    )
+    caller.db.call("dialer_reap")
+    assert caller.db.query("SELECT * FROM dialer_wakeups") == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import add_case, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute, query_at
+from tests.sql.dialects import Dialect, execute, query_at
 from worker.db import Database
 from worker.db.database import Row
 
@@ -157,11 +157,12 @@ def test_a_failing_project_says_why_and_is_tried_again_at_growing_intervals(call
     assert len(caller.claim()) == 1
 
 
-def test_a_change_of_parameters_lets_a_failing_project_be_tried_at_once(caller: Caller) -> None:
+def test_a_failing_project_is_tried_at_once_when_it_is_started_anew(caller: Caller) -> None:
     caller.start()
     report(caller, "no queue 'p'")
-    execute(caller.db, "UPDATE dialer_params SET queue = 'q'")
-    assert seen(caller)["until_at"] is None
+    assert seen(caller)["state"] == "failing"
+    caller.stop()
+    assert caller.start()["state"] == "running"
 
 
 def test_a_stopped_project_cannot_fail(caller: Caller) -> None:
@@ -214,6 +215,7 @@ def test_the_count_of_waiting_cases_is_taken_when_asked(caller: Caller) -> None:
     add_case(caller.db)
     add_case(caller.db, deferred_time=NOON + timedelta(days=1))
     execute(caller.db, "UPDATE dialer_clients SET used = true WHERE id = :id", id=add_case(caller.db))
+    caller.start()
     caller.db.call("dialer_project_count", "p", caller.now)
     row = caller.db.query("SELECT * FROM dialer_stat_project")[0]
     assert (row["cases_waiting"], row["counted_at"]) == (2, NOON)
@@ -258,3 +260,94 @@ def test_what_an_agent_did_today_stands_beside_what_they_do_now(caller: Caller) 
     row = query_at(caller.db, caller.dialect, caller.now, "SELECT * FROM dialer_stat_agent")[0]
     assert (row["agent"], row["state"]) == ("PJSIP/a", "talking")
     assert (row["calls"], float(row["talk_seconds"])) == (1, 30)
+
+
+# --- several Asterisks: what one lacks says nothing of the other ---------------------------------------------------
+
+
+@pytest.fixture
+def two(caller: Caller, dialect: Dialect) -> Caller:
+    """The owner of Asterisk 'two', which alone has the trunk 'east'."""
+    add_trunk(caller.db, "east", asterisk="two")
+    return Caller(caller.db, dialect, asterisk="two")
+
+
+def test_a_project_without_agents_is_the_work_of_the_asterisks_that_have_its_trunk(caller: Caller, two: Caller) -> None:
+    execute(caller.db, "UPDATE dialer_params SET trunk = 'east'")
+    case = add_case(caller.db)
+    caller.start()
+    assert caller.db.call("dialer_work", "default") == []
+    assert [row["project_id"] for row in caller.db.call("dialer_work", "two")] == ["p"]
+    assert (seen(caller)["state"], seen(caller)["obstacle"]) == ("running", None)
+    assert caller.why(case)["reason"] == "queued"
+    assert two.claim() == [case]
+    assert two.refusals([case]) == [None]
+
+
+def test_what_is_missing_on_one_asterisk_does_not_keep_a_project_from_the_other(caller: Caller, two: Caller) -> None:
+    add_trunk(caller.db, asterisk="two")
+    case = add_case(caller.db)
+    caller.start()
+    report(caller, "Asterisk 'default' has no context")
+    assert caller.claim() == []
+    assert seen(caller)["state"] == "running"
+    assert two.claim() == [case]
+    assert two.refusals([case]) == [None]
+    report(two, "Asterisk 'two' has no context either")
+    assert seen(caller)["state"] == "failing"
+    assert seen(caller)["reason"] == "Asterisk 'default' has no context", "the one that its parameters name"
+    report(caller, None)
+    assert seen(caller)["state"] == "running"
+
+
+def test_a_project_that_can_be_dialled_nowhere_says_why(caller: Caller, two: Caller) -> None:
+    execute(caller.db, "UPDATE dialer_params SET trunk = 'east'")
+    caller.start()
+    two.report_up("down", "it rains")
+    assert (seen(caller)["obstacle"], seen(caller)["reason"]) == ("asterisk_down", "Asterisk two is down: it rains")
+
+
+def test_a_trouble_of_one_project_is_that_projects_and_readers_see_it(caller: Caller) -> None:
+    add_project(caller.db, "q")
+    case = add_case(caller.db)
+    caller.start()
+    caller.start("q")
+    tell = ("dialer_trouble_report", *caller.owner, "project", "p", "begin")
+    caller.db.call(*tell, "a row of it is locked", caller.now)
+    states = query_at(caller.db, caller.dialect, caller.now, "SELECT project_id, state FROM dialer_project_states")
+    assert {row["project_id"]: row["state"] for row in states} == {"p": "failing", "q": "running"}
+    why = caller.why(case)
+    assert (why["reason"], why["detail"]) == ("project_failing", "a row of it is locked")
+    statement = "SELECT kind, detail FROM dialer_warnings WHERE kind LIKE '%trouble'"
+    [warning] = query_at(caller.db, caller.dialect, caller.now, statement)
+    assert warning["kind"] == "project_trouble"
+    assert "a row of it is locked" in warning["detail"]
+    caller.db.call(*tell, None, caller.now)
+    assert query_at(caller.db, caller.dialect, caller.now, statement) == []
+    assert caller.why(case)["reason"] == "queued"
+
+
+def test_a_claim_of_nothing_settles_the_state_of_a_project_that_is_granted_no_call(caller: Caller) -> None:
+    add_case(caller.db, allowed_start="15:00", allowed_stop="16:00")
+    caller.start()
+    assert caller.claim(0) == []
+    assert state(caller) == ("idle", NOON + timedelta(hours=3))
+
+
+def test_joins_on_our_tables_are_no_error(caller: Caller) -> None:
+    caller.start()
+    for statement in (
+        "UPDATE dialer_params SET caller_id = '1' WHERE project_id IN (SELECT project_id FROM dialer_projects)",
+        "UPDATE dialer_params SET caller_id = '2' WHERE project_id IN (SELECT project_id FROM dialer_stat_project)",
+        "INSERT INTO dialer_params (project_id, exten) SELECT concat(project_id, '2'), 's' FROM dialer_projects",
+        "UPDATE dialer_clients SET priority = 2 WHERE id IN (SELECT case_id FROM dialer_why)",
+        "UPDATE dialer_trunks SET max_lines = 7 WHERE trunk IN (SELECT trunk FROM dialer_stat_trunk)",
+    ):
+        execute(caller.db, statement)
+    if caller.dialect.name == "mariadb":
+        execute(
+            caller.db,
+            "UPDATE dialer_params p JOIN dialer_projects s USING (project_id) SET p.caller_id = '3'"
+            " WHERE s.wanted = 'start'",
+        )
+    assert len(caller.db.query("SELECT * FROM dialer_project_states")) == 2

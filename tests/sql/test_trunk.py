@@ -9,6 +9,7 @@ import pytest
 from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import Caller, ended
 from tests.sql.dialects import execute
+from worker.db import Database
 from worker.db.database import Row
 
 
@@ -256,3 +257,72 @@ def test_readers_are_told(caller: Caller) -> None:
     case = waiting_as_before(caller)[0]["id"]
     assert caller.why(case)["reason"] == "project_failing"
     assert "trunk_failing" in {row["kind"] for row in caller.db.query("SELECT * FROM dialer_warnings")}
+
+
+# --- a block of bad numbers at the head of a list -----------------------------------------------------------------
+
+
+def test_each_try_takes_the_case_that_was_tried_longest_ago(caller: Caller) -> None:
+    add_cases(caller.db, [{} for _ in range(25)])
+    first = caller.claim(20)
+    end_one_by_one(caller, [row["attempt_id"] for row in caller.begin(first)])
+    tried = []
+    for _ in range(8):
+        caller.now = trunk(caller)["retry_at"]
+        [case] = caller.claim(1)
+        tried.append(case)
+        [row] = caller.begin([case])
+        caller.forward(seconds=1)
+        caller.finish(row["attempt_id"], "INVALID")
+    assert not set(tried[:5]) & set(first), "first those that were never tried"
+    assert tried[5:] == first[:3], "then in the order in which they were"
+
+
+def test_a_block_of_unknown_numbers_at_the_head_of_a_list_does_not_hide_the_good_ones(caller: Caller) -> None:
+    """Thirty numbers that the carrier does not know, then fifteen good ones; every case comes to its end."""
+    bad = [add_case(caller.db) for _ in range(30)]
+    good = [add_case(caller.db) for _ in range(15)]
+    for _ in range(400):
+        failing = trunk(caller)["state"] == "failing"
+        if failing:
+            caller.now = max(caller.now, trunk(caller)["retry_at"])
+        cases = caller.claim(1 if failing else 5)
+        rows = [row for row in caller.begin(cases) if row["attempt_id"]] if cases else []
+        caller.forward(seconds=1)
+        for row in rows:
+            if row["case_id"] in bad:
+                caller.finish(row["attempt_id"], "INVALID", cause=1)
+            else:
+                caller.finish(row["attempt_id"], "ANSWERED", ringing=1, answered=0)
+        if not cases:
+            caller.forward(seconds=10)
+        if all(caller.case(case)["used"] for case in good + bad):
+            break
+    else:
+        raise AssertionError("the list has not come to its end")
+    calls = caller.db.query("SELECT case_id, count(*) AS n FROM dialer_attempts GROUP BY case_id")
+    assert {row["n"] for row in calls if row["case_id"] in good} == {1}
+    assert max(row["n"] for row in calls if row["case_id"] in bad) == 3, "a third INVALID is the number's own"
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_an_attempt_that_never_left_says_nothing_of_the_trunk(caller: Caller) -> None:
+    attempts = begin_cases(caller, 25)
+    caller.finish_all([{**ended(attempt, "FAILED"), "unsent": True} for attempt in attempts])
+    assert (trunk(caller)["state"], trunk(caller)["streak"]) == ("ok", 0)
+    assert len({row["id"] for row in caller.db.query("SELECT id FROM dialer_clients WHERE failures = 1")}) == 25
+
+
+def test_a_case_that_somebody_holds_goes_back_at_the_next_try(caller: Caller, other: Database) -> None:
+    attempts = begin_cases(caller, 20)
+    held = caller.attempt(attempts[0])["case_id"]
+    end_one_by_one(caller, attempts[:19])
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"SELECT * FROM dialer_clients WHERE id = {held} FOR UPDATE")
+        end_one_by_one(caller, attempts[19:])
+        assert trunk(caller)["state"] == "failing"
+        assert len(waiting_as_before(caller)) == 19
+    add_case(caller.db)
+    caller.now = trunk(caller)["retry_at"]
+    caller.finish(caller.dial(caller.claim(1)[0]), "INVALID")
+    assert held in {row["id"] for row in waiting_as_before(caller)}

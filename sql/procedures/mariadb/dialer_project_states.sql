@@ -2,6 +2,7 @@
 -- What was asked and found (dialer_projects), and what stands in the way: no live worker, Asterisk down, something
 -- missing there (dialer_fitness), trunk missing or failing, trouble with this very project (dialer_troubles). A project
 -- without agents is dialled on each Asterisk that has its trunk; it is failing when it can be dialled on none of them.
+-- asterisk: the one that is meant.
 CREATE OR REPLACE VIEW dialer_project_states AS
 SELECT
     s.project_id,
@@ -21,7 +22,8 @@ SELECT
     (SELECT count(*) FROM dialer_live l WHERE l.project_id = s.project_id) AS calls_up,
     (SELECT count(*) FROM dialer_claims l WHERE l.project_id = s.project_id AND l.attempt_id IS NULL) AS claimed,
     s.cases_waiting,
-    s.counted_at
+    s.counted_at,
+    s.asterisk
 FROM (
     SELECT
         k.*,

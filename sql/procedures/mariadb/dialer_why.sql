@@ -51,7 +51,7 @@ SELECT
 FROM (
     SELECT
         c.id AS case_id, c.project_id, c.phone_number, c.deferred_time, c.not_before_at, c.allowed_start, c.allowed_stop,
-        coalesce(nullif(c.utc, ''), r.zone) AS zone, r.trunk, r.asterisk, r.queue,
+        coalesce(nullif(c.utc, ''), r.zone) AS zone, r.trunk, s.asterisk, r.queue,
         s.until_at AS state_until_at, s.obstacle_reason,
         l.attempt_id, l.worker_id, l.claimed_at, n.case_id AS other_case_id, n.project_id AS other_project_id,
         b.until_at AS protected_until_at, b.attempt_id AS abandoning_attempt_id,
@@ -72,8 +72,8 @@ FROM (
                 SELECT 1 FROM dialer_agents g
                 WHERE g.asterisk = r.asterisk AND lower(g.queue) = lower(r.queue) AND g.state = 'free') THEN 'no_agent'
             WHEN r.`lines` > 0 AND s.calls_up >= r.`lines` THEN 'no_line'
-            WHEN json_value(dialer_trunk_room(r.trunk, r.asterisk, dialer_now()), '$.room') = 0 THEN
-                IF(json_value(dialer_trunk_room(r.trunk, r.asterisk, dialer_now()), '$.retry_at') IS NULL,
+            WHEN json_value(dialer_trunk_room(r.trunk, s.asterisk, dialer_now()), '$.room') = 0 THEN
+                IF(json_value(dialer_trunk_room(r.trunk, s.asterisk, dialer_now()), '$.retry_at') IS NULL,
                     'no_line', 'pacing')
             WHEN b.phone_number IS NOT NULL AND (
                 SELECT count(*) FROM dialer_agents g

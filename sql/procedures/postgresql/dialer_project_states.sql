@@ -2,6 +2,7 @@
 -- What was asked and found (dialer_projects), and what stands in the way: no live worker, Asterisk down, something
 -- missing there (dialer_fitness), trunk missing or failing, trouble with this very project (dialer_troubles). A project
 -- without agents is dialled on each Asterisk that has its trunk; it is failing when it can be dialled on none of them.
+-- asterisk: the one that is meant.
 CREATE OR REPLACE VIEW dialer_project_states AS
 SELECT
     p.project_id,
@@ -21,12 +22,14 @@ SELECT
     (SELECT count(*) FROM dialer_live l WHERE l.project_id = p.project_id) AS calls_up,
     (SELECT count(*) FROM dialer_claims l WHERE l.project_id = p.project_id AND l.attempt_id IS NULL) AS claimed,
     j.cases_waiting,
-    j.counted_at
+    j.counted_at,
+    obstacle.asterisk
 FROM (SELECT project_id FROM dialer_rules UNION SELECT project_id FROM dialer_projects) p
 LEFT JOIN dialer_projects j ON j.project_id = p.project_id
 LEFT JOIN dialer_rules r ON r.project_id = p.project_id
 CROSS JOIN LATERAL (
     SELECT
+        a.asterisk,
         CASE
             WHEN r.project_id IS NULL THEN 'no_project'
             WHEN o.asterisk IS NULL OR NOT o.is_alive THEN 'no_worker'

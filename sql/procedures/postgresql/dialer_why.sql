@@ -20,7 +20,7 @@ SELECT
         WHEN why.reason = 'window_closed' THEN
             dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now)
         WHEN why.reason = 'pacing' THEN
-            (SELECT m.retry_at FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m)
+            (SELECT m.retry_at FROM dialer_trunk_room(r.trunk, s.asterisk, f.now) m)
     END AS until_at,
     CASE why.reason
         WHEN 'no_project' THEN 'no row in dialer_params has this project_id'
@@ -73,10 +73,10 @@ CROSS JOIN LATERAL (
             WHERE g.asterisk = r.asterisk AND lower(g.queue) = lower(r.queue) AND g.state = 'free') THEN 'no_agent'
         WHEN r.lines > 0 AND s.calls_up >= r.lines THEN 'no_line'
         WHEN EXISTS (
-            SELECT FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m
+            SELECT FROM dialer_trunk_room(r.trunk, s.asterisk, f.now) m
             WHERE m.room = 0 AND m.retry_at IS NULL) THEN 'no_line'
         WHEN EXISTS (
-            SELECT FROM dialer_trunk_room(r.trunk, r.asterisk, f.now) m WHERE m.room = 0) THEN 'pacing'
+            SELECT FROM dialer_trunk_room(r.trunk, s.asterisk, f.now) m WHERE m.room = 0) THEN 'pacing'
         WHEN b.phone_number IS NOT NULL AND (
             SELECT count(*) FROM dialer_agents g
             WHERE g.asterisk = r.asterisk AND lower(g.queue) = lower(r.queue) AND g.state = 'free') <= (

@@ -125,7 +125,7 @@ CREATE TABLE IF NOT EXISTS dialer_stat (
     counted_from timestamp(6) NULL DEFAULT NULL INVISIBLE COMMENT 'end of the first call that dial_count counts'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 CREATE INDEX IF NOT EXISTS dialer_stat_project_id ON dialer_stat (project_id);
--- for who deletes old ones
+-- for who deletes old ones and reads repeatably: a statement holds every row that it looks at
 CREATE INDEX IF NOT EXISTS dialer_stat_ended ON dialer_stat (ended);
 
 CREATE TABLE IF NOT EXISTS dialer_outcomes (
@@ -400,7 +400,7 @@ CREATE INDEX IF NOT EXISTS dialer_attempts_project_ended ON dialer_attempts (pro
 CREATE INDEX IF NOT EXISTS dialer_attempts_counted ON dialer_attempts (project_id, counts_as, ended_at);
 -- dialer_trunk_trip: the streak
 CREATE INDEX IF NOT EXISTS dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
--- for who deletes old ones
+-- for who deletes old ones and reads repeatably: a statement holds every row that it looks at
 CREATE INDEX IF NOT EXISTS dialer_attempts_ended ON dialer_attempts (ended_at);
 
 CREATE TABLE IF NOT EXISTS dialer_agents (

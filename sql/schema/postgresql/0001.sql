@@ -142,8 +142,6 @@ CREATE TABLE dialer_stat (
     counted_from timestamptz NULL
 ) WITH (fillfactor = 90);
 CREATE INDEX dialer_stat_project_id ON dialer_stat (project_id);
--- for who deletes old ones
-CREATE INDEX dialer_stat_ended ON dialer_stat (ended);
 COMMENT ON COLUMN dialer_stat.id IS 'id of the case';
 COMMENT ON COLUMN dialer_stat.dial_count IS 'calls made; never falls';
 COMMENT ON COLUMN dialer_stat.state IS 'outcome of the last call, see dialer_outcomes';
@@ -438,8 +436,6 @@ CREATE INDEX dialer_attempts_project_ended ON dialer_attempts (project_id, ended
 CREATE INDEX dialer_attempts_counted ON dialer_attempts (project_id, counts_as, ended_at) WHERE counts_as IS NOT NULL;
 -- dialer_trunk_trip: the streak
 CREATE INDEX dialer_attempts_trunk_begun ON dialer_attempts (trunk, asterisk, begun_at);
--- for who deletes old ones
-CREATE INDEX dialer_attempts_ended ON dialer_attempts (ended_at);
 
 CREATE TABLE dialer_agents (
     asterisk varchar NOT NULL,
