@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(call=_migrate)
     migrate.add_argument("revision", nargs="?", default="head", help="up to this revision (default: head)")
     migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
+    takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
+    takeover.set_defaults(call=_takeover)
+    takeover.add_argument("--stop", action="store_true", help="stop all projects first")
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
@@ -180,6 +183,15 @@ def _migrate(arguments: argparse.Namespace) -> int:
     from dialer.migrate import migrate  # noqa: PLC0415
 
     print(migrate(settings.database, arguments.down or arguments.revision, down=arguments.down is not None))
+    return 0
+
+
+def _takeover(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from dialer.takeover import takeover  # noqa: PLC0415
+
+    for told in takeover(settings.database, stop=arguments.stop):
+        print(told)
     return 0
 
 

@@ -16,6 +16,7 @@ import random
 import re
 import secrets
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import product
@@ -266,6 +267,19 @@ class PostgresDatabases:
             self.drop(self._url(name))
         self._templates.clear()
 
+    @contextmanager
+    def user(self, url: str) -> Iterator[tuple[str, str]]:
+        """A user who may connect and no more: name, and the URL under that name; gone after the block, with all that is
+        his there."""
+        name = f"test_{secrets.token_hex(6)}"
+        self._run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(name)))
+        try:
+            yield name, make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
+        finally:
+            with suppress(psycopg.OperationalError), self.connect(url) as connection:  # has the database gone as well?
+                connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(name)))
+            self._run(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
     def connect(self, url: str | None = None) -> psycopg.Connection[Any]:
         """A plain psycopg connection with autocommit, to that database or to the administrator's."""
         plain = (make_url(url) if url else self.admin_url).set(drivername="postgresql")
@@ -338,11 +352,11 @@ class MariaDbDatabases:
         """mariadb+pymysql://user:password@host:port/ of a user who may create databases"""
         self._templates: dict[str, Callable[[str], None]] = {}
 
-    def create(self, template: str | None = None) -> str:
+    def create(self, template: str | None = None, collation: str = "utf8mb4_general_ci") -> str:
         """The URL of a new database: empty, or as the named template."""
         name = f"test_{secrets.token_hex(6)}"
         # Not the collation that the dialer would choose: it has to bring its own.
-        self._run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        self.run(f"CREATE DATABASE {name} CHARACTER SET {collation.split('_')[0]} COLLATE {collation}")
         url = self._url(name)
         if template:
             self._templates[template](url)
@@ -364,6 +378,40 @@ class MariaDbDatabases:
                     cursor.execute(f"KILL {int(session)}")
             cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
 
+    @contextmanager
+    def user(self, url: str) -> Iterator[tuple[str, str]]:
+        """A user without rights: name, and the URL under that name; gone after the block."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.run(f"CREATE USER {name}@'%' IDENTIFIED BY '{name}'")
+        try:
+            yield name, make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
+        finally:
+            self.run(f"DROP USER {name}@'%'")
+
+    def dump(self, url: str, *options: str) -> str:
+        """The database as SQL, by MariaDB's own program."""
+        return self._client("mariadb-dump", url, *options)
+
+    def restore(self, url: str, dump: str) -> None:
+        """Run a dump, as far as it goes: one without routines stops at the first view that calls one."""
+        self._client("mariadb", url, given=dump, check=False)
+
+    def _client(self, program: str, url: str, *options: str, given: str | None = None, check: bool = True) -> str:
+        place = make_url(url)
+        line = [program, f"--host={place.host}", f"--port={place.port}", f"--user={place.username}", *options]
+        assert place.database is not None
+        done = subprocess.run(
+            [*line, place.database],
+            env={**os.environ, "MYSQL_PWD": str(place.password or "")},
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
+
     def connect(self, url: str | None = None) -> pymysql.Connection[Any]:
         """A plain PyMySQL connection with autocommit, to that database or to none."""
         place = make_url(url) if url else self.admin_url
@@ -377,7 +425,8 @@ class MariaDbDatabases:
             ssl_disabled=True,
         )
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
+        """As the administrator."""
         with closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
@@ -403,7 +452,10 @@ class MariaDbContainer(Server):
     ) -> None:
         """`options`: of mariadbd, without the dashes. `zones=False`: the zone tables are empty."""
         self.image_name = f"dialer-mariadb{version}"
-        settings = {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
+        # As servers are that replicate or are backed up; not waiting for the disk.
+        settings = {"log-bin": "binlog", "server-id": "1", "binlog-format": "MIXED", "sync-binlog": "0"}
+        settings["log-bin-trust-function-creators"] = "1"
+        settings |= {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
         settings |= {} if durable else {"innodb-flush-log-at-trx-commit": "0"}
         settings |= options or {}
         super().__init__([f"--{name}={value}" for name, value in settings.items()])

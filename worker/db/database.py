@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, text
@@ -191,18 +191,18 @@ class Database:
     def revision(self) -> str | None:
         """The revision that the schema is at; None when nothing is installed."""
 
-        def work(connection: Connection) -> str | None:
-            if not self.dialect.version_table(connection, self.schema, VERSION_TABLE):
-                return None
-            value = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
-            return None if value is None else str(value)
-
         try:
-            return self.run(work)
+            return self.run(self._revision)
         except DatabaseUnavailable as error:
             if error.__cause__ is not None and self.dialect.is_schema_missing(cause(error.__cause__)):
                 return None
             raise
+
+    def _revision(self, connection: Connection) -> str | None:
+        if not self.dialect.version_table(connection, self.schema, VERSION_TABLE):
+            return None
+        value = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+        return None if value is None else str(value)
 
     def require_head(self) -> None:
         """Raise DatabaseNotAtHead unless the schema is the one that this program was written for."""
@@ -218,8 +218,8 @@ class Database:
             raise DatabaseUnfit(self.where, faults)
 
     def faults(self, seconds: float = _FAULTS_SECONDS) -> list[Mistake]:
-        """What keeps the dialer from working with a database that is at head, and what to do about it; an answer that
-        is not older than `seconds`. Raises DatabaseUnavailable."""
+        """What keeps the dialer from working with a database that is at head (of another nothing is said), and what to
+        do about it; an answer that is not older than `seconds`. Raises DatabaseUnavailable."""
         now = time.monotonic()
         if self._faults is None or self._faults[0] < now - seconds:
             self._faults = now, self._look_for_faults()
@@ -230,6 +230,8 @@ class Database:
             if self.dialect.shares_sessions(self.settings):
                 return [POOLED]
             with self._engine.connect() as connection, connection.begin():
+                if self._revision(connection) != head():
+                    return []
                 found = list(self.dialect.unfit(connection, self.settings, objects_at_head(self.dialect.name)))
             with self._engine.connect() as connection, connection.begin():
                 unknown = servers.unknown(connection, self.dialect, self.settings)
@@ -262,9 +264,13 @@ class Database:
             raise DatabaseUnfit(self.where, [POOLED]) from error
         if error.connection_invalidated or self.dialect.is_unavailable(found):
             raise DatabaseUnavailable(self.where, reason(error)) from error
-        # A trigger of somebody's own may fail in the same way: that is his row's trouble, not the database's.
-        if self.dialect.is_broken(found) and (faults := self.faults(_SUSPICION_SECONDS)):
-            raise DatabaseUnfit(self.where, faults) from error
+        if self.dialect.is_broken(found):
+            # A trigger of somebody's own may fail in the same way: that is his row's trouble, not the database's.
+            faults: list[Mistake] = []
+            with suppress(DatabaseUnavailable):
+                faults = self.faults(_SUSPICION_SECONDS)
+            if faults:
+                raise DatabaseUnfit(self.where, faults) from error
 
 
 def cause(error: BaseException) -> BaseException:
