@@ -269,15 +269,17 @@ class PostgresDatabases:
 
     @contextmanager
     def user(self, url: str) -> Iterator[tuple[str, str]]:
-        """A user who may connect and no more: name, and the URL under that name; gone after the block, with all that is
-        his there."""
+        """A user who may connect and no more: name, and the URL under that name; gone after the block, what is his
+        there becomes the administrator's."""
         name = f"test_{secrets.token_hex(6)}"
         self._run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(name)))
         try:
             yield name, make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
         finally:
-            with suppress(psycopg.OperationalError), self.connect(url) as connection:  # has the database gone as well?
-                connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(name)))
+            for place in (url, None):
+                with suppress(psycopg.OperationalError), self.connect(place) as connection:  # has it gone as well?
+                    connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(sql.Identifier(name)))
+                    connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
             self._run(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
     def connect(self, url: str | None = None) -> psycopg.Connection[Any]:
