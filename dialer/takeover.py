@@ -24,8 +24,8 @@ def takeover(settings: DatabaseSettings, *, stop: bool) -> Iterator[str]:
         else:
             known = ", ".join(row["identity"] for row in database.query("SELECT identity FROM dialer_servers"))
             yield (
-                f"The server of {settings.where()} ({names}) is written down beside {known or 'none'}. See to it that no"
-                " dialer works with the other one any more: both would call the same people."
+                f"The server of {settings.where()} ({names}) is written down beside {known or 'none'}."
+                " See to it that no dialer works with the other one any more: both would call the same people."
             )
         running = "SELECT project_id FROM dialer_projects WHERE wanted = 'start' ORDER BY project_id"
         wanted = [str(row["project_id"]) for row in database.query(running)]

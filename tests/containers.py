@@ -18,7 +18,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -211,8 +211,24 @@ class Databases(Protocol):
     def template(self, name: str, prepare: Callable[[str], None]) -> str:
         """Has `prepare(url)` fill a database that `create(template=name)` gives; once for each name."""
 
+    def copy(self, url: str) -> str:
+        """The URL of a new database, filled as that one is, in which nobody works."""
+
     def drop(self, url: str) -> None:
         """Drops a database made here, together with the sessions that are still in it."""
+
+    def user(self, url: str) -> AbstractContextManager[tuple[str, str]]:
+        """A user who may connect to that database and no more: name, which is the password as well, and the URL under
+        that name. Gone after the block."""
+
+    def grant_all(self, url: str, user: str) -> None:
+        """The user may work with what is in the database."""
+
+    def change_password(self, user: str, password: str) -> None:
+        """The user needs this one from now on."""
+
+    def end_sessions(self, user: str) -> None:
+        """All that the user has."""
 
 
 # --- PostgreSQL --------------------------------------------------------------------------------------------------
@@ -231,8 +247,12 @@ class PostgresDatabases:
 
     def create(self, template: str | None = None) -> str:
         """The URL of a new database: empty, or a copy of the named template."""
-        name = f"test_{secrets.token_hex(6)}"
-        source = self._templates[template] if template else "template0"
+        return self.copy(self._url(self._templates[template] if template else "template0"))
+
+    def copy(self, url: str) -> str:
+        """The URL of a new database, filled as that one is, in which nobody works."""
+        name, source = f"test_{secrets.token_hex(6)}", make_url(url).database
+        assert source is not None
         self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source)))
         return self._url(name)
 
@@ -281,6 +301,29 @@ class PostgresDatabases:
                     connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(sql.Identifier(name)))
                     connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
             self._run(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+    def grant_all(self, url: str, user: str) -> None:
+        """The user may work with what is in the database."""
+        with self.connect(url) as connection:
+            schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'"
+            for (schema,) in connection.execute(schemas).fetchall():
+                for what in (
+                    "SCHEMA {}",
+                    "ALL TABLES IN SCHEMA {}",
+                    "ALL SEQUENCES IN SCHEMA {}",
+                    "ALL ROUTINES IN SCHEMA {}",
+                ):
+                    place = sql.SQL(what).format(sql.Identifier(schema))
+                    connection.execute(sql.SQL("GRANT ALL ON {} TO {}").format(place, sql.Identifier(user)))
+
+    def change_password(self, user: str, password: str) -> None:
+        """The user needs this one from now on."""
+        self._run(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
+
+    def end_sessions(self, user: str) -> None:
+        """All that the user has."""
+        sessions = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}")
+        self._run(sessions.format(sql.Literal(user)))
 
     def connect(self, url: str | None = None) -> psycopg.Connection[Any]:
         """A plain psycopg connection with autocommit, to that database or to the administrator's."""
@@ -358,7 +401,7 @@ class MariaDbDatabases:
         """The URL of a new database: empty, or as the named template."""
         name = f"test_{secrets.token_hex(6)}"
         # Not the collation that the dialer would choose: it has to bring its own.
-        self.run(f"CREATE DATABASE {name} CHARACTER SET {collation.split('_')[0]} COLLATE {collation}")
+        self.run(f"CREATE DATABASE {name} CHARACTER SET {collation.split('_', maxsplit=1)[0]} COLLATE {collation}")
         url = self._url(name)
         if template:
             self._templates[template](url)
@@ -380,6 +423,12 @@ class MariaDbDatabases:
                     cursor.execute(f"KILL {int(session)}")
             cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
 
+    def copy(self, url: str) -> str:
+        """The URL of a new database, filled as that one is."""
+        made = self.create()
+        self.restore(made, self.dump(url, "--routines"))
+        return made
+
     @contextmanager
     def user(self, url: str) -> Iterator[tuple[str, str]]:
         """A user without rights: name, and the URL under that name; gone after the block."""
@@ -389,6 +438,18 @@ class MariaDbDatabases:
             yield name, make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
         finally:
             self.run(f"DROP USER {name}@'%'")
+
+    def grant_all(self, url: str, user: str) -> None:
+        """The user may work with what is in the database."""
+        self.run(f"GRANT ALL ON `{make_url(url).database}`.* TO {user}@'%'")
+
+    def change_password(self, user: str, password: str) -> None:
+        """The user needs this one from now on."""
+        self.run(f"SET PASSWORD FOR {user}@'%' = PASSWORD('{password}')")
+
+    def end_sessions(self, user: str) -> None:
+        """All that the user has."""
+        self.run(f"KILL USER {user}")
 
     def dump(self, url: str, *options: str) -> str:
         """The database as SQL, by MariaDB's own program."""

@@ -132,7 +132,7 @@ def test_who_owns_a_schema_needs_no_right_to_make_schemas(server: PostgresDataba
     url = server.create()
     with server.user(url) as (user, owned):
         settings = dialect.settings(owned)
-        with pytest.raises(DialerError, match=rf"permission denied for database.*CREATE SCHEMA \"nc\" AUTHORIZATION"):
+        with pytest.raises(DialerError, match=r"permission denied for database.*CREATE SCHEMA \"nc\" AUTHORIZATION"):
             migrate(settings)
         with server.connect(url) as connection:
             connection.execute("CREATE SCHEMA nc")
@@ -189,7 +189,7 @@ def test_who_may_only_insert_cases_cannot_call_ours_nor_make_triggers_of_it(
             for function in {one.name for one in objects_at_head("postgresql") if one.kind == TRIGGER}:
                 with pytest.raises(Exception, match="permission denied for function"):
                     writer.execute(
-                        f"CREATE TRIGGER t AFTER INSERT ON theirs FOR EACH ROW EXECUTE FUNCTION nc.{function}()".encode()
+                        f"CREATE TRIGGER t AFTER INSERT ON theirs FOR EACH ROW EXECUTE FUNCTION nc.{function}()"
                     )
             with pytest.raises(Exception, match="permission denied for function"):
                 writer.execute("SELECT * FROM nc.dialer_project_stop('p')")

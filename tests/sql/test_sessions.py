@@ -49,7 +49,6 @@ MARIADB = {
     "foreign_key_checks": "OFF",
     "unique_checks": "OFF",
     "div_precision_increment": "0",
-    "tx_isolation": "'SERIALIZABLE'",
     "character_set_client": "latin1",
     "character_set_results": "latin1",
     "collation_connection": "latin1_swedish_ci",
@@ -108,6 +107,7 @@ def hostile_mariadb(dialect: Dialect) -> Iterator[MariaDbDatabases]:
         with closing(databases.connect()) as admin, admin.cursor() as cursor:
             for name, value in MARIADB.items():
                 cursor.execute(f"SET GLOBAL {name} = {value}")
+            cursor.execute("SET GLOBAL TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         yield databases
 
 
@@ -123,9 +123,11 @@ def test_every_session_has_the_same_settings(own_database: Database, dialect: Di
         "SELECT current_setting('DateStyle'), current_setting('TimeZone'), current_setting('search_path'),"
         " current_setting('default_transaction_isolation')"
         if dialect.name == "postgresql"
-        else "SELECT @@sql_mode, @@time_zone, @@collation_connection, @@tx_isolation"
+        else "SHOW SESSION VARIABLES WHERE variable_name REGEXP 'isolation$|^sql_mode$|^time_zone$|^collation_connection$'"
     )
     engine = own_database.dialect.migration_engine(own_database.settings)
     with own_database.transaction() as connection, engine.connect() as migration:
-        assert connection.execute(text(asked)).one() == migration.execute(text(asked)).one()
+        found = connection.execute(text(asked)).all()
+        assert found == migration.execute(text(asked)).all()
+        assert found
     engine.dispose()
