@@ -23,7 +23,7 @@ from api.plugin import refusal
 
 
 def guard(names: Collection[str]) -> Callable[[], None]:
-    """A hook for every request; it raises the refusal. `names`: what the dialer is called besides this machine's name."""
+    """A hook for every request, which raises the refusal. `names`: what we are called besides our machine's name."""
     own = socket.gethostname().lower()
     known = {"localhost", own, own.partition(".")[0], *(name.lower() for name in names)}
 

@@ -63,11 +63,11 @@ class _Connection(WSGIHandler):
         self._allow(self.server.request_seconds)  # of an idle connection, too, once it has begun to ask
         return line
 
-    def read_request(self, raw_requestline: str) -> bool:
+    def read_request(self, raw_requestline: str) -> Any:
         if not raw_requestline.endswith("\n") or len(raw_requestline.split()) != 3:
             # A connection that broke off, or HTTP/0.9: the project may be called "sales-2" and not "sales".
             raise ValueError("the request line is not whole")
-        read: bool = super().read_request(raw_requestline)
+        read = super().read_request(raw_requestline)
         if self._unwanted:
             raise ValueError("the header is not whole")
         self.server.waits_no_more(self)
@@ -84,12 +84,12 @@ class _Connection(WSGIHandler):
         self._clock.close()
         self._clock = gevent.Timeout.start_new(seconds, _TooLate)
 
-    def handle_error(self, kind: type[BaseException], error: BaseException, trace: TracebackType) -> None:
-        if kind is _TooLate:
-            self.close_connection = True
-            return
-        log.error("An answer could not be given", extra={"action": "http_error"}, exc_info=(kind, error, trace))
-        self._send_error_response_if_possible(500)
+    def handle_error(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close_connection = True
+        if kind is not _TooLate:
+            log.error("An answer could not be given", extra={"action": "http_error"}, exc_info=error)
 
     def log_request(self) -> None:
         log.debug("request", extra={"action": "http_request", "line": self.requestline, "status": self.code})

@@ -306,7 +306,8 @@ def fetched(site: str, mode: str = "navigate", dest: str = "document", user: str
 def test_what_nobody_asked_for_acts_on_nothing(
     app: TestApp, sql: FakeProcedures, headers: dict[str, str], action: str
 ) -> None:
-    assert "nothing was done" in app.get(f"/?action={action}&projectid=sales", headers=headers, status=403).json["error"]
+    answer = app.get(f"/?action={action}&projectid=sales", headers=headers, status=403)
+    assert "nothing was done" in answer.json["error"]
     assert sql.asked == []
     app.get("/projects/sales", headers=headers, status=200)  # to look is no act
 
