@@ -169,7 +169,7 @@ def trunks(database: Database) -> Iterator[Finding]:
     """Every project's trunk has a row."""
     rows = database.query(
         "SELECT r.project_id, r.trunk, r.asterisk, t.dial_template, t.state, t.reason FROM dialer_rules r"
-        " LEFT JOIN dialer_trunks t ON t.trunk = r.trunk AND t.asterisk = r.asterisk"
+        " LEFT JOIN dialer_stat_trunk t ON t.trunk = r.trunk AND t.asterisk = r.asterisk"
         " ORDER BY r.trunk, r.asterisk, r.project_id"
     )
     told = set()

@@ -296,7 +296,7 @@ class _Demo:
             " COUNT(DISTINCT CASE WHEN answered_at IS NOT NULL THEN case_id END) AS answered,"
             " COUNT(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost,"
             " COUNT(CASE WHEN ended_at IS NULL THEN 1 END) AS up"
-            " FROM dialer_attempts WHERE dialing_at IS NOT NULL OR ended_at IS NULL"
+            " FROM dialer_stat_attempt WHERE dialing_at IS NOT NULL OR ended_at IS NULL"
         )[0]
         return _Totals(row["dialled"], row["answered"], row["lost"], row["up"])
 
@@ -324,7 +324,7 @@ class _Demo:
         rows = self._database.query(
             "SELECT project_id, outcome, COUNT(*) AS attempts,"
             " AVG(ring_seconds) AS ring, AVG(wait_seconds) AS wait, AVG(talk_seconds) AS talk"
-            " FROM dialer_attempts WHERE outcome IS NOT NULL"
+            " FROM dialer_stat_attempt WHERE outcome IS NOT NULL"
             " GROUP BY project_id, outcome ORDER BY project_id DESC, COUNT(*) DESC"
         )
         table = Table(title="How the calls ended")
@@ -334,7 +334,7 @@ class _Demo:
             means = ("" if row[name] is None else f"{row[name]:.1f}" for name in ("ring", "wait", "talk"))
             table.add_row(row["project_id"], row["outcome"], str(row["attempts"]), *means)
         self._console.print(table)
-        ledger = {row["channel_id"] for row in self._database.query("SELECT channel_id FROM dialer_attempts")}
+        ledger = {row["channel_id"] for row in self._database.query("SELECT channel_id FROM dialer_stat_attempt")}
         unknown = sum(call.channel_id not in ledger for call in self._asterisk.calls_log)
         broken = len(self._database.query("SELECT kind FROM dialer_invariants"))
         totals = self._totals()

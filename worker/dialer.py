@@ -248,14 +248,14 @@ class Dialer:
         reason = session.tracker.wrong_queue.pop(item.project_id, None)
         reason = session.refusals.pop(item.project_id, reason)
         if reason is None:
-            if item.state == "failing" and item.until_at is not None:
-                if item.until_at.timestamp() > self._wall() and not again:
+            if item.unfit and item.unfit_until is not None:
+                if item.unfit_until.timestamp() > self._wall() and not again:
                     return False
                 self._found.clear()
             reason = self._obstacle(item)
         else:
             self._found.clear()
-        if reason is not None or item.state == "failing":
+        if reason is not None or item.unfit:
             procedures.project_report(
                 self._database, session.owner, item.project_id, reason, procedures.instant(self._clock)
             )

@@ -161,6 +161,8 @@ class Hopper:
             self._gave_up(hand, item, error)
             return
         hand.cases += claimed
+        if hand.slow:
+            self._report(item.project_id, None)
         hand.slow = 0
         if claimed or item.until_at is None or item.until_at.timestamp() > self._clock.time():
             hand.empty = 0
@@ -179,12 +181,11 @@ class Hopper:
         )
         # Its time may have run out just after its commit, so that cases are claimed that nobody knows of.
         self.release(item.project_id)
-        procedures.claim_report(
-            self._database,
-            self._owner,
-            item.project_id,
-            f"a claim, limited to {error.seconds:g} s, was given up: {error.reason}",
-            procedures.instant(self._clock),
+        self._report(item.project_id, f"a claim, limited to {error.seconds:g} s, was given up: {error.reason}")
+
+    def _report(self, project_id: str, trouble: str | None) -> None:
+        procedures.trouble_report(
+            self._database, self._owner, "project", project_id, "claim", trouble, procedures.instant(self._clock)
         )
 
     @staticmethod

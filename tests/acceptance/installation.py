@@ -186,7 +186,9 @@ class Installation:
 
     def attempts(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
         """The ledger, in the order in which attempts began."""
-        return self.sql(f"SELECT * FROM dialer_attempts WHERE {where} ORDER BY id", *values)
+        return self.sql(
+            f"SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a WHERE {where} ORDER BY attempt_id", *values
+        )
 
     def wait_for_attempts(self, count: int, where: str = "true", *values: Any, seconds: float = 20) -> None:
         """Return when the ledger has so many such attempts."""

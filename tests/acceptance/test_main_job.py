@@ -73,11 +73,15 @@ def test_two_hundred_cases_end_as_the_carrier_played_them(
     played = Counter(call.number for call in carrier.wait_until_over())
     assert len({call.call_id for call in carrier.calls()}) == sum(played.values())
     with_channel = Counter(
-        row["phone_number"] for row in dialer.sql("SELECT phone_number FROM dialer_attempts WHERE outcome <> 'FAILED'")
+        row["phone_number"]
+        for row in dialer.sql("SELECT phone_number FROM dialer_stat_attempt WHERE outcome <> 'FAILED'")
     )
     assert played == with_channel == Counter(dialed)
 
-    ledger = {row["phone_number"]: row for row in dialer.sql("SELECT * FROM dialer_attempts ORDER BY id")}
+    ledger = {
+        row["phone_number"]: row
+        for row in dialer.sql("SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a ORDER BY attempt_id")
+    }
     assert {number: row["outcome"] for number, row in ledger.items()} == {
         number: OUTCOME[number[:2]] for number in dialed
     }

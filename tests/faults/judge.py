@@ -148,7 +148,7 @@ class Books:
         claims = sql("SELECT case_id, attempt_id FROM dialer_claims")
         live = sql("SELECT phone_number, attempt_id FROM dialer_live")
         return cls(
-            attempts=sql("SELECT * FROM dialer_attempts ORDER BY id"),
+            attempts=sql("SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a ORDER BY attempt_id"),
             cases=sql(
                 "SELECT id, project_id, phone_number, used, checked, call_back, deferred_time, deferred_done,"
                 " brought_back, last_attempt_id FROM dialer_clients"

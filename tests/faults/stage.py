@@ -137,7 +137,7 @@ class Stage:
 
         def in_the_middle() -> bool:
             up = self.dialer.attempts("ended_at IS NULL")
-            ended = self.dialer.value("SELECT count(*) FROM dialer_attempts WHERE ended_at IS NOT NULL")
+            ended = self.dialer.value("SELECT count(*) FROM dialer_stat_attempt WHERE ended_at IS NOT NULL")
             talking = any(row["project_id"] == TALK and row["agent_at"] for row in up)
             informed = any(row["project_id"] == INFORM and row["answered_at"] for row in up)
             ringing = any(row["ringing_at"] and not row["answered_at"] for row in up)
@@ -262,7 +262,9 @@ class Stage:
         verdict = judge.judge(calls, judge.Books.read(self.dialer.sql), faults)
         assert not verdict.complaints, f"{verdict}\n{self.dialer.log()[-20000:]}"
         for number in fault.connected:
-            rows = self.dialer.attempts("case_id = (SELECT case_id FROM dialer_attempts WHERE id = %s)", number)
+            rows = self.dialer.attempts(
+                "case_id = (SELECT case_id FROM dialer_stat_attempt WHERE attempt_id = %s)", number
+            )
             assert [(row["id"], row["outcome"]) for row in rows] == [(number, "ANSWERED")], rows
         assert verdict.attempts >= 15, "hardly a load"
         fault.verdict = f"kept: {verdict.calls} calls, {verdict.attempts} attempts"

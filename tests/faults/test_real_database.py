@@ -69,10 +69,10 @@ def test_the_network_of_the_database_cut_for_half_a_minute(stage: Stage, databas
         stage.dial()
         with stage.fault("network of the database cut for 30 s") as fault:
             proxy.stall()
-            begun = stage.dialer.value("SELECT count(*) FROM dialer_attempts")
+            begun = stage.dialer.value("SELECT count(*) FROM dialer_stat_attempt")
             stage.lasts(fault, 30)
             # What had been asked for before.
-            assert stage.dialer.value("SELECT count(*) FROM dialer_attempts") <= begun + ON_THE_WAY
+            assert stage.dialer.value("SELECT count(*) FROM dialer_stat_attempt") <= begun + ON_THE_WAY
             proxy.open()
         stage.resumes(fault, within=20)
         stage.judge(fault)
@@ -151,13 +151,13 @@ def test_a_failover_to_a_standby_loses_no_attempt(
         )
         stage = Stage(dialer, fragile_asterisk, fragile_carrier, "postgres", request.config.stash[FAULTS])
         stage.under_load("a", "b")
-        last = dialer.value("SELECT max(id) FROM dialer_attempts")
+        last = dialer.value("SELECT max(attempt_id) FROM dialer_stat_attempt")
         with stage.fault(f"primary {how}, standby promoted") as fault:
             container = pair.primary.get_wrapped_container()
             container.kill() if how == "killed" else container.pause()
             pair.promote()
             dialer.connect(pair.standby_url(name))
-        assert dialer.value("SELECT max(id) FROM dialer_attempts") >= last
+        assert dialer.value("SELECT max(attempt_id) FROM dialer_stat_attempt") >= last
         # A frozen server has to be given up first; its connections show no fault.
         stage.resumes(fault, within=20 if how == "killed" else 60)
         stage.judge(fault)

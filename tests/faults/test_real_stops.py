@@ -89,7 +89,7 @@ def test_sigterm_with_two_hundred_calls_up(stage: Stage) -> None:
 def busy(dialer: Installation) -> tuple[int, int]:
     """Calls that are up, and those of them that were answered."""
     row = dialer.sql(
-        "SELECT count(*) AS up, count(answered_at) AS answered FROM dialer_attempts WHERE ended_at IS NULL"
+        "SELECT count(*) AS up, count(answered_at) AS answered FROM dialer_stat_attempt WHERE ended_at IS NULL"
     )[0]
     return row["up"], row["answered"]
 

@@ -89,7 +89,7 @@ class Place:
         return next(iter(self.rows(statement, *values)[0].values()))
 
     def attempts(self, project: str) -> int:
-        return int(self.value("SELECT count(*) AS n FROM dialer_attempts WHERE project_id = %s", project))
+        return int(self.value("SELECT count(*) AS n FROM dialer_stat_attempt WHERE project_id = %s", project))
 
     def wait_for_more(self, project: str, count: int = 5) -> None:
         """Until so many attempts more have begun."""
@@ -124,7 +124,9 @@ class Place:
         """The longest time in seconds between two attempts of a project, one after the other."""
         at = [
             row["begun_at"]
-            for row in self.rows("SELECT begun_at FROM dialer_attempts WHERE project_id = %s ORDER BY id", project)
+            for row in self.rows(
+                "SELECT begun_at FROM dialer_stat_attempt WHERE project_id = %s ORDER BY attempt_id", project
+            )
         ]
         return max(float((later - earlier).total_seconds()) for earlier, later in pairwise(at))
 
@@ -144,16 +146,16 @@ class Place:
         assert re.findall(r"^.* (?:ERROR|CRITICAL) .*$|^Traceback", self._log.read_text(), re.MULTILINE) == []
         assert self.rows("SELECT * FROM dialer_invariants") == []
         assert self.rows("SELECT * FROM dialer_claims WHERE attempt_id IS NULL") == []
-        ledger = {row["channel_id"] for row in self.rows("SELECT channel_id FROM dialer_attempts")}
+        ledger = {row["channel_id"] for row in self.rows("SELECT channel_id FROM dialer_stat_attempt")}
         assert ledger == {call.channel_id for call in self.asterisk.calls_log}
         twice = self.rows(
-            "SELECT a.case_id, count(*) AS calls FROM dialer_attempts a JOIN dialer_clients c ON c.id = a.case_id"
+            "SELECT a.case_id, count(*) AS calls FROM dialer_stat_attempt a JOIN dialer_clients c ON c.id = a.case_id"
             " GROUP BY a.case_id, c.brought_back HAVING count(*) > 1 + c.brought_back"
         )
         assert twice == []
         lost = self.rows(
             "SELECT c.id FROM dialer_clients c WHERE c.checked"
-            " AND NOT EXISTS (SELECT 1 FROM dialer_attempts a WHERE a.case_id = c.id AND a.ended_at IS NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM dialer_stat_attempt a WHERE a.case_id = c.id AND a.ended_at IS NULL)"
         )
         assert lost == []
 
@@ -219,7 +221,7 @@ def test_a_dba_at_work_beside_the_dialer(place: Place) -> None:
             wait_for(lambda: place.attempts("a") > called + 5 or place.slow(), 60, place.situation)
         wait_for(
             lambda: place.rows(
-                "SELECT 1 FROM dialer_attempts a JOIN dialer_clients c ON c.id = a.case_id WHERE c.priority = 0 LIMIT 1"
+                "SELECT 1 FROM dialer_stat_attempt a JOIN dialer_clients c ON c.id = a.case_id WHERE c.priority = 0 LIMIT 1"
             ),
             60,
             place.situation,
@@ -235,7 +237,7 @@ def test_a_dba_at_work_beside_the_dialer(place: Place) -> None:
         for project in ("a", *OTHERS):
             place.rows(f"{'CALL' if place.is_mariadb else 'SELECT'} dialer_project_stop('{project}')")
         wait_for(
-            lambda: not place.rows("SELECT 1 FROM dialer_attempts WHERE ended_at IS NULL"),
+            lambda: not place.rows("SELECT 1 FROM dialer_stat_attempt WHERE ended_at IS NULL"),
             60,
             place.situation,
             every=0.1,

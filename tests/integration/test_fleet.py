@@ -191,6 +191,6 @@ def test_an_announcement_is_dialled_where_trunks_have_room_and_an_asterisk_that_
         10,
         lambda: f"calls on both: {here.statistics} {there.statistics} {site.sql('SELECT * FROM dialer_stat_project')}",
     )
-    places = {row["asterisk"] for row in site.sql("SELECT DISTINCT asterisk FROM dialer_attempts")}
+    places = {row["asterisk"] for row in site.sql("SELECT DISTINCT asterisk FROM dialer_stat_attempt")}
     assert places == {"default", "east"}
     assert site.sql("SELECT * FROM dialer_invariants") == []

@@ -69,13 +69,13 @@ def figures(day: Day, agents: int, since: float, until: float) -> Figures:
     [row] = day.sql(
         "SELECT count(*) FILTER (WHERE counts_as = 'connected') AS connected,"
         " count(*) FILTER (WHERE counts_as = 'abandoned') AS abandoned"
-        " FROM dialer_attempts WHERE ended_at BETWEEN to_timestamp(%s) AND to_timestamp(%s)",
+        " FROM dialer_stat_attempt WHERE ended_at BETWEEN to_timestamp(%s) AND to_timestamp(%s)",
         since,
         until,
     )
     [talk] = day.sql(
         "SELECT coalesce(sum(extract(epoch FROM least(coalesce(ended_at, to_timestamp(%s)), to_timestamp(%s))"
-        " - greatest(agent_at, to_timestamp(%s)))), 0)::float8 AS seconds FROM dialer_attempts"
+        " - greatest(agent_at, to_timestamp(%s)))), 0)::float8 AS seconds FROM dialer_stat_attempt"
         " WHERE agent_at < to_timestamp(%s) AND coalesce(ended_at, to_timestamp(%s)) > to_timestamp(%s)",
         *(until, until, since, until, until, since),
     )
@@ -84,7 +84,7 @@ def figures(day: Day, agents: int, since: float, until: float) -> Figures:
 
 def assert_two_witnesses_agree(day: Day) -> None:
     """What the simulated Asterisk knows of each call is what the ledger says."""
-    ledger = {row["channel_id"]: row for row in day.sql("SELECT * FROM dialer_attempts")}
+    ledger = {row["channel_id"]: row for row in day.sql("SELECT * FROM dialer_stat_attempt")}
     for call in day.asterisk.calls_log:
         row = ledger[call.channel_id]
         assert (row["agent_at"] is not None) == (call.connected is not None), row
@@ -126,7 +126,7 @@ SETTLED = 2400.0
 
 def ringing(day: Day) -> int:
     """Calls that nobody has answered yet."""
-    [row] = day.sql("SELECT count(*) AS n FROM dialer_attempts WHERE answered_at IS NULL AND ended_at IS NULL")
+    [row] = day.sql("SELECT count(*) AS n FROM dialer_stat_attempt WHERE answered_at IS NULL AND ended_at IS NULL")
     return int(row["n"])
 
 
@@ -151,7 +151,7 @@ def test_half_of_the_agents_leave_at_once(empty_database: str) -> None:
         day.clock.run_until(NINE + SETTLED + 600)
         assert_overrun_is_what_rang(figures(day, agents, NINE, NINE + SETTLED + 600), rang, 0.3)
         [row] = day.sql(
-            "SELECT count(*) AS n FROM dialer_attempts WHERE begun_at > to_timestamp(%s)", NINE + SETTLED + 60
+            "SELECT count(*) AS n FROM dialer_stat_attempt WHERE begun_at > to_timestamp(%s)", NINE + SETTLED + 60
         )
         assert row["n"] > 0, "the others are still dialled for"
 

@@ -121,7 +121,7 @@ def test_an_hour_of_ten_agents_takes_seconds_and_loses_nothing(empty_database: s
         # Ten agents, each call of theirs about 80 s long with its ring and wrap-up: some 200 talks in half an hour.
         assert 100 < sum(call.connected is not None for call in calls) < 400
         assert min(call.begun for call in calls) == pytest.approx(NINE + 1800, abs=6)
-        ledger = {row["channel_id"]: row for row in day.sql("SELECT * FROM dialer_attempts")}
+        ledger = {row["channel_id"]: row for row in day.sql("SELECT * FROM dialer_stat_attempt")}
         assert ledger.keys() == {call.channel_id for call in calls}
         for call in calls:
             row = ledger[call.channel_id]

@@ -46,7 +46,8 @@ class Cases(FakeDatabase):
         """Claims of these projects take until the event."""
         self.slow_claims: set[str] = set()
         """Claims of these projects are given up."""
-        self.slow_reports: list[tuple[str, str]] = []
+        self.troubles: list[tuple[str, str, str | None]] = []
+        """Subject, step and detail of what was told."""
 
     def project(self, name: str, cases: int = 0, **changes: Any) -> None:
         first = 100 * (len(self.projects) + 1)
@@ -66,6 +67,8 @@ class Cases(FakeDatabase):
             "live": 0,
             "state": "running",
             "until_at": None,
+            "unfit": False,
+            "unfit_until": None,
             "dial_seconds": 30,
             "abandon_seconds": 2,
             "abandon_target": 3,
@@ -103,8 +106,8 @@ class Cases(FakeDatabase):
         if routine == "dialer_attempt_begin":
             self.calls.append(routine)
             return self._begin(arguments[3], json.loads(arguments[4]))
-        if routine == "dialer_claim_report":
-            self.slow_reports.append((arguments[3], arguments[4]))
+        if routine == "dialer_trouble_report":
+            self.troubles.append((arguments[4], arguments[5], arguments[6]))
             return []
         if routine == "dialer_project_report":
             self.reports.append((arguments[3], arguments[4]))
@@ -477,7 +480,8 @@ def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab
             lab.pass_time(left)
     assert lab.database.calls.count("dialer_claim") == 7
     assert lab.clock.monotonic() == pytest.approx(1 + 2 + 4 + 8 + 16 + 30 + 30)
-    assert set(lab.database.slow_reports) == {("p", "a claim, limited to 2 s, was given up: it took too long")}
+    told = ("p", "claim", "a claim, limited to 2 s, was given up: it took too long")
+    assert set(lab.database.troubles) == {told}
     assert lab.database.released.count("p") == 7, "its commit may have been in time"
     lab.database.slow_claims = set()
     lab.turn()
@@ -618,7 +622,7 @@ def test_one_project_that_cannot_be_dialled_holds_up_no_other(lab: Lab) -> None:
 
 def test_failing_project_is_looked_at_when_its_time_has_come(lab: Lab) -> None:
     lab.staff(1)
-    lab.database.project("p", cases=1, state="failing", until_at=lab.at(10))
+    lab.database.project("p", cases=1, unfit=True, unfit_until=lab.at(10))
     lab.turn()
     assert lab.session.client.asked == []
     lab.pass_time(10)

@@ -121,7 +121,7 @@ def claim(
     return [Claim(row["case_id"], row["kind"], bool(row["guarded"]), row["dials"], row["last_outcome"]) for row in rows]
 
 
-def trouble_report(
+def trouble_report(  # noqa: PLR0917 - as the routine has them
     database: Database, owner: Ownership, kind: str, subject: str, step: str, detail: str | None, now: datetime | None
 ) -> None:
     """Say what keeps one project, trunk, Asterisk, worker or case (`kind`) from being served, at which step; or that it
@@ -400,7 +400,7 @@ def trunk_ensure(database: Database, asterisk: str, template: str) -> None:
 
 
 def troubles(database: Database) -> list[str]:
-    """What keeps one project, trunk, Asterisk, worker or case from being served while the others are: a sentence each."""
+    """What keeps one project, trunk, Asterisk, worker or case from being served: a sentence each."""
     return [
         f"{row['kind']} {row['subject']} on {row['asterisk']}: {row['detail']}"
         for row in database.query(
