@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from alembic import command
 from worker.config import DatabaseSettings
 from worker.db import Database
-from worker.db.database import cause, reason
+from worker.db.database import Row, cause, reason
 from worker.db.migration import config, head, knows
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError
 
@@ -65,3 +65,37 @@ def _told(settings: DatabaseSettings, before: str | None, after: str | None, ren
     if before == after:
         return f"{where} is at {after or 'base'}; there was nothing to do."
     return moved
+
+
+def require_unused(settings: DatabaseSettings, revision: str) -> None:
+    """Raise unless the schema may go down to a revision: no worker is at work on it and, where all of it goes, no case
+    and no attempt is in it. What cannot be asked, since half of it has gone already, is in nobody's way."""
+    database = Database(settings)
+
+    def ask(question: str) -> list[Row]:
+        try:
+            return database.query(question)
+        except DBAPIError:
+            return []
+
+    try:
+        if database.revision() is None:
+            return
+        workers = ask("SELECT name FROM dialer_workers WHERE stopped_at IS NULL AND lease_until > CURRENT_TIMESTAMP")
+        tables = {"cases": "dialer_clients", "calls": "dialer_calls", "attempts": "dialer_attempts"}
+        counts = {
+            word: ask(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - names of ours
+            for word, table in tables.items()
+            if revision == "base"
+        }
+    finally:
+        database.dispose()
+    if workers:
+        names = ", ".join(repr(row["name"]) for row in workers)
+        raise DialerError(f"The database {settings.where()} is in use by {names}. Stop every worker first.")
+    held = [f"{rows[0]['n']} {word}" for word, rows in counts.items() if rows and rows[0]["n"]]
+    if held:
+        raise DialerError(
+            f"The database {settings.where()} holds {' and '.join(held)}, which would be deleted."
+            " Save what is needed, then say `dialer migrate --down base --delete-everything`."
+        )

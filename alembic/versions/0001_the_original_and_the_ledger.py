@@ -145,11 +145,11 @@ MARIADB_TRIGGERS = [
         for event in ("INSERT", "UPDATE")
     ),
     """CREATE OR REPLACE TRIGGER dialer_params_after_insert AFTER INSERT ON dialer_params FOR EACH ROW
-        CALL dialer_params_after_write(NULL, NEW.project_id)""",
+        CALL dialer_params_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_params_after_update AFTER UPDATE ON dialer_params FOR EACH ROW
-        CALL dialer_params_after_write(OLD.project_id, NEW.project_id)""",
+        CALL dialer_params_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_params_after_delete AFTER DELETE ON dialer_params FOR EACH ROW
-        CALL dialer_params_after_write(OLD.project_id, NULL)""",
+        CALL dialer_params_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_before_insert BEFORE INSERT ON dialer_trunks FOR EACH ROW
         CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
             NEW.calls_per_second)""",
