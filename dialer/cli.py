@@ -76,15 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(call=_migrate)
     migrate.add_argument("revision", nargs="?", default="head", help="up to this revision (default: head)")
     migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
-<<<<<<< HEAD
-    takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
-    takeover.set_defaults(call=_takeover)
-    takeover.add_argument("--stop", action="store_true", help="stop all projects first")
-=======
     migrate.add_argument(
         "--delete-everything", action="store_true", help="with --down base: cases, attempts and live workers or not"
     )
->>>>>>> main
+    takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
+    takeover.set_defaults(call=_takeover)
+    takeover.add_argument("--stop", action="store_true", help="stop all projects first")
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
