@@ -194,10 +194,9 @@ class Installation:
         return instant
 
     def attempts(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
-        """The ledger, in the order in which attempts began."""
-        return self.sql(
-            f"SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a WHERE {where} ORDER BY attempt_id", *values
-        )
+        """All attempts, in the order in which they began."""
+        attempts = "(SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a) attempts"
+        return self.sql(f"SELECT * FROM {attempts} WHERE {where} ORDER BY id", *values)
 
     def wait_for_attempts(self, count: int, where: str = "true", *values: Any, seconds: float = 20) -> None:
         """Return when the ledger has so many such attempts."""
