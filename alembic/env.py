@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from alembic import context
 from worker.config import DatabaseSettings, load
 from worker.db.dialect import dialect_of
-from worker.db.migration import VERSION_TABLE
+from worker.db.migration import VERSION_TABLE, head, objects_at_head
 
 
 def _settings() -> DatabaseSettings:
@@ -18,6 +20,25 @@ def _settings() -> DatabaseSettings:
         return given
     path = os.environ.get("DIALER_CONFIG")
     return load(Path(path) if path else None, os.environ).database
+
+
+def _revision(connection: Connection) -> str | None:
+    found = context.get_context().get_current_revision()
+    connection.commit()  # in a transaction of ours Alembic would commit nothing
+    return found
+
+
+def _renew(connection: Connection, settings: DatabaseSettings, *, installed: bool) -> None:
+    """Make routines, views and triggers anew where the database has not those of this program: a dump brings another
+    user's, or none. What was amiss is handed to who has called us."""
+    dialect = dialect_of(settings)
+    objects = objects_at_head(dialect.name)
+    amiss = dialect.differing(connection, settings.schema, objects) if installed else []
+    if amiss:
+        dialect.install(connection, objects)
+    dialect.secure(connection, objects)
+    connection.commit()
+    context.config.attributes["renewed"] = [one.name for one in amiss]
 
 
 def _run() -> None:
@@ -31,9 +52,13 @@ def _run() -> None:
                 version_table=VERSION_TABLE,
                 version_table_schema=settings.schema,
                 transaction_per_migration=True,
+                database=settings,
             )
+            before = _revision(connection)
             with context.begin_transaction():
                 context.run_migrations()
+            if _revision(connection) == head():
+                _renew(connection, settings, installed=before is not None)
     finally:
         engine.dispose()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import bottle
 
 from api import control, health, stats
+from api.guard import guard
 from api.plugin import DatabasePlugin, Db, JsonPlugin, Procedures, refusal
 from worker.db import Database
 from worker.db import procedures as sql
@@ -12,10 +15,12 @@ from worker.db import procedures as sql
 _NOT_FOUND = "See GET / for what can be asked."
 
 
-def make_app(database: Database, procedures: Procedures = sql) -> bottle.Bottle:
-    """The application over one database; `procedures` can be replaced by a test."""
+def make_app(database: Database, names: Collection[str] = (), procedures: Procedures = sql) -> bottle.Bottle:
+    """The application over one database. `names`: what it is called besides the machine's own name; `procedures` can
+    be replaced by a test."""
     app = bottle.Bottle()
     app.config["json.enable"] = False  # JsonPlugin does more than bottle's own
+    app.add_hook("before_request", guard(names))
     app.install(JsonPlugin())
     app.install(DatabasePlugin(Db(database, procedures)))
     app.get("/", callback=control.index_or_control)

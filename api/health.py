@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from api.plugin import RETRY_AFTER_SECONDS, Db, answer
+from api.plugin import RETRY_AFTER_SECONDS, Db, answer, told
 from worker.errors import DialerError
+
+log = logging.getLogger(__name__)
 
 
 def alive() -> Any:
@@ -14,13 +17,27 @@ def alive() -> Any:
 
 
 def ready(db: Db) -> Any:
-    """`GET /readyz`: the database is there, at head, and a live worker owns an Asterisk; else 503 and why."""
+    """`GET /readyz`: the database is there, at head, and a live worker owns an Asterisk; else 503 and why.
+
+    `troubles` are those of single projects, trunks and cases: the others are served, so they make nothing unready.
+    """
+    troubles: list[str] = []
     try:
         reasons = db.unready()
+        troubles = db.troubles()
     except DialerError as error:
         reasons = [str(error)]
+    except Exception as error:
+        # Whoever watches is promised one of two answers, whatever the database or this program has got wrong.
+        log.warning("The readiness cannot be told", extra={"action": "http_unready"}, exc_info=True)
+        reasons = [told(error)]
     if not reasons:
-        return {"status": "ready", "reasons": []}
-    body = {"status": "not ready", "error": "The dialer cannot dial now.", "reasons": reasons}
-    body["remedy"] = "Run `dialer check` for what to do."
+        return {"status": "ready", "reasons": [], "troubles": troubles}
+    body = {
+        "status": "not ready",
+        "error": "The dialer cannot dial now.",
+        "reasons": reasons,
+        "troubles": troubles,
+        "remedy": "Run `dialer check` for what to do.",
+    }
     return answer(body, 503, Retry_After=str(RETRY_AFTER_SECONDS))

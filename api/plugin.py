@@ -1,8 +1,8 @@
 """What every handler gets: the database as `db`, and its errors turned into JSON with the right status.
 
 A handler returns a dict, or raises. An error of ours becomes {"error": sentence, "remedy": what to do} with
-the status of the table below. Whatever else is raised is a mistake in the program: it is logged in full, and
-the caller learns only that it happened.
+the status of the table below; what the database server refuses is a 503 with its reason. Whatever else is raised is a
+mistake in the program: it is logged in full, and the caller learns only that it happened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import bottle
+from sqlalchemy.exc import SQLAlchemyError
 
+from worker.db.database import reason
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError, UnknownProject
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class Procedures(Protocol):
 
     def readiness(self, database: Database, /) -> list[str]: ...
 
+    def troubles(self, database: Database, /) -> list[str]: ...
+
 
 class Db:
     """The database as a handler sees it; each call is one routine or view."""
@@ -80,6 +84,10 @@ class Db:
     def unready(self) -> list[str]:
         """Why the dialer cannot dial now; empty when it can."""
         return self._procedures.readiness(self._database)
+
+    def troubles(self) -> list[str]:
+        """What keeps one project, trunk or case from being served while the others are."""
+        return self._procedures.troubles(self._database)
 
 
 class DatabasePlugin:
@@ -115,9 +123,12 @@ class JsonPlugin:
                 raise
             except DialerError as error:
                 return refusal_of(error)
-            except Exception:
+            except SQLAlchemyError as error:
+                log.warning("The database refused a request", extra={"action": "http_refused"}, exc_info=True)
+                return _try_later(told(error), "Run `dialer check`.")
+            except Exception as error:
                 log.exception("A request failed", extra={"action": "http_error", "rule": route.rule})
-                return answer({"error": "The request failed inside the dialer.", "remedy": "See its log."}, 500)
+                return refusal(500, told(error), "See the dialer's log.")
             return body if isinstance(body, bottle.HTTPResponse) else answer(body)
 
         return answered
@@ -147,8 +158,18 @@ def refusal_of(error: DialerError) -> bottle.HTTPResponse:
         remedy = error.remedy  # which of the two is the older one decides
     if status >= 500:
         log.warning("A request was refused", extra={"action": "http_refused", "status": status, "error": str(error)})
-    headers = {"Retry_After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
-    return refusal(status, str(error), remedy, **headers)
+    return _try_later(str(error), remedy) if status == 503 else refusal(status, str(error), remedy)
+
+
+def told(error: Exception) -> str:
+    """What was not one of our own errors, as a sentence: the server's reason, but nothing of a mistake of ours."""
+    if isinstance(error, SQLAlchemyError):
+        return f"The database refused what the dialer asked: {reason(error)}."
+    return "The request failed inside the dialer."
+
+
+def _try_later(error: str, remedy: str) -> bottle.HTTPResponse:
+    return refusal(503, error, remedy, Retry_After=str(RETRY_AFTER_SECONDS))
 
 
 def _plain(value: object) -> Any:

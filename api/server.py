@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
+import socket
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
 
+import gevent
 from gevent.event import Event
+from gevent.pool import Pool
 from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
 
 from api.app import make_app
@@ -16,17 +23,124 @@ from worker.errors import DatabaseUnavailable, DialerError
 log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 5.0
+_MOST_CONNECTIONS = 1000
 
 
 class CannotListen(DialerError):  # noqa: N818
     """The address of [http] cannot be used."""
 
 
-class _Handler(WSGIHandler):
-    """Without gevent's own line per request on stdout; at loglevel 3 there is one in the log."""
+class _TooLate(BaseException):
+    """A client has taken too long; not an error that anything but its connection may catch."""
+
+
+class _Connection(WSGIHandler):
+    """One connection: who is silent, sends a header piece by piece or does not read the answer is hung up on."""
+
+    server: HttpServer
+    _unwanted = False
+
+    def handle(self) -> None:
+        self._seconds = self.server.request_seconds
+        with suppress(OSError):  # the client has gone
+            super().handle()
+
+    def handle_one_request(self) -> Any:
+        self._clock = gevent.Timeout.start_new(self._seconds, _TooLate)
+        self.server.waits(self)
+        try:
+            result = super().handle_one_request()
+        except _TooLate:
+            return None
+        finally:
+            self._clock.close()
+            self.server.waits_no_more(self)
+            self._seconds = self.server.idle_seconds
+        return None if self.server.closed else result
+
+    def read_requestline(self) -> str:
+        line: str = super().read_requestline()
+        self._allow(self.server.request_seconds)  # of an idle connection, too, once it has begun to ask
+        return line
+
+    def read_request(self, raw_requestline: str) -> Any:
+        if not raw_requestline.endswith("\n") or len(raw_requestline.split()) != 3:
+            # A connection that broke off, or HTTP/0.9: the project may be called "sales-2" and not "sales".
+            raise ValueError("the request line is not whole")
+        read = super().read_request(raw_requestline)
+        if self._unwanted:
+            raise ValueError("the header is not whole")
+        self.server.waits_no_more(self)
+        self._allow(self.server.answer_seconds)
+        return read
+
+    def hang_up(self) -> None:
+        """Its place is needed: whoever reads from it finds its end."""
+        self._unwanted = True
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RD)
+
+    def _allow(self, seconds: float) -> None:
+        self._clock.close()
+        self._clock = gevent.Timeout.start_new(seconds, _TooLate)
+
+    def handle_error(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close_connection = True
+        if kind is not _TooLate:
+            log.error("An answer could not be given", extra={"action": "http_error"}, exc_info=error)
 
     def log_request(self) -> None:
         log.debug("request", extra={"action": "http_request", "line": self.requestline, "status": self.code})
+
+
+class HttpServer(WSGIServer):
+    """An HTTP server that silent connections cannot make deaf.
+
+    A request's header has `request_seconds` to come, its answer `answer_seconds` to be made and read; between two
+    requests a connection may be silent for `idle_seconds`. At most `most` are open. Half of them may be silent; beyond
+    that the one that has been so for longest goes.
+    """
+
+    handler_class = _Connection
+
+    def __init__(
+        self,
+        listener: tuple[str, int],
+        application: Any,
+        *,
+        most: int,
+        request_seconds: float = 10,
+        idle_seconds: float = 30,
+        answer_seconds: float = 60,
+    ) -> None:
+        self.request_seconds = request_seconds
+        self.idle_seconds = idle_seconds
+        self.answer_seconds = answer_seconds
+        self._most_silent = most // 2
+        self._silent: dict[_Connection, None] = {}  # in the order in which they fell silent
+        errors = LoggingLogAdapter(log, logging.WARNING)
+        super().__init__(listener, application, backlog=most, spawn=Pool(most), log=None, error_log=errors)
+
+    def waits(self, connection: _Connection) -> None:
+        """It has not asked yet."""
+        self._silent[connection] = None
+        if len(self._silent) > self._most_silent:
+            eldest = next(iter(self._silent))
+            self.waits_no_more(eldest)
+            eldest.hang_up()
+
+    def waits_no_more(self, connection: _Connection) -> None:
+        """It has asked, or has gone."""
+        self._silent.pop(connection, None)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Accept nothing more; requests under way have `timeout` seconds, silent connections none."""
+        self.close()
+        for connection in list(self._silent):
+            connection.hang_up()
+        super().stop(timeout)
 
 
 class Server:
@@ -35,7 +149,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._database: Database | None = None
-        self._server: WSGIServer | None = None
+        self._server: HttpServer | None = None
 
     def start(self) -> None:
         """Listen and answer in the background.
@@ -67,13 +181,11 @@ class Server:
         if database is not None:
             database.dispose()
 
-    def _listening(self, database: Database) -> WSGIServer:
+    def _listening(self, database: Database) -> HttpServer:
         http = self._settings.http
         address = f"[{http.host}]:{http.port}" if ":" in http.host else f"{http.host}:{http.port}"
-        errors = LoggingLogAdapter(log, logging.ERROR)
-        server = WSGIServer(
-            (http.host, http.port), make_app(database), handler_class=_Handler, log=None, error_log=errors
-        )
+        application = make_app(database, (*http.names, http.host))
+        server = HttpServer((http.host, http.port), application, most=_connections())
         try:
             server.start()
         except OSError as error:
@@ -94,3 +206,13 @@ def serve(settings: Settings, stop: Event) -> int:
     finally:
         server.stop()
     return 0
+
+
+def _connections() -> int:
+    """How many connections the API may hold: half of the files that this process may open, for Asterisk and the
+    database need some, and it may open as many as the system lets it."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        files = most
+    return _MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(_MOST_CONNECTIONS, files // 2)

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 it could not be done (why is on stderr), 2 the settings or
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from worker import config, log
+from worker.db.database import reason
 from worker.errors import DialerError, Mistake, SettingsError
 
 if TYPE_CHECKING:
@@ -47,6 +51,12 @@ def main(argv: Sequence[str]) -> int:
         # The reader of our output went away (`dialer check | head`): nothing to tell, and nobody to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except SQLAlchemyError as error:
+        # A right that is missing, or a schema that went: the server's own words are what helps.
+        told = f"the database refused what was asked of it ({reason(error)}). Run `dialer check`."
+        print(f"dialer: {told}", file=sys.stderr)
+        _trace()
+        return 1
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
         print(f"dialer: this is a mistake in the program ({told}). Loglevel 3 shows where.", file=sys.stderr)
@@ -75,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(call=_migrate)
     migrate.add_argument("revision", nargs="?", default="head", help="up to this revision (default: head)")
     migrate.add_argument("--down", metavar="REVISION", help="back down to this revision; 'base' removes all")
+    migrate.add_argument(
+        "--delete-everything", action="store_true", help="with --down base: cases, attempts and live workers or not"
+    )
+    takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
+    takeover.set_defaults(call=_takeover)
+    takeover.add_argument("--stop", action="store_true", help="stop all projects first")
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
@@ -127,6 +143,7 @@ def _settings(arguments: argparse.Namespace) -> config.Settings:
     path = arguments.config or os.environ.get("DIALER_CONFIG") or None
     settings = config.load(Path(path) if path else None, os.environ)
     log.setup(settings.loglevel, sys.stderr)
+    _log_lost_greenlets()
     return settings
 
 
@@ -177,9 +194,20 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _migrate(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
-    from dialer.migrate import migrate  # noqa: PLC0415
+    from dialer.migrate import migrate, require_unused  # noqa: PLC0415
 
+    if arguments.down is not None and not (arguments.down == "base" and arguments.delete_everything):
+        require_unused(settings.database, arguments.down)
     print(migrate(settings.database, arguments.down or arguments.revision, down=arguments.down is not None))
+    return 0
+
+
+def _takeover(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from dialer.takeover import takeover  # noqa: PLC0415
+
+    for told in takeover(settings.database, stop=arguments.stop):
+        print(told)
     return 0
 
 
@@ -227,6 +255,18 @@ def _stop_on_signals() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     return stop
+
+
+def _log_lost_greenlets() -> None:
+    """What nobody caught is a line of the log like all others; gevent would print a traceback."""
+    import gevent  # noqa: PLC0415
+
+    def lost(context: object, _kind: object, error: object, _trace: object) -> None:
+        found = error if isinstance(error, BaseException) else None
+        facts = {"action": "greenlet_failed", "what": str(context)}
+        logging.getLogger(__name__).error("something ended by an error", extra=facts, exc_info=found)
+
+    gevent.get_hub().print_exception = lost  # type: ignore[method-assign,assignment]
 
 
 def _trace() -> None:

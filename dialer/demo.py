@@ -29,7 +29,8 @@ from gevent.event import Event
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from sqlalchemy import column, insert, table, text
+from sqlalchemy import column, insert, make_url, table, text
+from sqlalchemy.exc import ArgumentError
 
 from dialer import embedded
 from dialer.migrate import migrate
@@ -80,19 +81,36 @@ def _limit(given: str) -> float | None:
 @contextlib.contextmanager
 def _database(environ: Mapping[str, str], console: Console) -> Iterator[config.DatabaseSettings]:
     """Settings of an empty schema: in a server of our own, or in the one that the environment names."""
-    if environ.get("DIALER_DATABASE_URL"):
-        names = ("DIALER_DATABASE_URL", "DIALER_DATABASE_PASSWORD")
-        given = {name: environ[name] for name in names if name in environ}
+    if given := environ.get("DIALER_DATABASE_URL"):
         schema = f"dialer_demo_{secrets.token_hex(4)}"
-        settings = config.load(None, given | {"DIALER_DATABASE_SCHEME": schema}).database
+        named = {"DIALER_DATABASE_URL": _with_database(given, schema), "DIALER_DATABASE_SCHEME": schema}
+        if "DIALER_DATABASE_PASSWORD" in environ:
+            named["DIALER_DATABASE_PASSWORD"] = environ["DIALER_DATABASE_PASSWORD"]
+        settings = config.load(None, named).database
         try:
             yield settings
-        finally:
-            _drop(settings)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what went wrong is what is told, not that there is nothing to tidy
+                _drop(settings)
+            raise
+        _drop(settings)
         return
     console.print("Starting an embedded PostgreSQL ...")
     with embedded.postgresql() as url:
         yield config.load(None, {"DIALER_DATABASE_URL": url, "DIALER_DATABASE_SCHEME": "dialer"}).database
+
+
+def _with_database(given: str, schema: str) -> str:
+    """A url that names no database: on MariaDB the demo makes its own, on PostgreSQL it is the one called like the
+    user, as for psql."""
+    try:
+        url = make_url(given)
+    except (ArgumentError, ValueError):
+        return given  # reading the settings says what is wrong with it
+    if url.database or url.username is None:
+        return given
+    database = schema if config.DRIVERS.get(url.drivername.lower()) == config.MARIADB else url.username
+    return url.set(database=database).render_as_string(hide_password=False)
 
 
 def _drop(settings: config.DatabaseSettings) -> None:

@@ -8,9 +8,12 @@ tables as a revision created them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent
+
+_MARIADB_TEXT = re.compile(r"\b((?:[pv]_\w+|RETURNS)\s+(?:varchar\(\d+\)|(?:tiny|medium|long)?text\b))")
 
 
 def routine(dialect: str, name: str, revision: str | None = None) -> str:
@@ -30,3 +33,15 @@ def schema_statements(dialect: str, revision: str) -> list[str]:
     """The statements of `schema/<dialect>/<revision>.sql`; each ends with a semicolon at a line's end."""
     text = (ROOT / "schema" / dialect / f"{revision}.sql").read_text(encoding="utf-8")
     return [part.strip() for part in text.split(";\n") if part.strip()]
+
+
+def for_server(dialect: str, text: str) -> str:
+    """The text of a routine, view or trigger as the server gets it.
+
+    MariaDB gives a parameter, variable or result without a character set that of the database that it stands in, and
+    then compares it with no column of ours where that is another one; one lent to the database for the while would
+    stand in every dump. So each is told the tables' own.
+    """
+    if dialect != "mariadb":
+        return text
+    return _MARIADB_TEXT.sub(r"\1 CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", text)

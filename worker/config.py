@@ -4,7 +4,7 @@
                 Conn_Max_Lifetime (minutes) Max_Open_Conns Max_Idle_Conns
     [ami]       Ip Port Timeout (seconds) Username Password Tls Tls_Ca     the Asterisk called 'default'
     [asterisk.NAME]  as [ami]                                              further ones
-    [http]      Ip Port
+    [http]      Ip Port Names
     [log]       loglevel (1 ERROR, 2 and INFO, 3 and DEBUG)
     [worker]    Name Lease_Seconds Poll_Seconds
 
@@ -63,7 +63,7 @@ class DatabaseSettings:
     driver: str
     """SQLAlchemy's name: postgresql+psycopg or mariadb+pymysql."""
     host: str
-    """DB_Server; on PostgreSQL a comma list tries one after the other. Empty: the driver's default."""
+    """DB_Server; of a comma list the first one that takes writes. Empty: the driver's default."""
     port: int
     name: str
     """DB_Name."""
@@ -84,17 +84,17 @@ class DatabaseSettings:
         return self.driver == POSTGRESQL
 
     def where(self) -> str:
-        """For messages: which database this is, without anything secret."""
+        """For messages: which database this is, without anything secret; on MariaDB the one that holds the tables."""
         place = self.host or _joined(self.query.get("host", "localhost"))
         port = "" if "host" in self.query and not self.host else f":{self.port}"
-        return f"{self.name!r} at {place}{port}"
+        return f"{(self.name if self.is_postgresql else self.schema)!r} at {place}{port}"
 
     def url(self) -> URL:
         """For create_engine. Its str() hides the password."""
         host: str | None = self.host or None
         port: int | None = self.port if host else None
         query = dict(self.query)
-        if host and "," in host:
+        if host and "," in host and self.is_postgresql:
             # Several servers: libpq takes the first one that accepts writes.
             query["host"] = tuple(f"{one.strip()}:{self.port}" for one in host.split(","))
             query.setdefault("target_session_attrs", "read-write")
@@ -144,6 +144,8 @@ class HttpSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    names: tuple[str, ...] = ()
+    """What it is called besides the name of its machine: a request for another name is none of ours."""
 
 
 @dataclass(frozen=True)
@@ -322,7 +324,7 @@ def _http(reader: Reader) -> HttpSettings:
     written = reader.source("http", "Ip") != "[http] Ip"
     # An empty Ip, as the original's file may have it, listened on every interface.
     host = reader.host("http", "Ip", "0.0.0.0" if written else HttpSettings.host)  # noqa: S104
-    return HttpSettings(host, reader.port("http", "Port", HttpSettings.port))
+    return HttpSettings(host, reader.port("http", "Port", HttpSettings.port), reader.names("http", "Names"))
 
 
 def _worker(reader: Reader) -> WorkerSettings:

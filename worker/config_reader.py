@@ -25,7 +25,7 @@ _POOL = ("Conn_Max_Lifetime", "Max_Open_Conns", "Max_Idle_Conns")
 _KNOWN: dict[str, tuple[str, ...]] = {
     "database": ("url", *URL_PARTS, "Scheme", *_POOL),
     "ami": _AMI,
-    "http": ("Ip", "Port"),
+    "http": ("Ip", "Port", "Names"),
     "log": ("loglevel",),
     "worker": ("Name", "Lease_Seconds", "Poll_Seconds"),
 }
@@ -34,6 +34,7 @@ _FILES = {"asterisk.json": "ami", "dbconfig.json": "database", "dialer.json": "l
 _FOREIGN = re.compile(r"DIALER_(CONFIG|TEST_.*|SERVICE_.*|PORT|PORT_.*)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}$")
 _YES_OR_NO = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -304,6 +305,17 @@ class Reader:
         if value is None:
             self.wrong(found.source, f"{str(found.value)[:60]!r} is neither true nor false", "Give true or false.")
         return bool(value)
+
+    def names(self, section: str, name: str) -> tuple[str, ...]:
+        """A list of host names, or a text with commas between them."""
+        found = self.given(section, name)
+        given: object = [] if found is None else found.value
+        given = given.split(",") if isinstance(given, str) else given
+        if not isinstance(given, list) or not all(isinstance(one, str) and _HOST.match(one.strip()) for one in given):
+            remedy = 'Give names without port, such as ["dialer.example.com"].'
+            self.wrong(self.source(section, name), f"{str(given)[:60]!r} is not a list of host names", remedy)
+            return ()
+        return tuple(one.strip() for one in given)
 
     def file(self, section: str, name: str) -> Path | None:
         value = self.text(section, name, "")

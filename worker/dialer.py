@@ -156,6 +156,8 @@ class Dialer:
         if item.trunk_failing and item.trunk_retry_at is not None:
             left = item.trunk_retry_at.timestamp() - self._wall()
             if left > 0:
+                if hand.cases:
+                    self._hopper.release(item.project_id)  # the next try is another case's
                 return left
         if quota <= 0:
             return self._poll_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -45,6 +46,25 @@ class DatabaseUnavailable(DialerError):  # noqa: N818
         self.where = where
         self.reason = reason
         super().__init__(f"The database {where} cannot be reached: {reason}. Look at the server, then at [database].")
+
+
+class DatabaseRefused(DatabaseUnavailable):
+    """The database lets nobody in with these settings, or is not one to work with, until somebody mends that: the start
+    is refused; what is running waits, since it may be mended any moment."""
+
+    def __init__(self, where: str, reason: str, remedy: str) -> None:
+        self.where = where
+        self.reason = reason
+        self.remedy = remedy
+        DialerError.__init__(self, f"The database {where} cannot be used: {reason}. {remedy}")
+
+
+class DatabaseUnfit(DatabaseRefused):
+    """The database answers, but something in it, or between it and us, keeps the dialer from working."""
+
+    def __init__(self, where: str, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(where, "; ".join(f"{one.name} {one.fault}" for one in mistakes), mistakes[0].remedy)
 
 
 class StatementTimedOut(DialerError):  # noqa: N818

@@ -35,6 +35,7 @@ def setup(loglevel: int, stream: TextIO) -> None:
     for package in OUR_PACKAGES:
         logging.getLogger(package).setLevel(LEVELS[loglevel])
     logging.captureWarnings(True)
+    logging.raiseExceptions = loglevel >= 3  # else a stream that is gone gets a traceback a line
 
 
 def traced() -> bool:
@@ -43,12 +44,20 @@ def traced() -> bool:
     return any(isinstance(one.formatter, FactFormatter) and one.formatter.tracebacks for one in handlers)
 
 
+class Masked(str):
+    """What `masked` has made of a number: it stays as it is. No text could say so, for a number may begin with ***."""
+
+    __slots__ = ()
+
+
 def masked(number: str | None) -> str:
     """A phone number as a log may hold it: its last four digits, two of a short one, none of a tiny one."""
+    if isinstance(number, Masked):
+        return number
     if not number:
-        return "-"
+        return Masked("-")
     keep = 4 if len(number) >= 9 else 2 if len(number) >= 4 else 0
-    return "***" + number[len(number) - keep :]
+    return Masked("***" + number[len(number) - keep :])
 
 
 class FactFormatter(logging.Formatter):
@@ -83,7 +92,7 @@ def _value(key: str, value: Any) -> str:
     if value is None:
         return "-"
     if key in _NUMBERS:
-        value = masked(str(value))
+        value = masked(value if isinstance(value, str) else str(value))
     elif isinstance(value, float):
         value = f"{value:.3f}".rstrip("0").rstrip(".")
     elif isinstance(value, datetime):

@@ -17,7 +17,7 @@ from gevent.event import Event
 from worker.clock import Clock, SystemClock
 from worker.config import Settings
 from worker.db import Database, procedures
-from worker.errors import DatabaseUnavailable, DialerError
+from worker.errors import DatabaseRefused, DatabaseUnavailable, DialerError
 from worker.fleet import WAIT_SECONDS, Fleet
 from worker.keeper import Keeper
 from worker.session import Session
@@ -36,7 +36,7 @@ class Service:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.database = Database(settings.database)
+        self.database = Database(settings.database, known_server_only=True)
         self.keeper = Keeper(self.database, settings.worker)
         self._fleet = Fleet(settings, self.database, self.clock, self.keeper)
         self._stop = Event()
@@ -46,8 +46,8 @@ class Service:
         self._listener: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
-        """Begin in the background. Raises DatabaseNotAtHead; a database that is away is waited for."""
-        self._require_head()
+        """Begin in the background. Raises DatabaseNotAtHead, DatabaseRefused; a database that is away is waited for."""
+        self._require_fit()
         self._greenlets = [gevent.spawn(run) for run in (self._keep, self._tidy)]
         self._listener = gevent.spawn(self._listen)
 
@@ -86,12 +86,14 @@ class Service:
 
     # --- lease and ownership -----------------------------------------------------------------------------
 
-    def _require_head(self) -> None:
+    def _require_fit(self) -> None:
         said = False
         while not self._stop.is_set():
             try:
-                self.database.require_head()
+                self.database.require_fit()
                 return
+            except DatabaseRefused:
+                raise
             except DatabaseUnavailable as error:
                 if not said:
                     log.error("waiting for the database", extra={"action": "database_down", "why": str(error)})

@@ -6,7 +6,10 @@ import re
 
 import sql
 from alembic import op
+from worker.db import servers
+from worker.db.dialect import named
 from worker.db.migration import execute
+from worker.db.objects import schema_objects
 
 revision = "0001"
 down_revision = None
@@ -151,11 +154,11 @@ MARIADB_TRIGGERS = [
         for event in ("INSERT", "UPDATE")
     ),
     """CREATE OR REPLACE TRIGGER dialer_params_after_insert AFTER INSERT ON dialer_params FOR EACH ROW
-        CALL dialer_params_after_write(NULL, NEW.project_id)""",
+        CALL dialer_params_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_params_after_update AFTER UPDATE ON dialer_params FOR EACH ROW
-        CALL dialer_params_after_write(OLD.project_id, NEW.project_id)""",
+        CALL dialer_params_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_params_after_delete AFTER DELETE ON dialer_params FOR EACH ROW
-        CALL dialer_params_after_write(OLD.project_id, NULL)""",
+        CALL dialer_params_after_write()""",
     *(
         f"""CREATE OR REPLACE TRIGGER dialer_settings_before_{event.lower()} BEFORE {event} ON dialer_settings FOR EACH ROW
         CALL dialer_settings_before_write(NEW.name, NEW.value)"""
@@ -176,7 +179,7 @@ MARIADB_TRIGGERS = [
 # Written so that it can be run again.
 SETTINGS = """
 INSERT {ignore} INTO dialer_settings (name, value, description) VALUES
-    ('server_zone', {zone},
+    ('server_zone', '{zone}',
      'zone of cases that name none and whose project names none; taken from the server at installation'),
     ('virtual_clock', 'false',
      'true: claims and results go by the instants that the worker gives; for simulations only'),
@@ -184,50 +187,28 @@ INSERT {ignore} INTO dialer_settings (name, value, description) VALUES
     ('abandoned_hours', '72', 'a number that was abandoned is called only with an agent guaranteed for so long'),
     ('journal_hours', '48', 'decisions of the pacing are kept for so long')
 """
-POSTGRESQL_ZONE = """CASE WHEN dialer_zone_known(current_setting('TimeZone'))
-        THEN current_setting('TimeZone') ELSE 'UTC' END"""
-# The server's own zone has only a short name like MSK as a rule; then it is the offset that is in force.
-MARIADB_ZONE = """CASE
-        WHEN dialer_zone_known(@@global.time_zone) THEN @@global.time_zone
-        WHEN dialer_zone_known(@@system_time_zone) THEN @@system_time_zone
-        ELSE concat(
-            IF(convert_tz(utc_timestamp(), '+00:00', 'SYSTEM') < utc_timestamp(), '-', '+'),
-            time_format(timediff(greatest(convert_tz(utc_timestamp(), '+00:00', 'SYSTEM'), utc_timestamp()),
-                least(convert_tz(utc_timestamp(), '+00:00', 'SYSTEM'), utc_timestamp())), '%H:%i'))
-    END"""
-
-# What each dialect says in its own words: the triggers, the installation's settings, how an object is dropped.
+# What each dialect says in its own words: the triggers, an INSERT that may find its rows there, how one drops.
 TRIGGERS = {"postgresql": POSTGRESQL_TRIGGERS, "mariadb": MARIADB_TRIGGERS}
-SERVER_SETTINGS = {
-    "postgresql": SETTINGS.format(ignore="", zone=POSTGRESQL_ZONE),
-    "mariadb": SETTINGS.format(ignore="IGNORE", zone=MARIADB_ZONE),
-}
+IGNORE = {"postgresql": "", "mariadb": "IGNORE"}
 DROP = {"postgresql": "DROP {kind} IF EXISTS {name} CASCADE", "mariadb": "DROP {kind} IF EXISTS {name}"}
 
 
 def upgrade() -> None:
-    dialect = op.get_bind().dialect.name
+    connection = op.get_bind()
+    dialect = connection.dialect.name
     for statement in sql.schema_statements(dialect, revision):
         execute(op, statement)
-    for name in routines(dialect):
-        op.install_routine(name, revision)
-    for statement in TRIGGERS[dialect]:
-        execute(op, statement)
-    execute(op, SERVER_SETTINGS[dialect])
+    op.install_objects(ROUTINES, TRIGGERS[dialect], revision)
+    zone = named(dialect).server_zone(connection).replace("'", "''")
+    execute(op, SETTINGS.format(ignore=IGNORE[dialect], zone=zone))
+    servers.know(connection, named(dialect), op.get_context().opts["database"], "of the first migration")
 
 
 def downgrade() -> None:
     dialect = op.get_bind().dialect.name
-    for name in reversed(routines(dialect)):
-        created = re.search(r"^CREATE OR REPLACE (\w+)", sql.routine(dialect, name, revision), re.MULTILINE)
-        assert created is not None
-        execute(op, DROP[dialect].format(kind=created[1], name=name))
+    for one in reversed(schema_objects(dialect, ROUTINES, [], revision)):
+        execute(op, DROP[dialect].format(kind=one.kind.upper(), name=one.name))
     for statement in reversed(sql.schema_statements(dialect, revision)):
         created = re.search(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", statement, re.MULTILINE)
         if created is not None:
             execute(op, DROP[dialect].format(kind="TABLE", name=created[1]))
-
-
-def routines(dialect: str) -> list[str]:
-    known = set(sql.routine_names(dialect))
-    return [name for name in ROUTINES if name in known]

@@ -11,12 +11,12 @@ import urllib.error
 import urllib.request
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy import make_url
 
 from tests.acceptance.dba import dba
-from tests.containers import AsteriskContainer, free_ports
+from tests.containers import free_ports
 from tests.waiting import wait_for
 
 SCHEMA = "nc"
@@ -26,6 +26,12 @@ def migrate(url: str) -> None:
     """Bring an empty database to head, as its operator would."""
     environ = {**_environ(), **_database(url)}
     subprocess.run([sys.executable, "-m", "dialer", "migrate"], env=environ, check=True, timeout=60)
+
+
+def take_over(url: str) -> None:
+    """Make the server known under this address, too: MariaDB's are known by it."""
+    environ = {**_environ(), **_database(url)}
+    subprocess.run([sys.executable, "-m", "dialer", "takeover"], env=environ, check=True, timeout=60)
 
 
 def _database(url: str) -> dict[str, str]:
@@ -38,10 +44,19 @@ def _environ() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("DIALER_")}
 
 
+class Ami(Protocol):
+    """Where an Asterisk takes logins, a real one or a simulated one."""
+
+    host: str
+    ami_port: int
+    username: str
+    secret: str
+
+
 class Installation:
     """One dialer: its migrated database, its settings, and the processes that are running."""
 
-    def __init__(self, url: str, asterisk: AsteriskContainer, directory: Path, *, dba_url: str | None = None) -> None:
+    def __init__(self, url: str, asterisk: Ami, directory: Path, *, dba_url: str | None = None) -> None:
         """`dba_url`: where the DBA connects, if not where the dialer does."""
         self.port = free_ports(1)
         self._directory = directory
@@ -185,10 +200,9 @@ class Installation:
         return instant
 
     def attempts(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
-        """The ledger, in the order in which attempts began."""
-        return self.sql(
-            f"SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a WHERE {where} ORDER BY attempt_id", *values
-        )
+        """All attempts, in the order in which they began."""
+        attempts = "(SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a) attempts"
+        return self.sql(f"SELECT * FROM {attempts} WHERE {where} ORDER BY id", *values)
 
     def wait_for_attempts(self, count: int, where: str = "true", *values: Any, seconds: float = 20) -> None:
         """Return when the ledger has so many such attempts."""

@@ -172,7 +172,7 @@ def test_an_asterisk_that_is_away_is_waited_for(migrated_database: str, tmp_path
             dialer.wait_until_quiet()
             assert_accounted(dialer, carrier, died=died)
             for row in up:
-                after = dialer.attempts("attempt_id = %s", row["id"])[0]
+                after = dialer.attempts("id = %s", row["id"])[0]
                 expected = {"ANSWERED"} if row["answered_at"] else {"TECHNICAL", "LOST", "BUSY", "ANSWERED"}
                 assert after["outcome"] in expected, after
             answered = Counter(row["case_id"] for row in dialer.attempts("answered_at IS NOT NULL"))

@@ -33,7 +33,7 @@ def test_a_carrier_that_answers_everything_with_404_uses_no_case_up(dialer: Inst
         assert {row["outcome"] for row in ended} == {"INVALID"}
         # Twenty in a row, those that were up at that moment, and at most one try since.
         assert 20 <= len(ended) <= 20 + LINES + 1
-        assert dialer.value("SELECT state FROM dialer_trunks") == "failing"
+        assert dialer.value("SELECT state FROM dialer_stat_trunk") == "failing"
         touched = "used OR redials_done > 0 OR deferred_time IS NOT NULL"
         assert dialer.sql(f"SELECT * FROM dialer_clients WHERE {touched}") == []
 
@@ -52,6 +52,6 @@ def test_a_carrier_that_answers_everything_with_404_uses_no_case_up(dialer: Inst
 
     dialer.wait_for_state("list", "finished", seconds=60)
     assert_accounted(dialer, carrier)
-    assert dialer.value("SELECT state FROM dialer_trunks") == "ok"
+    assert dialer.value("SELECT state FROM dialer_stat_trunk") == "ok"
     assert dialer.value("SELECT count(*) FROM dialer_clients WHERE NOT used") == 0
     assert [row["outcome"] for row in dialer.attempts("outcome <> 'INVALID'")] == ["ANSWERED"] * CASES

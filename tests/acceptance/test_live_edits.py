@@ -68,13 +68,13 @@ def test_lines_type_context_and_exten(dialer: Installation, carrier: Carrier, ag
     dialer.wait_for_attempts(1, "project_id = 'edited' AND type = 'progressive'", seconds=3)
     first = dialer.attempts("project_id = 'edited' AND type = 'progressive'")[0]
     soon("type to the first progressive call", changed, first["begun_at"])
-    assert dialer.attempts("type = 'autoinforming' AND project_id = 'edited' AND attempt_id > %s", first["id"]) == []
+    assert dialer.attempts("type = 'autoinforming' AND project_id = 'edited' AND id > %s", first["id"]) == []
     dialer.wait_for_attempts(2, "type = 'progressive' AND agent_at IS NOT NULL")
 
     # An extension that is not there, and back. The dialplan is asked, so nothing is called in vain.
     changed = dialer.change("UPDATE dialer_params SET exten = 'nowhere' WHERE project_id = 'edited'")
     dialer.wait_for_state("edited", "failing", seconds=3)
-    state = dialer.sql("SELECT * FROM dialer_projects WHERE project_id = 'edited'")[0]
+    state = dialer.sql("SELECT * FROM dialer_project_states WHERE project_id = 'edited'")[0]
     soon("exten to failing", changed, state["since_at"])
     assert "no extension 'nowhere' in context 'progressive'" in state["reason"]
     dialer.wait_until_quiet(where="project_id = 'edited'")

@@ -78,10 +78,7 @@ def test_two_hundred_cases_end_as_the_carrier_played_them(
     )
     assert played == with_channel == Counter(dialed)
 
-    ledger = {
-        row["phone_number"]: row
-        for row in dialer.sql("SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a ORDER BY attempt_id")
-    }
+    ledger = {row["phone_number"]: row for row in dialer.attempts()}
     assert {number: row["outcome"] for number, row in ledger.items()} == {
         number: OUTCOME[number[:2]] for number in dialed
     }

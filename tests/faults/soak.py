@@ -431,9 +431,7 @@ class Soak:
         sql = self._world.sql
         try:
             why = sql("SELECT project_id, reason, detail, count(*) AS n FROM dialer_why GROUP BY 1, 2, 3 LIMIT 20")
-            open_attempts = sql(
-                "SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a WHERE ended_at IS NULL ORDER BY attempt_id LIMIT 5"
-            )
+            open_attempts = sql("SELECT * FROM dialer_calls ORDER BY id LIMIT 5")
             asterisks = sql("SELECT * FROM dialer_asterisks")
         except UNREACHABLE as error:
             return f"{self._world.originated()} calls, the database is away ({error}); broken: {self._broken}"

@@ -24,7 +24,7 @@ from psycopg import OperationalError
 from sqlalchemy import make_url
 
 from tests.acceptance.dba import dba
-from tests.acceptance.installation import SCHEMA, migrate
+from tests.acceptance.installation import SCHEMA, migrate, take_over
 from tests.containers import MariaDbContainer, PostgresContainer, free_ports
 from tests.faults.judge import CallRecord
 from tests.faults.proxy import Proxy
@@ -231,6 +231,7 @@ class World:
                 "DIALER_WORKER_LEASE_SECONDS": str(LEASE_SECONDS),
                 "DIALER_LOGLEVEL": "2",
             }
+            take_over(environ["DIALER_DATABASE_URL"])
             if not self.is_mariadb:
                 environ["DIALER_DATABASE_SCHEME"] = SCHEMA
             for name, asterisk in self.asterisks.items():

@@ -16,9 +16,9 @@ TAKEOVER_SECONDS = 10.0
 """The promise, from the death of a worker to its successor's first new calls."""
 STEPS: dict[str, str] = {
     "claimed": "SELECT case_id FROM dialer_claims WHERE attempt_id IS NULL",
-    "ringing": "SELECT attempt_id AS id FROM dialer_stat_attempt WHERE state = 'ringing' AND ended_at IS NULL",
-    "waiting for an agent": "SELECT attempt_id AS id FROM dialer_stat_attempt WHERE state = 'waiting' AND ended_at IS NULL",
-    "connected": "SELECT attempt_id AS id FROM dialer_stat_attempt WHERE state = 'connected' AND ended_at IS NULL",
+    "ringing": "SELECT id FROM dialer_calls WHERE state = 'ringing'",
+    "waiting for an agent": "SELECT id FROM dialer_calls WHERE state = 'waiting'",
+    "connected": "SELECT id FROM dialer_calls WHERE state = 'connected'",
 }
 
 

@@ -221,7 +221,8 @@ def test_a_dba_at_work_beside_the_dialer(place: Place) -> None:
             wait_for(lambda: place.attempts("a") > called + 5 or place.slow(), 60, place.situation)
         wait_for(
             lambda: place.rows(
-                "SELECT 1 FROM dialer_stat_attempt a JOIN dialer_clients c ON c.id = a.case_id WHERE c.priority = 0 LIMIT 1"
+                "SELECT 1 FROM dialer_stat_attempt a JOIN dialer_clients c ON c.id = a.case_id"
+                " WHERE c.priority = 0 LIMIT 1"
             ),
             60,
             place.situation,

@@ -24,6 +24,7 @@ def stream() -> Iterator[io.StringIO]:
     for package in log.OUR_PACKAGES:
         logging.getLogger(package).setLevel(logging.NOTSET)
     logging.captureWarnings(False)
+    logging.raiseExceptions = True
 
 
 def test_facts_follow_the_text_and_the_instant_is_utc(stream: io.StringIO) -> None:
@@ -81,6 +82,26 @@ def test_numbers_and_secrets_stay_out(stream: io.StringIO) -> None:
     facts = {"phone_number": "+491701234567", "password": Secret("hush")}
     logging.getLogger("worker").info("dialling %s", log.masked("+491701234567"), extra=facts)
     assert "dialling ***4567 phone_number=***4567 password=***" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("+491701234567", "***4567"), ("555123", "***23"), ("110", "***"), ("***555123", "***5123"), (None, "-")],
+)
+def test_a_number_in_a_line_is_masked_once(stream: io.StringIO, number: str | None, shown: str) -> None:
+    log.setup(2, stream)
+    for fact in (number, log.masked(number)):
+        logging.getLogger("worker").info("dialling", extra={"number": fact})
+    assert stream.getvalue().count(f" number={shown}\n") == 2
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_log_that_nobody_takes_any_more_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    closed = io.StringIO()
+    closed.close()
+    log.setup(2, closed)
+    logging.getLogger("worker").info("to nobody")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

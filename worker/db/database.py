@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, text
@@ -17,9 +18,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.config import DatabaseSettings
+from worker.db import servers
 from worker.db.dialect import Wakeups, dialect_of
-from worker.db.migration import VERSION_TABLE, head, knows
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, StatementTimedOut
+from worker.db.migration import VERSION_TABLE, head, knows, objects_at_head
+from worker.errors import (
+    DatabaseNotAtHead,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    DatabaseUnfit,
+    Mistake,
+    StatementTimedOut,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +36,26 @@ Row = Mapping[str, Any]
 T = TypeVar("T")
 
 _TRIES = 5
+_FAULTS_SECONDS = 60.0
+"""How long an answer of `faults` holds: readiness is asked every few seconds."""
+_SUSPICION_SECONDS = 5.0
+"""How long it holds while errors say that something is not as it should be."""
+
+POOLED = Mistake(
+    "the pooler",
+    "between the dialer and the database gives a session to others after each transaction or statement",
+    "Let PgBouncer (or whatever it is) serve the dialer in session mode: pool_mode = session.",
+)
 
 
 class Database:
     """One database, as one kind of process uses it; safe for any number of greenlets."""
 
-    def __init__(self, settings: DatabaseSettings, *, statement_timeout_seconds: float = 30) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, *, statement_timeout_seconds: float = 30, known_server_only: bool = False
+    ) -> None:
+        """`known_server_only`: a server that dialer_servers does not know is refused, whenever a connection leads to
+        it. For who begins calls: it may be a copy."""
         self.where = settings.where()
         self.schema = settings.schema
         self.settings = settings
@@ -40,18 +63,22 @@ class Database:
         self.connection_lost = self.dialect.lost
         """What Wakeups.wait raises when its connection is gone."""
         self.retries = 0
+        self._known_server_only = known_server_only
+        self._faults: tuple[float, list[Mistake]] | None = None
         self._busy = 0
         self._lock = threading.Lock()
         self._engine = create_engine(
             settings.url(),
             **settings.pool(),
             connect_args=self.dialect.connect_args(settings, statement_timeout_seconds),
-            isolation_level="READ COMMITTED",
             # Each use is one transaction, ended by `transaction`: another ROLLBACK at its end would be a question more.
             pool_reset_on_return=None,
         )
-        event.listen(self._engine, "do_connect", lambda _d, _r, given, named: self.dialect.connect(given, named))
-        event.listen(self._engine, "connect", self.dialect.prepare(settings, statement_timeout_seconds))
+        event.listen(
+            self._engine,
+            "do_connect",
+            lambda _d, _r, given, named: self.dialect.connect(settings, statement_timeout_seconds, given, named),
+        )
 
     def dispose(self) -> None:
         """Close all pooled connections."""
@@ -73,13 +100,15 @@ class Database:
         """One transaction: committed at the end, rolled back by an exception.
 
         Raises DatabaseUnavailable when the server does not answer, refuses us, or the connection is lost;
-        then it is unknown whether a commit under way took place.
+        then it is unknown whether a commit under way took place. What somebody has to mend is a DatabaseRefused.
         """
         with self._lock:
             self._busy += 1
         try:
             with self._engine.connect() as connection:
                 try:
+                    if self._known_server_only:
+                        self._require_known(connection)
                     with connection.begin():
                         yield connection
                 except Exception:
@@ -92,8 +121,7 @@ class Database:
         except PoolTimeout as error:
             raise DatabaseUnavailable(self.where, reason(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated or self.dialect.is_unavailable(cause(error)):
-                raise DatabaseUnavailable(self.where, reason(error)) from error
+            self._interpret(error)
             raise
         finally:
             with self._lock:
@@ -163,18 +191,18 @@ class Database:
     def revision(self) -> str | None:
         """The revision that the schema is at; None when nothing is installed."""
 
-        def work(connection: Connection) -> str | None:
-            if not self.dialect.version_table(connection, self.schema, VERSION_TABLE):
-                return None
-            value = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
-            return None if value is None else str(value)
-
         try:
-            return self.run(work)
+            return self.run(self._revision)
         except DatabaseUnavailable as error:
             if error.__cause__ is not None and self.dialect.is_schema_missing(cause(error.__cause__)):
                 return None
             raise
+
+    def _revision(self, connection: Connection) -> str | None:
+        if not self.dialect.version_table(connection, self.schema, VERSION_TABLE):
+            return None
+        value = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+        return None if value is None else str(value)
 
     def require_head(self) -> None:
         """Raise DatabaseNotAtHead unless the schema is the one that this program was written for."""
@@ -182,6 +210,67 @@ class Database:
         if revision != head():
             newer = revision is not None and not knows(revision)
             raise DatabaseNotAtHead(self.where, revision, head(), newer=newer)
+
+    def require_fit(self) -> None:
+        """Raise DatabaseNotAtHead or DatabaseUnfit unless the dialer can work with this schema and server."""
+        self.require_head()
+        if faults := self.faults():
+            raise DatabaseUnfit(self.where, faults)
+
+    def faults(self, seconds: float = _FAULTS_SECONDS) -> list[Mistake]:
+        """What keeps the dialer from working with a database that is at head (of another nothing is said), and what to
+        do about it; an answer that is not older than `seconds`. Raises DatabaseUnavailable."""
+        now = time.monotonic()
+        if self._faults is None or self._faults[0] < now - seconds:
+            self._faults = now, self._look_for_faults()
+        return self._faults[1]
+
+    def _look_for_faults(self) -> list[Mistake]:
+        try:
+            if self.dialect.shares_sessions(self.settings):
+                return [POOLED]
+            with self._engine.connect() as connection, connection.begin():
+                if self._revision(connection) != head():
+                    return []
+                found = list(self.dialect.unfit(connection, self.settings, objects_at_head(self.dialect.name)))
+            with self._engine.connect() as connection, connection.begin():
+                unknown = servers.unknown(connection, self.dialect, self.settings)
+        except DBAPIError as error:
+            raise DatabaseUnavailable(self.where, reason(error)) from error
+        except PoolTimeout as error:
+            raise DatabaseUnavailable(self.where, reason(error)) from error
+        except self.dialect.lost as error:
+            raise DatabaseUnavailable(self.where, reason(error)) from error
+        return [*found, unknown] if unknown else found
+
+    def _require_known(self, connection: Connection) -> None:
+        if "known" in connection.info:
+            return
+        with connection.begin():
+            if not self.dialect.version_table(connection, self.schema, servers.TABLE):
+                return
+            unknown = servers.unknown(connection, self.dialect, self.settings)
+        if unknown:
+            raise DatabaseUnfit(self.where, [unknown])
+        connection.info["known"] = True
+
+    def _interpret(self, error: DBAPIError) -> None:
+        """Raise what the error means, unless it concerns nobody but who has made it."""
+        found = cause(error)
+        if self.dialect.is_refused(found):
+            remedy = "Correct Username and Password in [database], or the user's rights on the server."
+            raise DatabaseRefused(self.where, reason(error), remedy) from error
+        if self.dialect.is_shared_session(found):
+            raise DatabaseUnfit(self.where, [POOLED]) from error
+        if error.connection_invalidated or self.dialect.is_unavailable(found):
+            raise DatabaseUnavailable(self.where, reason(error)) from error
+        if self.dialect.is_broken(found):
+            # A trigger of somebody's own may fail in the same way: that is his row's trouble, not the database's.
+            faults: list[Mistake] = []
+            with suppress(DatabaseUnavailable):
+                faults = self.faults(_SUSPICION_SECONDS)
+            if faults:
+                raise DatabaseUnfit(self.where, faults) from error
 
 
 def cause(error: BaseException) -> BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -10,7 +10,9 @@ from sqlalchemy import Connection, Engine
 
 from worker.config import MARIADB, POSTGRESQL, DatabaseSettings
 from worker.db.mariadb import MariaDB
+from worker.db.objects import SchemaObject
 from worker.db.postgresql import PostgreSQL
+from worker.errors import Mistake
 
 
 class Wakeups(Protocol):
@@ -37,11 +39,15 @@ class Dialect(Protocol):
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
         """Arguments of the driver's connect; 0: a statement may take as long as it likes."""
 
-    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any | None:
-        """A connection of the driver's, for SQLAlchemy's do_connect event; None: as SQLAlchemy makes it."""
-
-    def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
-        """A listener for SQLAlchemy's connect event: every session works in the dialer's schema and in UTC."""
+    def connect(
+        self,
+        settings: DatabaseSettings,
+        statement_timeout_seconds: float,
+        arguments: Sequence[Any],
+        named: Mapping[str, Any],
+    ) -> Any:
+        """A connection of the driver's, for SQLAlchemy's do_connect event. Its session works in the dialer's schema, in
+        UTC, reading what is committed, with our limits of time, whatever the defaults of server, database and role."""
 
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """The statement that calls a routine with named bind parameters."""
@@ -61,6 +67,18 @@ class Dialect(Protocol):
     def is_unavailable(self, error: BaseException) -> bool:
         """Does the error mean that the server does not answer, refuses us, or gave up on a statement?"""
 
+    def is_refused(self, error: BaseException) -> bool:
+        """Does the server not let this user in, and will not by itself?"""
+
+    def is_shared_session(self, error: BaseException) -> bool:
+        """Is it an error that only a pooler makes which gives sessions to others?"""
+
+    def is_broken(self, error: BaseException) -> bool:
+        """May it come of a schema that is not as it should be?"""
+
+    def remedy(self, error: BaseException, settings: DatabaseSettings) -> str:
+        """What to do about the refusal of a migration."""
+
     def is_schema_missing(self, error: BaseException) -> bool:
         """Did the server refuse a connection only because the schema has not been made yet?"""
 
@@ -79,6 +97,29 @@ class Dialect(Protocol):
     def migrating(self, connection: Connection, schema: str) -> AbstractContextManager[None]:
         """One migration at a time over the whole server, in the schema, which is made if it is not there."""
 
+    def server_zone(self, connection: Connection) -> str:
+        """The zone that local times of cases mean which name none: the server's, as it can be found out."""
+
+    def install(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
+        """Make these routines, views and triggers, or make them again."""
+
+    def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
+        """See to it that not everybody may call every routine."""
+
+    def differing(self, connection: Connection, schema: str, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
+        """Those that the schema has not, or not as they should be."""
+
+    def unfit(
+        self, connection: Connection, settings: DatabaseSettings, objects: Sequence[SchemaObject]
+    ) -> Iterator[Mistake]:
+        """What keeps the dialer from working with this server and schema, as far as one session can see."""
+
+    def shares_sessions(self, settings: DatabaseSettings) -> bool:
+        """Does a pooler give the session of one client to another, in or after a transaction?"""
+
+    def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
+        """Which server and schema this is, by all the names that it may go by: see worker/db/servers.py."""
+
 
 _DIALECTS: dict[str, Dialect] = {POSTGRESQL: PostgreSQL(), MARIADB: MariaDB()}
 
@@ -86,3 +127,8 @@ _DIALECTS: dict[str, Dialect] = {POSTGRESQL: PostgreSQL(), MARIADB: MariaDB()}
 def dialect_of(settings: DatabaseSettings) -> Dialect:
     """The dialect of the server that the settings name."""
     return _DIALECTS[settings.driver]
+
+
+def named(name: str) -> Dialect:
+    """The dialect that SQLAlchemy calls so."""
+    return next(dialect for dialect in _DIALECTS.values() if dialect.name == name)

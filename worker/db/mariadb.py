@@ -1,4 +1,4 @@
-"""What MariaDB does its own way: session settings, values, calls, and the wake-up by a table that is read.
+"""What MariaDB does its own way: sessions, values, calls, the wake-up by a table, and what a server must be like.
 
 Under gevent PyMySQL gives way to other greenlets while it waits, being pure Python on a patched socket.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -17,13 +17,15 @@ import pymysql
 from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions, convert_datetime
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 import sql
 from worker.config import DatabaseSettings
+from worker.db.mariadb_objects import SCRATCH, differing, execute, install, standing
+from worker.db.objects import SchemaObject, missing
 from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
-from worker.errors import DialerError
-
-_COLLATION = "utf8mb4_nopad_bin"
+from worker.db.zones import machine_zone, written_offset
+from worker.errors import DialerError, Mistake
 
 # Deadlock, lock wait time-out, and "record has changed since last read" where somebody has set
 # innodb_snapshot_isolation. PyMySQL does not keep SQLSTATEs, only the server's own numbers.
@@ -31,14 +33,61 @@ _RETRYABLE = {1213, 1205, 1020}
 _SQLSTATES = {1213: "40001", 1062: "23505", 1452: "23503", 4025: "23514"}
 # The server refuses us, is going down, or gave up on a statement: too many connections (1040, 1203, 1226), access
 # denied (1044, 1045, 1698), unknown database (1049), shutdown (1053), host blocked (1129, 1130), query interrupted
-# (1317), read only (1290, 1836), killed (1927), max_statement_time (1969); a node of Galera that is not in the cluster
-# (1047); a full disk (1021, 1026, 1114).
-_REFUSED = {1021, 1026, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1290, 1317, 1698, 1836, 1927}
-_REFUSED |= {1969}
+# (1317), read only (1290, 1792, 1836), killed (1927), max_statement_time (1969); a node of Galera that is not in the
+# cluster (1047); a full disk (1021, 1026, 1114).
+_UNWILLING = {
+    1021,
+    1026,
+    1040,
+    1044,
+    1045,
+    1047,
+    1049,
+    1053,
+    1114,
+    1129,
+    1130,
+    1203,
+    1226,
+    1290,
+    1317,
+    1698,
+    1792,
+    1836,
+}
+_UNWILLING |= {1927, 1969}
+# Wrong password, wrong user; no right to the database.
+_REFUSED = {1044, 1045, 1698}
+_DENIED = {1044, 1142, 1143, 1227, 1370}
+# No such routine, table or column; no such definer, or no right of his (1142, 1143, 1370, 1449); a view that reads what
+# is not there (1356); character sets that do not go together (1267).
+_BROKEN = {1054, 1142, 1143, 1146, 1267, 1305, 1318, 1356, 1370, 1449}
+_NO_LOGGED_FUNCTIONS = 1419
+_NAME_TAKEN = {1050, 1347}
 _UNKNOWN_DATABASE = 1049
 _LOCK_TIMEOUT = 1205
 _TIMEOUTS = {1969, _LOCK_TIMEOUT}
 _MIGRATION_LOCK_SECONDS = 20
+GRANTS = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW, CREATE ROUTINE,"
+    " ALTER ROUTINE, EXECUTE, TRIGGER, CREATE TEMPORARY TABLES"
+)
+"""What the dialer's user needs on its database, to migrate and to work."""
+
+# What the server, or its init_connect, may have as a default, and what changes meaning or cuts work short.
+_SESSION = (
+    "time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,"
+    "NO_ENGINE_SUBSTITUTION', old_mode = '', completion_type = 'NO_CHAIN', sql_safe_updates = OFF,"
+    " sql_auto_is_null = OFF, sql_select_limit = 18446744073709551615, sql_big_selects = ON,"
+    " check_constraint_checks = ON, foreign_key_checks = ON, unique_checks = ON, div_precision_increment = 4,"
+    " default_regex_flags = '', default_week_format = 0, lc_time_names = 'en_US', max_error_count = 64,"
+    " max_heap_table_size = 67108864, tmp_table_size = 67108864, group_concat_max_len = 16777216,"
+    " idle_write_transaction_timeout = 0, idle_readonly_transaction_timeout = 0,"
+    # Since 11.6.2 a row that was committed while a statement waited for it is an error by default, even at READ
+    # COMMITTED; elder servers, and they too when told so, just read it anew.
+    " /*M!110602 innodb_snapshot_isolation = OFF, */"
+)
+
 _FIRST_OF_THE_CLIENT = 2000
 _LAST_OF_THE_CLIENT = 2999
 
@@ -74,38 +123,60 @@ class MariaDB:
 
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
         """Arguments of pymysql.connect. The server ends long statements; a silent one is given up a little later."""
+        # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
+        limits = (
+            (LOCK_SECONDS, statement_timeout_seconds, IDLE_SECONDS)
+            if statement_timeout_seconds
+            else (_MIGRATION_LOCK_SECONDS, 0, 0)
+        )
+        names = ("innodb_lock_wait_timeout", "max_statement_time", "idle_transaction_timeout")
         return {
             "connect_timeout": 5,
             "read_timeout": statement_timeout_seconds + 10 if statement_timeout_seconds else 15,
             "write_timeout": 30,
             "charset": "utf8mb4",
+            "collation": "utf8mb4_general_ci",
+            "init_command": f"SET SESSION {_SESSION}"
+            + ", ".join(f" {name} = {limit:g}" for name, limit in zip(names, limits, strict=True)),
             "conv": _CONVERSIONS,
             "program_name": "dialer",
             **_tls(settings),
         }
 
-    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
-        """None: as SQLAlchemy does it by itself."""
-
-    def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
-        """A listener for SQLAlchemy's connect event: every session is in UTC, strict, and never waits for long."""
-
-        def connected(connection: Any, _record: object) -> None:
-            with connection.cursor() as cursor:
-                # Since 11.6.2 a row that was committed while a statement waited for it is an error by default, even
-                # at READ COMMITTED; elder servers, and they too when told so, just read it anew.
-                cursor.execute(
-                    "SET SESSION time_zone = '+00:00', /*M!110602 innodb_snapshot_isolation = OFF, */"
-                    " innodb_lock_wait_timeout = %s, max_statement_time = %s, idle_transaction_timeout = %s,"
-                    " group_concat_max_len = 16777216, sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
-                    "NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION'",
-                    # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
-                    (LOCK_SECONDS, statement_timeout_seconds, IDLE_SECONDS)
-                    if statement_timeout_seconds
-                    else (_MIGRATION_LOCK_SECONDS, 0, 0),
-                )
-
-        return connected
+    def connect(
+        self,
+        settings: DatabaseSettings,
+        statement_timeout_seconds: float,
+        arguments: Sequence[Any],
+        named: Mapping[str, Any],
+    ) -> pymysql.Connection[Any]:
+        """Connect; of several servers to the first one that takes writes."""
+        hosts = [host.strip() for host in str(named.get("host", "")).split(",")]
+        failed: Exception | None = None
+        for host in hosts:
+            try:
+                connection = pymysql.connect(*arguments, **{**named, **({"host": host} if host else {})})
+            except pymysql.OperationalError as error:
+                # An answer that will be the same everywhere is not asked for again.
+                if _number(error) in _REFUSED:
+                    raise
+                failed = error
+                continue
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+                    if len(hosts) > 1:
+                        cursor.execute("SELECT @@global.read_only")
+                        if cursor.fetchall()[0][0]:
+                            failed = pymysql.OperationalError(1290, f"{host} is read-only")
+                            connection.close()
+                            continue
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+        assert failed is not None
+        raise failed
 
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """A procedure is called, a function selected: its file says which it is."""
@@ -133,14 +204,40 @@ class MariaDB:
         """The driver's own errors, and those of a server that does not want us now."""
         number = _number(error)
         return (
-            number in _REFUSED
+            number in _UNWILLING
             or _FIRST_OF_THE_CLIENT <= number <= _LAST_OF_THE_CLIENT
             or isinstance(error, pymysql.InterfaceError)
         )
 
+    def is_refused(self, error: BaseException) -> bool:
+        """Wrong user or password, or no right to the database."""
+        return _number(error) in _REFUSED
+
+    def is_shared_session(self, error: BaseException) -> bool:
+        """Nobody pools like that here."""
+        return False
+
+    def is_broken(self, error: BaseException) -> bool:
+        """Something is not there, or its definer, or his rights; or character sets do not go together."""
+        return _number(error) in _BROKEN
+
     def is_schema_missing(self, error: BaseException) -> bool:
         """The schema is the database that one connects to."""
         return _number(error) == _UNKNOWN_DATABASE
+
+    def remedy(self, error: BaseException, settings: DatabaseSettings) -> str:
+        """What to do about a refused migration, by its number."""
+        number = _number(error)
+        if number in _DENIED:
+            return f"GRANT {GRANTS} ON `{settings.schema}`.* TO {settings.username or 'the user'};"
+        if number == _NO_LOGGED_FUNCTIONS:
+            return (
+                "Set log_bin_trust_function_creators = 1 in the server's configuration, and at once by `SET GLOBAL`:"
+                " else only SUPER may make functions and triggers beside a binary log."
+            )
+        if number in _NAME_TAKEN:
+            return f"Something else has that name in {settings.schema}: rename or drop it."
+        return "The server's error log may tell more."
 
     def version_table(self, connection: Connection, schema: str, name: str) -> bool:
         """By the catalogue, whatever the case of names on the server's disk."""
@@ -150,10 +247,6 @@ class MariaDB:
         ).scalar()
         return bool(found)
 
-    def wakeups(self, settings: DatabaseSettings) -> Wakeups:
-        """Listen for wake-ups from here on. Raises one of `lost`."""
-        return Wakeups(settings, self.connect_args(settings, statement_timeout_seconds=0))
-
     def drop_schema(self, connection: Connection, schema: str) -> None:
         """Schema and database are one."""
         quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
@@ -162,33 +255,107 @@ class MariaDB:
     def migration_engine(self, settings: DatabaseSettings) -> Engine:
         """Without the database, which may have to be made first."""
         # Waiting for another migration and rewriting large tables take as long as they do.
-        arguments = {**self.connect_args(settings, statement_timeout_seconds=0), "read_timeout": None}
+        arguments = {**self.connect_args(settings, 0), "read_timeout": None}
         engine = create_engine(settings.url()._replace(database=None), poolclass=NullPool, connect_args=arguments)
-        event.listen(engine, "connect", self.prepare(settings, statement_timeout_seconds=0))
+        event.listen(engine, "do_connect", lambda _d, _r, given, named: self.connect(settings, 0, given, named))
         return engine
 
     @contextmanager
     def migrating(self, connection: Connection, schema: str) -> Iterator[None]:
-        """Names are compared byte by byte in the tables; parameters of routines take the database's collation, so it
-        is lent to it for the while."""
+        """What would stop it half way is asked before the first table: MariaDB takes nothing back."""
         quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
         _require_server(connection)
         connection.execute(text("SELECT GET_LOCK('dialer migrate', 3600)"))
-        before = _collation(connection, schema)
-        if before is None:
-            connection.execute(text(f"CREATE DATABASE {quoted} CHARACTER SET utf8mb4 COLLATE {_COLLATION}"))
-            before = _COLLATION
+        found = connection.execute(
+            text("SELECT 1 FROM information_schema.schemata WHERE schema_name = :schema"), {"schema": schema}
+        ).scalar()
+        if not found:
+            connection.execute(text(f"CREATE DATABASE {quoted} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"))
         connection.execute(text(f"USE {quoted}"))
-        if before != _COLLATION:
-            connection.execute(text(f"ALTER DATABASE {quoted} COLLATE {_COLLATION}"))
+        if connection.execute(text("SELECT @@log_bin AND NOT @@log_bin_trust_function_creators")).scalar():
+            execute(connection, f"CREATE OR REPLACE FUNCTION {SCRATCH}() RETURNS int DETERMINISTIC NO SQL RETURN 1")
+            execute(connection, f"DROP FUNCTION {SCRATCH}")
         connection.commit()
-        try:
-            yield
-        finally:
-            if before != _COLLATION and not connection.invalidated:
-                connection.rollback()
-                connection.execute(text(f"ALTER DATABASE {quoted} COLLATE {before}"))
-                connection.commit()
+        yield
+
+    def server_zone(self, connection: Connection) -> str:
+        """The zone that the server names; where it goes by its machine's, the name that this machine has for it, if
+        both have the same time now and in half a year; else the offset in force."""
+
+        def ask(statement: str, **values: object) -> Any:
+            return connection.execute(text(statement), values).scalar()
+
+        named = str(ask("SELECT @@global.time_zone"))
+        if named != "SYSTEM" and ask("SELECT dialer_zone_known(:zone)", zone=named):
+            return named
+        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        instants = (now, now + timedelta(days=182))
+
+        def offsets(zone: str) -> list[int]:
+            local = [ask("SELECT convert_tz(:at, '+00:00', :zone)", at=at, zone=zone) for at in instants]
+            return [
+                round((one.replace(tzinfo=None) - at).total_seconds()) for one, at in zip(local, instants, strict=True)
+            ]
+
+        there = offsets(named)
+        if not any(there):
+            return "UTC"
+        ours = machine_zone() if named == "SYSTEM" else None
+        if ours and ask("SELECT dialer_zone_known(:zone)", zone=ours) and offsets(ours) == there:
+            return ours
+        return written_offset(there[0])
+
+    def install(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
+        """Make these routines, views and triggers, or make them again."""
+        install(connection, objects)
+
+    def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
+        """Nobody may call a routine here unless he is told that he may."""
+
+    def differing(self, connection: Connection, schema: str, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
+        """Those that the schema has not, or not as they should be."""
+        return differing(connection, objects)
+
+    # --- what a server must be like ----------------------------------------------------------------------
+
+    def unfit(
+        self, connection: Connection, settings: DatabaseSettings, objects: Sequence[SchemaObject]
+    ) -> Iterator[Mistake]:
+        """What keeps the dialer from working with this server and schema, as far as one session can see."""
+        yield from _binary_log(connection)
+        there = standing(connection)
+        lacking = [one for one in objects if (one.kind, one.name) not in there]
+        yield from missing(lacking)
+        definers = {there[one.kind, one.name] for one in objects if one not in lacking}
+        again = "Run `dialer migrate`: it makes them anew, with the rights of the user that it works as."
+        if len(definers) > 1:
+            told = ", ".join(sorted(definers))
+            yield Mistake("the schema", f"has routines, views and triggers of several users ({told})", again)
+        elif not lacking:
+            try:
+                connection.execute(text("SELECT dialer_setting('server_zone')"))
+            except DBAPIError as error:
+                if error.orig is None or not self.is_broken(error.orig):
+                    raise
+                said = f"has routines that work with the rights of {definers.pop()}: {error.orig.args[-1]}"
+                yield Mistake("the schema", said, again)
+
+    def shares_sessions(self, settings: DatabaseSettings) -> bool:
+        """Poolers here keep a session that has settings of its own for its client."""
+        return False
+
+    def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
+        """What DB_Server calls it, for the server itself has no name that a copy would not have: the schema on each of
+        the hosts."""
+        hosts = [host.strip() or "localhost" for host in settings.host.split(",")]
+        return [f"{settings.schema} at {host}:{settings.port}" for host in hosts]
+
+    def wakeups(self, settings: DatabaseSettings) -> Wakeups:
+        """Listen for wake-ups from here on. Raises one of `lost`."""
+        dialect: Any = settings.url().get_dialect()
+        positional, given = dialect().create_connect_args(settings.url())
+        named = {**given, **self.connect_args(settings, 0), "autocommit": True}
+        return Wakeups(self.connect(settings, 0, positional, named))
 
 
 class Wakeups:
@@ -205,18 +372,14 @@ class Wakeups:
     _NOTHING = 1
     """What dialer_wait calls an empty table."""
 
-    def __init__(self, settings: DatabaseSettings, arguments: dict[str, Any]) -> None:
-        url = settings.url()
-        dialect: Any = url.get_dialect()
-        positional, given = dialect().create_connect_args(url)
-        self._connection = pymysql.connect(*positional, **{**given, **arguments, "autocommit": True})
+    def __init__(self, connection: pymysql.Connection[Any]) -> None:
+        self._connection = connection
         self._mark: int | None = None
         self._seen: dict[tuple[int, str, bool], tuple[datetime, float]] = {}
         """Session, project and kind of each row, to when it was written and since when that is known."""
         with self._connection.cursor() as cursor:
-            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             # A row that somebody's transaction is writing to is deleted another time.
-            cursor.execute("SET SESSION time_zone = '+00:00', max_statement_time = 0, innodb_lock_wait_timeout = 0")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 0")
         list(self._look(0))
 
     def wait(self, seconds: float) -> Iterator[str]:
@@ -271,6 +434,18 @@ def _require_server(connection: Connection) -> None:
         raise DialerError(
             f"The server is {version}, the dialer needs MariaDB 10.3 or later (or PostgreSQL 12 or later)."
         )
+    for wrong in _binary_log(connection):
+        raise DialerError(f"{wrong.name} {wrong.fault}. {wrong.remedy}")
+
+
+def _binary_log(connection: Connection) -> Iterator[Mistake]:
+    formats = connection.execute(text("SELECT @@global.binlog_format, @@session.binlog_format")).one()
+    if connection.execute(text("SELECT @@log_bin")).scalar() and "STATEMENT" in formats:
+        yield Mistake(
+            "binlog_format",
+            "is STATEMENT, and with that the server refuses what is written in a transaction that reads committed",
+            "Set binlog_format = MIXED (or ROW) in the server's configuration, and at once by `SET GLOBAL`.",
+        )
 
 
 @cache
@@ -282,15 +457,6 @@ def _number(error: BaseException) -> int:
     """The server's or the driver's number of an error; 0: it has none."""
     arguments = error.args
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
-
-
-def _collation(connection: Connection, schema: str) -> str | None:
-    """The collation that a database gives to what is made in it; None: there is no such database."""
-    found = connection.execute(
-        text("SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = :schema"),
-        {"schema": schema},
-    ).scalar()
-    return None if found is None else str(found)
 
 
 @cache

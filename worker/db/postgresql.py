@@ -1,18 +1,23 @@
-"""What PostgreSQL does its own way: session settings, calls, and the wake-up by LISTEN."""
+"""What PostgreSQL does its own way: sessions, calls, the wake-up by LISTEN, and what a server must be like."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import gevent
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 from worker.config import DatabaseSettings
+from worker.db.objects import SchemaObject, missing
 from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
+from worker.db.postgresql_objects import differing, install, secure, standing
+from worker.db.zones import written_offset
+from worker.errors import Mistake
 
 # Serialisation failure, deadlock, lock wait time-out.
 _RETRYABLE = {"40001", "40P01", "55P03"}
@@ -23,6 +28,39 @@ _MIGRATION_LOCK = 5_417_003
 _READ_ONLY = "25006"
 # For an answer on its way, after the server has given a statement up.
 _ANSWER_SECONDS = 10
+_PROBE_SECONDS = 5.0
+# A refused connection has no SQLSTATE in libpq, only a text; in English, unless the server speaks another language.
+_REFUSED = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|no such user|not permitted to log in"
+    r"|role \".*\" does not exist"
+)
+# A statement that this session has prepared is not there, or one is there that it has not: sessions are others'.
+_SHARED = {"26000", "42P05"}
+_STATEMENT_POOLING = "statement pooling"
+# No such routine, relation or schema; no right to it.
+_BROKEN = {"42883", "42P01", "3F000", "42501", "42804", "42703"}
+_INSUFFICIENT = "42501"
+
+# What the server, the database or the role may have as a default, and what changes meaning or cuts work short.
+_SESSION = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "quote_all_identifiers": "off",
+    "session_replication_role": "origin",
+    "check_function_bodies": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+}
 
 
 class _PatientConnection(psycopg.Connection[Any]):
@@ -63,27 +101,41 @@ class PostgreSQL:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 15_000,
-            "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}"
-            f" -c lock_timeout={LOCK_SECONDS * 1000}"
-            # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
-            f" -c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}",
         }
 
-    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> _PatientConnection:
-        """Connect as SQLAlchemy asks for it."""
-        return _PatientConnection.connect(*arguments, **named)
-
-    def prepare(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> Callable[[Any, object], None]:
-        """A listener for SQLAlchemy's connect event: every session works in the dialer's schema."""
-
-        def connected(connection: _PatientConnection, _record: object) -> None:
-            if statement_timeout_seconds:
-                connection.patience_seconds = statement_timeout_seconds + _ANSWER_SECONDS
-            with connection.cursor() as cursor:
-                cursor.execute(sql.SQL("SET search_path TO {}, pg_temp").format(sql.Identifier(settings.schema)))
-            connection.commit()
-
-        return connected
+    def connect(
+        self,
+        settings: DatabaseSettings,
+        statement_timeout_seconds: float,
+        arguments: Sequence[Any],
+        named: Mapping[str, Any],
+    ) -> _PatientConnection:
+        """Connect, and set in one round trip what we rely on. Not by `options` at the start: poolers drop or refuse
+        them."""
+        limits = (statement_timeout_seconds, LOCK_SECONDS, IDLE_SECONDS) if statement_timeout_seconds else (0, 0, 0)
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        wanted = {
+            **_SESSION,
+            # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
+            **{name: f"{round(limit * 1000)}ms" for name, limit in zip(names, limits, strict=True)},
+            "search_path": f"{sql.Identifier(settings.schema).as_string()}, pg_temp",
+        }
+        connection = _PatientConnection.connect(*arguments, **{**named, "autocommit": True})
+        try:
+            connection.patience_seconds = _ANSWER_SECONDS
+            # Names that this version does not know are passed over; what is as it should be, since some may be set by
+            # a superuser alone.
+            connection.execute(
+                "SELECT set_config(s.name, s.value, false) FROM unnest(%s::text[], %s::text[]) AS s(name, value)"
+                " WHERE current_setting(s.name, true) <> s.value",
+                (list(wanted), list(wanted.values())),
+            )
+            connection.autocommit = bool(named.get("autocommit", False))
+        except BaseException:
+            connection.close()
+            raise
+        connection.patience_seconds = statement_timeout_seconds + _ANSWER_SECONDS if statement_timeout_seconds else None
+        return connection
 
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """All routines are functions."""
@@ -92,6 +144,8 @@ class PostgreSQL:
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
         """The limit counts from the next statement on, and ends with the transaction."""
         return f"SET LOCAL statement_timeout = {round(seconds * 1000)}", statement
+
+    # --- errors ------------------------------------------------------------------------------------------
 
     def sqlstate(self, error: BaseException) -> str | None:
         """psycopg keeps it beside the message."""
@@ -111,18 +165,49 @@ class PostgreSQL:
         lost = isinstance(error, self.lost) or self.sqlstate(error) == _READ_ONLY
         return lost and not self.is_retryable(error)
 
+    def is_refused(self, error: BaseException) -> bool:
+        """Invalid password or role, while the connection was made."""
+        return isinstance(error, psycopg.OperationalError) and bool(_REFUSED.search(str(error)))
+
+    def is_shared_session(self, error: BaseException) -> bool:
+        """Prepared statements that came or went by themselves; no transactions at all."""
+        return self.sqlstate(error) in _SHARED or _STATEMENT_POOLING in str(error)
+
+    def is_broken(self, error: BaseException) -> bool:
+        """No such function, relation, column or schema; no right to one."""
+        return self.sqlstate(error) in _BROKEN
+
     def is_schema_missing(self, error: BaseException) -> bool:
         """One connects to a database; the schema in it may be missing."""
         return False
+
+    def remedy(self, error: BaseException, settings: DatabaseSettings) -> str:
+        """What to do about a refused migration, by its SQLSTATE."""
+        user = sql.Identifier(settings.username or "the user").as_string()
+        schema = sql.Identifier(settings.schema).as_string()
+        said = str(error)
+        if self.sqlstate(error) == _INSUFFICIENT and "permission denied for database" in said:
+            database = sql.Identifier(settings.name).as_string()
+            return (
+                f"Make the schema by hand, `CREATE SCHEMA {schema} AUTHORIZATION {user}`,"
+                f" or `GRANT CREATE ON DATABASE {database} TO {user}`."
+            )
+        if self.sqlstate(error) == _INSUFFICIENT and "must be owner" in said:
+            return f"Run it as the owner, or give what stands there to the user: `ALTER … OWNER TO {user}`."
+        if self.sqlstate(error) == _INSUFFICIENT:
+            return f"`GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}`, or make {user} the schema's owner."
+        if self.sqlstate(error) in {"42P07", "42809", "42710", "42723"}:
+            return f"Something else has that name in schema {schema}: rename or drop it."
+        if self.sqlstate(error) in {"42P13", "42P16", "2BP01"}:
+            return "Drop what stands there in its place, with what depends on it."
+        return "The server's own log may tell more."
+
+    # --- the schema --------------------------------------------------------------------------------------
 
     def version_table(self, connection: Connection, schema: str, name: str) -> bool:
         """to_regclass looks in the schema alone."""
         found = connection.execute(text("SELECT to_regclass(:name)"), {"name": f'"{schema}".{name}'}).scalar()
         return found is not None
-
-    def wakeups(self, settings: DatabaseSettings) -> Wakeups:
-        """Listen for wake-ups from here on. Raises one of `lost`."""
-        return Wakeups(settings, self.connect_args(settings, statement_timeout_seconds=0))
 
     def drop_schema(self, connection: Connection, schema: str) -> None:
         """With whatever depends on it."""
@@ -130,31 +215,108 @@ class PostgreSQL:
         connection.execute(text(f"DROP SCHEMA IF EXISTS {quoted} CASCADE"))
 
     def migration_engine(self, settings: DatabaseSettings) -> Engine:
-        """With the server's own settings: `server_zone` is taken from them."""
-        return create_engine(settings.url(), poolclass=NullPool)
+        """Statements may take as long as they do."""
+        engine = create_engine(settings.url(), poolclass=NullPool, connect_args=self.connect_args(settings, 0))
+        event.listen(engine, "do_connect", lambda _d, _r, given, named: self.connect(settings, 0, given, named))
+        return engine
 
     @contextmanager
     def migrating(self, connection: Connection, schema: str) -> Iterator[None]:
         """The lock lasts as long as the session does."""
-        quoted = connection.dialect.identifier_preparer.quote(schema)
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
-        connection.execute(text(f"SET search_path TO {quoted}, pg_temp"))
+        # Not IF NOT EXISTS: that asks for the right to make schemas even where there is nothing to make.
+        found = connection.execute(text("SELECT 1 FROM pg_namespace WHERE nspname = :name"), {"name": schema}).scalar()
+        if not found:
+            connection.execute(text(f"CREATE SCHEMA {connection.dialect.identifier_preparer.quote(schema)}"))
         connection.commit()
         yield
+
+    def server_zone(self, connection: Connection) -> str:
+        """The zone that this session would have had; an offset where cases could not name it."""
+        row = connection.execute(
+            text(
+                "SELECT reset_val AS zone, dialer_zone_known(reset_val) AS known,"
+                " extract(epoch FROM statement_timestamp() AT TIME ZONE reset_val"
+                " - statement_timestamp() AT TIME ZONE 'UTC') AS east"
+                " FROM pg_settings WHERE name = 'TimeZone'"
+            )
+        ).one()
+        return str(row.zone) if row.known else written_offset(int(row.east))
+
+    def install(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
+        """Make these routines, views and triggers, or make them again."""
+        install(connection, objects)
+
+    def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
+        """See to it that the public may call what views call, and nothing else of ours."""
+        secure(connection, objects)
+
+    def differing(self, connection: Connection, schema: str, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
+        """Those that the schema has not, or not as they should be."""
+        return differing(connection, objects)
+
+    # --- what a server must be like ----------------------------------------------------------------------
+
+    def unfit(
+        self, connection: Connection, settings: DatabaseSettings, objects: Sequence[SchemaObject]
+    ) -> Iterator[Mistake]:
+        """What keeps the dialer from working with this server and schema, as far as one session can see."""
+        there = standing(connection)
+        yield from missing([one for one in objects if (one.kind, one.name) not in there])
+
+    def shares_sessions(self, settings: DatabaseSettings) -> bool:
+        """Does a pooler give the session of one client to another, in or after a transaction?"""
+        dialect: Any = settings.url().get_dialect()
+        positional, given = dialect().create_connect_args(settings.url())
+        arguments = {**given, **self.connect_args(settings, _PROBE_SECONDS)}
+
+        def opened() -> _PatientConnection:
+            return self.connect(settings, _PROBE_SECONDS, positional, arguments)
+
+        def session_of(client: _PatientConnection) -> int:
+            with client.transaction():
+                found = client.execute("SELECT pg_backend_pid()").fetchone()
+            assert found is not None
+            return int(found[0])
+
+        try:
+            with closing(opened()) as one, closing(opened()) as two:
+                # A pooler gives the session that became free last, to both; or has them in turn, and gives one client
+                # different ones; or others have taken what was free, when two clients are busy at once.
+                ones = {session_of(one) for _ in range(3)}
+                twos = {session_of(two) for _ in range(3)}
+                with two.transaction(), one.transaction():
+                    ones.add(session_of(one))
+                    twos.add(session_of(two))
+                return len(ones) > 1 or len(twos) > 1 or ones == twos
+        except psycopg.Error as error:
+            if self.is_shared_session(error):
+                return True
+            raise
+
+    def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
+        """Which server and database this is: a standby that is promoted is the same one, a restored dump another."""
+        found = connection.execute(
+            text("SELECT system_identifier || ' ' || current_database() FROM pg_control_system()")
+        ).scalar()
+        return [str(found)]
+
+    def wakeups(self, settings: DatabaseSettings) -> Wakeups:
+        """Listen for wake-ups from here on. Raises one of `lost`."""
+        dialect: Any = settings.url().get_dialect()
+        # As SQLAlchemy gives it to psycopg: several hosts become libpq's lists.
+        positional, given = dialect().create_connect_args(settings.url())
+        named = {**given, **self.connect_args(settings, 0), "autocommit": True}
+        return Wakeups(self.connect(settings, 0, positional, named), settings.schema)
 
 
 class Wakeups:
     """Wake-ups by LISTEN: `wait` blocks a greenlet of its own until a project wants to be looked at."""
 
-    def __init__(self, settings: DatabaseSettings, arguments: dict[str, Any]) -> None:
-        # As SQLAlchemy gives it to psycopg: several hosts become libpq's lists.
-        url = settings.url()
-        dialect: Any = url.get_dialect()
-        positional, given = dialect().create_connect_args(url)
-        self._connection = _PatientConnection.connect(*positional, autocommit=True, **{**given, **arguments})
+    def __init__(self, connection: _PatientConnection, schema: str) -> None:
+        self._connection = connection
         self._connection.patience_seconds = _ANSWER_SECONDS
-        self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{settings.schema}")))
+        self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:
         """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""

@@ -376,6 +376,8 @@ def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
 def readiness(database: Database) -> list[str]:
     """What keeps the dialer from dialling; empty when it is ready."""
     database.require_head()
+    if faults := database.faults():
+        return [f"{one.name} {one.fault}. {one.remedy}" for one in faults]
     reasons = [
         f"Asterisk {row['asterisk']} is down: {row['reason']}"
         for row in database.query("SELECT asterisk, reason FROM dialer_asterisks WHERE state = 'down'")

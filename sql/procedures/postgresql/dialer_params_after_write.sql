@@ -1,16 +1,13 @@
--- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_params: wakes the workers, who look at what they found missing
--- before, too. It writes no other table: a statement may read that one.
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_params: have the workers look at every project, at what they found
+-- missing before, too (a wake-up of one project says only that its cases have changed). It writes no other table: a
+-- statement may read that one.
 CREATE OR REPLACE FUNCTION dialer_params_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        PERFORM dialer_wake(OLD.project_id);
-        RETURN NULL;
-    END IF;
-    PERFORM dialer_wake(NEW.project_id);
+    PERFORM dialer_wake('');
     RETURN NULL;
 END
 $$

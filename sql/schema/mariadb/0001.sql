@@ -13,6 +13,13 @@ CREATE TABLE IF NOT EXISTS dialer_settings (
     description varchar(400) NOT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
+CREATE TABLE IF NOT EXISTS dialer_servers (
+    identity varchar(400) NOT NULL PRIMARY KEY,
+    added_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    note varchar(400) NOT NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'servers that calls may be begun from: workers refuse others, which may be copies';
+
 CREATE TABLE IF NOT EXISTS dialer_clients (
     case_name varchar(2000) NOT NULL,
     project_id varchar(400) NOT NULL,

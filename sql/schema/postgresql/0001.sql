@@ -7,6 +7,13 @@ CREATE TABLE dialer_settings (
     description varchar NOT NULL
 );
 
+CREATE TABLE dialer_servers (
+    identity varchar NOT NULL PRIMARY KEY,
+    added_at timestamptz NOT NULL DEFAULT now(),
+    note varchar NOT NULL
+);
+COMMENT ON TABLE dialer_servers IS 'servers that calls may be begun from: workers refuse others, which may be copies';
+
 CREATE TABLE dialer_clients (
     case_name varchar NOT NULL,
     project_id varchar NOT NULL,

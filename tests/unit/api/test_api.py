@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 from webtest import TestApp
 
 from api.app import make_app
@@ -16,6 +18,7 @@ from worker.db import Database
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, UnknownProject
 from worker.model import ProjectStatus
 
+HERE = "192.0.2.1:8080"
 SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
 STOPPED = ProjectStatus(
     project_id="sales",
@@ -74,6 +77,9 @@ class FakeProcedures:
             raise self.fails
         return self.reasons
 
+    def troubles(self, database: Database, /) -> list[str]:
+        return ["trunk east on default: somebody holds its row"]
+
 
 @pytest.fixture
 def sql() -> FakeProcedures:
@@ -82,7 +88,7 @@ def sql() -> FakeProcedures:
 
 @pytest.fixture
 def app(sql: FakeProcedures) -> TestApp:
-    return TestApp(make_app(cast(Database, None), sql))
+    return TestApp(make_app(cast(Database, None), ["dialer.example.com"], sql), extra_environ={"HTTP_HOST": HERE})
 
 
 def test_start_answers_with_the_state_of_the_project(app: TestApp) -> None:
@@ -188,6 +194,17 @@ def test_a_mistake_in_the_program_shows_nothing_of_itself(app: TestApp, sql: Fak
     assert answer.json["remedy"]
 
 
+REFUSED = ProgrammingError("SELECT 1", {}, Exception('relation "dialer_projects" does not exist\nLINE 1: …'))
+
+
+@pytest.mark.parametrize("path", ["/?action=stop&projectid=sales", "/projects", "/projects/sales/stats"])
+def test_what_the_server_refuses_is_503_with_its_reason(app: TestApp, sql: FakeProcedures, path: str) -> None:
+    sql.fails = REFUSED
+    answer = app.get(path, status=503)
+    assert 'relation "dialer_projects" does not exist.' in answer.json["error"]
+    assert "dialer check" in answer.json["remedy"]
+
+
 def test_healthz_lives_without_a_database(app: TestApp, sql: FakeProcedures) -> None:
     sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
     assert app.get("/healthz").json == {"status": "ok"}
@@ -199,8 +216,34 @@ def test_readyz_gives_the_reasons(app: TestApp, sql: FakeProcedures) -> None:
     answer = app.get("/readyz", status=503)
     assert answer.json["reasons"] == ["no live worker owns an Asterisk"]
     assert answer.headers["Retry-After"]
-    sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
-    assert "connection refused" in app.get("/readyz", status=503).json["reasons"][0]
+    for fails, told in (
+        (DatabaseUnavailable("'calls' at db:5432", "connection refused"), "connection refused"),
+        (REFUSED, 'relation "dialer_projects" does not exist.'),
+        (RuntimeError("secret detail"), "failed inside the dialer"),
+    ):
+        sql.fails = fails
+        (reason,) = app.get("/readyz", status=503).json["reasons"]
+        assert told in reason
+        assert "secret" not in reason
+
+
+def test_the_troubles_of_some_make_nothing_unready(app: TestApp) -> None:
+    assert app.get("/readyz", status=200).json == {
+        "status": "ready",
+        "reasons": [],
+        "troubles": ["trunk east on default: somebody holds its row"],
+    }
+
+
+@pytest.mark.parametrize("path", ["/projects/%00", "/projects/a%0ab/stats", "/%7f", "/projects/%c2%85"])
+def test_a_control_character_in_a_path_is_told(app: TestApp, sql: FakeProcedures, path: str) -> None:
+    assert "control character" in app.get(path, status=400).json["error"]
+    assert sql.asked == []
+
+
+def test_a_path_that_is_not_utf_8_names_no_other_project(app: TestApp, sql: FakeProcedures) -> None:
+    assert "not UTF-8" in app.get("/projects/sal%ffes", status=400).json["error"]
+    assert sql.asked == []
 
 
 def test_a_head_request_acts_on_nothing(app: TestApp, sql: FakeProcedures) -> None:
@@ -208,23 +251,90 @@ def test_a_head_request_acts_on_nothing(app: TestApp, sql: FakeProcedures) -> No
     assert sql.asked == []
 
 
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "192.0.2.1.evil.example", "[::1", "@", "a,b"])
+@pytest.mark.parametrize("path", ["/", "/?action=stop&projectid=sales", "/projects", "/healthz", "/nothing"])
+def test_a_name_that_is_not_ours_was_bent_to_us(app: TestApp, sql: FakeProcedures, host: str, path: str) -> None:
+    answer = app.get(path, extra_environ={"HTTP_HOST": host}, status=421)
+    assert "Names in [http]" in answer.json["remedy"]
+    assert sql.asked == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "192.0.2.1:8080",
+        "[2001:db8::1]:8080",
+        "LOCALHOST:1234",
+        "dialer.example.com",
+        "Dialer.Example.com.:80",
+        socket.gethostname(),
+        "",
+    ],
+)
+def test_addresses_our_names_and_programs_that_name_nobody_are_answered(app: TestApp, host: str) -> None:
+    app.get("/projects", extra_environ={"HTTP_HOST": host}, status=200)
+
+
+def fetched(site: str, mode: str = "navigate", dest: str = "document", user: str | None = "?1") -> dict[str, str]:
+    """What a browser says of a request over TLS, or to its own machine."""
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest, "Sec-Fetch-User": user}
+    return {name: value for name, value in headers.items() if value}
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "pause"])
 @pytest.mark.parametrize(
     "headers",
     [
         {"Sec-Purpose": "prefetch;prerender"},
         {"Purpose": "prefetch"},
         {"X-Moz": "prefetch"},
-        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"},
+        fetched("cross-site", "no-cors", "image", None),
+        fetched("cross-site", user=None),  # a script's or a meta element's navigation
+        fetched("cross-site", dest="iframe"),
+        fetched("same-site", "cors", "empty", None),
+        fetched("same-site", user=None),
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://192.0.2.1:81"},  # another service of the same machine
+        {"Referer": "http://evil.example/page"},
+        {"Referer": "http://[evil"},
+        {"Referer": f"http://evil.example/?{HERE}"},
+        {"Referer": f"http://{HERE}@evil.example/"},
     ],
 )
-def test_what_nobody_asked_for_acts_on_nothing(app: TestApp, sql: FakeProcedures, headers: dict[str, str]) -> None:
-    app.get("/?action=start&projectid=sales", headers=headers, status=403)
+def test_what_nobody_asked_for_acts_on_nothing(
+    app: TestApp, sql: FakeProcedures, headers: dict[str, str], action: str
+) -> None:
+    answer = app.get(f"/?action={action}&projectid=sales", headers=headers, status=403)
+    assert "nothing was done" in answer.json["error"]
     assert sql.asked == []
+    app.get("/projects/sales", headers=headers, status=200)  # to look is no act
 
 
-def test_a_link_from_another_site_that_somebody_follows_works(app: TestApp) -> None:
-    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},  # curl, wget, the scripts of the original
+        fetched("cross-site"),
+        fetched("same-site"),
+        fetched("none"),
+        fetched("same-origin", "cors", "empty", None),
+        {"Origin": f"http://{HERE}"},
+        {"Origin": "https://192.0.2.1:8080"},
+        {"Referer": f"http://{HERE}/projects"},
+        fetched("cross-site") | {"Referer": "https://wiki.example/"},
+    ],
+)
+def test_what_a_person_or_a_program_asks_for_is_done(app: TestApp, headers: dict[str, str]) -> None:
     assert app.get("/?action=start&projectid=sales", headers=headers).json["changed"]
+
+
+def test_an_address_without_its_port_is_the_usual_one(app: TestApp) -> None:
+    path = "/?action=start&projectid=sales"
+    named = {"HTTP_HOST": "dialer.example.com"}
+    app.get(path, headers={"Origin": "https://dialer.example.com:443"}, extra_environ=named, status=200)
+    app.get(path, headers={"Origin": "https://dialer.example.com:8443"}, extra_environ=named, status=403)
 
 
 def test_other_paths_and_methods_answer_in_json(app: TestApp) -> None:

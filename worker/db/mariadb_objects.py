@@ -1,0 +1,179 @@
+"""Routines, views and triggers on MariaDB: what of them there is, whether it is as it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from worker.db.objects import TRIGGER, VIEW, SchemaObject
+
+SCRATCH = "dialer_scratch"
+
+_ACCESS = re.compile(r"\b(NO SQL|READS SQL DATA|MODIFIES SQL DATA|CONTAINS SQL)\b")
+# What stands between the parameters of a routine and its body; the server has it in words of its own.
+_HEAD = re.compile(
+    r"(?:\s+|--[^\n]*\n|RETURNS\s+\w+(?:\([^)]*\))?(?:\s+CHARACTER SET \w+ COLLATE \w+)?"
+    r"|(?:NOT DETERMINISTIC|DETERMINISTIC|NO SQL|READS SQL DATA|MODIFIES SQL DATA|CONTAINS SQL)\b)*"
+)
+
+
+def execute(connection: Connection, statement: str) -> None:
+    """As it stands: `%` and `:` mean what they mean in SQL."""
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def standing(connection: Connection) -> dict[tuple[str, str], str]:
+    """Kind and name of what is in the schema, and whose rights it works with."""
+    rows = connection.execute(
+        text(
+            "SELECT lower(routine_type) AS kind, routine_name AS name, definer FROM information_schema.routines"
+            " WHERE routine_schema = database()"
+            " UNION ALL SELECT 'view', table_name, definer FROM information_schema.views"
+            " WHERE table_schema = database()"
+            " UNION ALL SELECT 'trigger', trigger_name, definer FROM information_schema.triggers"
+            " WHERE trigger_schema = database()"
+        )
+    )
+    return {(row.kind, row.name): row.definer for row in rows}
+
+
+def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:
+    """Make them, or make them again, with the rights of this session's user.
+
+    A restore that stopped half way leaves empty MyISAM tables, which the dump has put in the place of views: they go.
+    """
+    stand_ins = connection.execute(
+        text(
+            "SELECT table_name AS name FROM information_schema.tables"
+            " WHERE table_schema = database() AND engine = 'MyISAM' AND table_rows = 0"
+        )
+    )
+    empty = {row.name for row in stand_ins}
+    for one in objects:
+        if one.kind == VIEW and one.name in empty:
+            execute(connection, f"DROP TABLE {one.name}")
+        execute(connection, one.statement)
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What a routine, view or trigger takes from the session that makes it."""
+
+    definer: str
+    client: str
+    collation: str
+    sql_mode: str
+    database_collation: str
+
+    @classmethod
+    def of(cls, connection: Connection) -> _Session:
+        row = connection.execute(
+            text(
+                "SELECT current_user() AS definer, @@character_set_client AS client,"
+                " @@collation_connection AS collation, @@sql_mode AS sql_mode,"
+                " (SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = database())"
+                " AS database_collation"
+            )
+        ).one()
+        return cls(**row._mapping)
+
+
+def differing(connection: Connection, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
+    """Compared with the catalogue, where the server keeps them word for word; but views, which it writes in its own
+    words: they are made for a try beside the real ones."""
+    session = _Session.of(connection)
+    try:
+        return [one for one in objects if not _as_it_should_be(connection, one, session)]
+    finally:
+        connection.rollback()
+        execute(connection, f"DROP VIEW IF EXISTS {SCRATCH}")
+
+
+def _as_it_should_be(connection: Connection, one: SchemaObject, session: _Session) -> bool:
+    if one.kind == VIEW:
+        return _view(connection, one.name) == _tried(connection, one)
+    if one.kind == TRIGGER:
+        return _trigger(connection, one, session)
+    return _routine(connection, one, session)
+
+
+def _routine(connection: Connection, one: SchemaObject, session: _Session) -> bool:
+    row = connection.execute(
+        text(
+            "SELECT lower(routine_type) AS kind, is_deterministic = 'YES' AS determined,"
+            " sql_data_access AS access, definer, character_set_client AS client, collation_connection AS collation,"
+            " sql_mode, database_collation"
+            " FROM information_schema.routines WHERE routine_schema = database() AND routine_name = :name"
+        ),
+        {"name": one.name},
+    ).one_or_none()
+    if row is None or row.kind != one.kind or _Session(*row[3:]) != session:
+        return False
+    parameters, rest = _parted(one.definition)
+    head = _HEAD.match(rest)
+    assert head is not None
+    access = _ACCESS.search(head[0])
+    shown = _words(connection.exec_driver_sql(f"SHOW CREATE {one.kind} {one.name}").one()[2])
+    return (
+        _words(f"`{one.name}`{parameters}") in shown
+        and shown.endswith(_words(rest[head.end() :]))
+        and bool(row.determined) == ("DETERMINISTIC" in head[0])
+        and row.access == (access[1] if access else "CONTAINS SQL")
+    )
+
+
+def _trigger(connection: Connection, one: SchemaObject, session: _Session) -> bool:
+    row = connection.execute(
+        text(
+            "SELECT definer, character_set_client AS client, collation_connection AS collation, sql_mode,"
+            " database_collation FROM information_schema.triggers"
+            " WHERE trigger_schema = database() AND trigger_name = :name"
+        ),
+        {"name": one.name},
+    ).one_or_none()
+    if row is None or _Session(*row) != session:
+        return False
+    shown = _words(connection.exec_driver_sql(f"SHOW CREATE TRIGGER {one.name}").one()[2])
+    return shown.endswith(_words(f"{one.name} {one.definition}"))
+
+
+def _words(text: object) -> str:
+    """Without regard to blanks and line ends: the server drops some."""
+    return "".join(str(text).split())
+
+
+def _view(connection: Connection, name: str) -> tuple[object, ...] | None:
+    row = connection.execute(
+        text(
+            "SELECT view_definition, definer, security_type, character_set_client, collation_connection"
+            " FROM information_schema.views WHERE table_schema = database() AND table_name = :name"
+        ),
+        {"name": name},
+    ).one_or_none()
+    return None if row is None else tuple(row)
+
+
+def _tried(connection: Connection, one: SchemaObject) -> tuple[object, ...]:
+    """The view as it should be."""
+    try:
+        execute(connection, f"CREATE OR REPLACE VIEW {SCRATCH} {one.definition}")
+    except DBAPIError:  # what it reads is not as it should be either
+        return ()
+    found = _view(connection, SCRATCH)
+    assert found is not None
+    return found
+
+
+def _parted(definition: str) -> tuple[str, str]:
+    """The parameters of a routine with their parentheses, and what stands behind them."""
+    depth = 0
+    start = definition.index("(")
+    for index in range(start, len(definition)):
+        depth += {"(": 1, ")": -1}.get(definition[index], 0)
+        if not depth:
+            return definition[start : index + 1], definition[index + 1 :]
+    raise AssertionError(definition[:80])
