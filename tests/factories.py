@@ -43,6 +43,7 @@ _CLIENTS = _table(
         "deferred_time",
         "deferred_done",
         "created",
+        "deferred_kind",
         "recall",
         "recall_period",
     ],

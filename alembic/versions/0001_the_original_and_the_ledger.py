@@ -146,12 +146,13 @@ POSTGRESQL_TRIGGERS = [
 MARIADB_TRIGGERS = [
     *(
         f"""CREATE OR REPLACE TRIGGER dialer_params_before_{event.lower()} BEFORE {event} ON dialer_params FOR EACH ROW
-        CALL dialer_params_before_write(NEW.project_id, NEW.`lines`, NEW.dial_time, NEW.case_limit, NEW.sort,
+        CALL dialer_params_before_write({key}, NEW.project_id, NEW.`lines`, NEW.dial_time, NEW.case_limit, NEW.sort,
             NEW.type, NEW.exten, NEW.context, NEW.queue, NEW.zone, NEW.asterisk, NEW.trunk, NEW.caller_id,
             NEW.abandon_seconds, NEW.abandon_target, NEW.abandon_hours, NEW.abandon_days, NEW.abandon_action,
             NEW.calls_per_agent, NEW.predictive_agents, NEW.dial_ratio, NEW.amd, NEW.machine_action,
             NEW.machine_period, NEW.priority, NEW.call_time)"""
-        for event in ("INSERT", "UPDATE")
+        # INSERT's 0 and NULL are the next one; what the server has given stays.
+        for event, key in (("INSERT", "coalesce(nullif(NEW.id, 0), 1)"), ("UPDATE", "IF(NEW.id <=> OLD.id, 1, NEW.id)"))
     ),
     """CREATE OR REPLACE TRIGGER dialer_params_after_insert AFTER INSERT ON dialer_params FOR EACH ROW
         CALL dialer_params_after_write()""",
@@ -160,8 +161,8 @@ MARIADB_TRIGGERS = [
     """CREATE OR REPLACE TRIGGER dialer_params_after_delete AFTER DELETE ON dialer_params FOR EACH ROW
         CALL dialer_params_after_write()""",
     *(
-        f"""CREATE OR REPLACE TRIGGER dialer_settings_before_{event.lower()} BEFORE {event} ON dialer_settings FOR EACH ROW
-        CALL dialer_settings_before_write(NEW.name, NEW.value)"""
+        f"""CREATE OR REPLACE TRIGGER dialer_settings_before_{event.lower()} BEFORE {event} ON dialer_settings
+        FOR EACH ROW CALL dialer_settings_before_write(NEW.name, NEW.value, NEW.description)"""
         for event in ("INSERT", "UPDATE")
     ),
     """CREATE OR REPLACE TRIGGER dialer_trunks_before_insert BEFORE INSERT ON dialer_trunks FOR EACH ROW

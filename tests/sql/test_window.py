@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sql.caller import at
+from tests.factories import add_case, add_project, add_trunk
+from tests.sql.caller import Caller, at
+from tests.sql.dialects import execute
 from tests.sql.windows import clock_changes, is_open
 from worker.db import Database
 
@@ -38,6 +40,14 @@ ZONES = [
     "Pacific/Kiritimati",
     "Pacific/Pago_Pago",
     "Etc/GMT+12",
+    "Japan",
+    "GB",
+    "EST5EDT",
+    "PRC",
+    "NZ-CHAT",
+    "W-SU",
+    "Eire",
+    "Cuba",
 ]
 CHANGES = {zone: clock_changes(zone, FIRST, LAST) for zone in ZONES}
 
@@ -197,3 +207,55 @@ def test_an_hour_that_comes_twice_opens_twice(db: Database) -> None:
 def test_a_promise_for_never_is_no_error(db: Database) -> None:
     never = datetime(9999, 12, 30, tzinfo=UTC)
     assert next_of(db, "Europe/Berlin", "09:00", "10:00", never) == never
+
+
+# --- what cannot be read: a row from before the checks, a zone that the server has lost ------------------------------
+
+UNREADABLE = ["", "9", "9am", "25:00", "-1:00", "09:00|10:00", "24:01", "09:00:00 ", "10:00\n", "\u0669:00"]
+
+
+@pytest.mark.parametrize("time", UNREADABLE)
+def test_a_window_that_cannot_be_read_is_never_open_and_no_error(db: Database, time: str) -> None:
+    for start, stop in ((time, "21:00"), ("09:00", time), (time, time), (time, "24:00")):
+        for hour in (0, 9, 12, 23):
+            assert not open_at(db, "+3", start, stop, at(hour))
+            assert next_of(db, "+3", start, stop, at(hour)) is None
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "x", "Europe/Moskau"])
+def test_a_window_in_a_zone_that_nobody_knows_is_never_open_and_no_error(db: Database, zone: str) -> None:
+    assert not open_at(db, zone, "00:00", "23:59", at(12))
+    assert next_of(db, zone, "00:00", "23:59", at(12)) is None
+
+
+@pytest.mark.parametrize("column", ["allowed_start", "allowed_stop", "utc"])
+@pytest.mark.parametrize("deferred_time", [None, at(9)])
+def test_a_window_that_cannot_be_read_is_passed_over(
+    caller: Caller, column: str, deferred_time: datetime | None
+) -> None:
+    add_project(caller.db)
+    add_trunk(caller.db)
+    caller.start()
+    columns = {"allowed_start": "09:00", "allowed_stop": "21:00", "deferred_time": deferred_time}
+    with caller.dialect.unchecked(caller.db, "dialer_clients"):
+        for value in ("", "~", "x|y|zzzzzzzzzzzzzzzzzzzzzzzz", "Mars/Olympus"):
+            bad = add_case(caller.db, **{**columns, "deferred_kind": deferred_time and "scheduled", column: value})
+    good = add_case(caller.db, **columns)
+    found = set(caller.next())
+    assert good in found
+    assert column == "utc" or bad not in found
+    assert good in caller.claim()
+    if column != "utc":
+        assert caller.why(bad)["reason"] == "window_closed"
+
+
+def test_a_zone_of_the_installation_that_cannot_be_read_is_no_error(caller: Caller) -> None:
+    add_project(caller.db)
+    add_trunk(caller.db)
+    caller.start()
+    with caller.dialect.unchecked(caller.db, "dialer_settings"):
+        execute(caller.db, "UPDATE dialer_settings SET value = 'Narnia' WHERE name = 'server_zone'")
+    add_case(caller.db, utc=None, allowed_start="09:00", allowed_stop="21:00")
+    good = add_case(caller.db, allowed_start="09:00", allowed_stop="21:00")
+    assert caller.claim() == [good]
+    assert len(caller.db.query("SELECT * FROM dialer_why")) == 2

@@ -46,16 +46,19 @@ BEGIN
        AND NEW.allowed_start REGEXP '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\z'
        AND NEW.allowed_stop REGEXP '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\z'
        AND (NEW.call_back_period IS NULL OR NEW.call_back_period REGEXP '^[0-9]{1,6}(,[0-9]{1,6}){0,50}\\z')
-       AND concat(NEW.case_name, NEW.project_id) NOT REGEXP '[\\x00-\\x1f\\x7f-\\x{9f}]'
+       AND CAST(concat(NEW.case_name, NEW.project_id) AS binary)
+           NOT REGEXP '[\\x00-\\x1f\\x7f]|\\xC2[\\x80-\\x9F]|\\xED[\\xA0-\\xBF]'
        AND char_length(NEW.case_name) <= 1000 AND char_length(NEW.project_id) BETWEEN 1 AND 100
        AND (NEW.utc IS NULL OR NEW.utc REGEXP '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?\\z')
-       AND (NEW.id IS NULL OR NEW.id BETWEEN 0 AND 1000000000000000000) AND NEW.priority IS NOT NULL
+       AND (NEW.id IS NULL OR NEW.id BETWEEN 0 AND 1000000000000000000 OR NEW.project_id = '-')
+       AND NEW.priority IS NOT NULL
        AND NEW.used IN (0, 1) AND NEW.call_back IN (0, 1) AND NEW.deferred_done IN (0, 1)
        AND unix_timestamp(NEW.created) BETWEEN 31536000 AND 2147471999.999999 AND NEW.inserted_at = NEW.created
        AND (NEW.deferred_time IS NULL OR unix_timestamp(NEW.deferred_time) BETWEEN 31536000 AND 2147471999.999999),
        false) THEN
-        CALL dialer_clients_check(coalesce(nullif(NEW.id, 0), 1), NEW.case_name, NEW.project_id, NEW.phone_number,
-            NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period,
-            NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);
+        -- 0 and NULL are the next id; of project '-' the dialer writes instead of an UPDATE, see dialer_case_settle.
+        CALL dialer_clients_check(IF(NEW.project_id = '-', 1, coalesce(nullif(NEW.id, 0), 1)), NEW.case_name, NEW.project_id,
+            NEW.phone_number, NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
+            NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);
     END IF;
 END

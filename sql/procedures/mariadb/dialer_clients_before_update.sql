@@ -10,6 +10,10 @@ CREATE OR REPLACE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_c
 FOR EACH ROW
 BEGIN
     DECLARE v_rewritten tinyint(1);
+    -- Also where a value was bent to the one that stands there.
+    IF @@warning_count > 0 THEN
+        CALL dialer_bent('dialer_clients');
+    END IF;
     IF NEW.recall IS NOT NULL OR NEW.recall_period IS NOT NULL THEN
         SET NEW.call_back = coalesce(NEW.recall, NEW.call_back),
             NEW.call_back_period = coalesce(NEW.recall_period, NEW.call_back_period),
@@ -26,7 +30,7 @@ BEGIN
     IF v_rewritten OR (NEW.last_attempt_id <=> OLD.last_attempt_id AND NOT (
         NEW.used <=> OLD.used AND NEW.deferred_time <=> OLD.deferred_time AND NEW.deferred_kind <=> OLD.deferred_kind
         AND coalesce(NEW.deferred_done IN (0, 1), false))) THEN
-        IF @@warning_count > 0 OR @@max_error_count = 0 THEN
+        IF @@max_error_count = 0 THEN
             CALL dialer_bent('dialer_clients');
         END IF;
         IF NOT NEW.deferred_time <=> OLD.deferred_time THEN
@@ -64,9 +68,10 @@ BEGIN
         IF v_rewritten OR NOT coalesce(NEW.used IN (0, 1), false) OR (OLD.used AND NOT NEW.used)
            OR NOT coalesce(NEW.deferred_done IN (0, 1), false)
            OR (NOT NEW.deferred_time <=> OLD.deferred_time AND NEW.deferred_time IS NOT NULL) THEN
-            CALL dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
-                NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.deferred_time,
-                NEW.deferred_done, NEW.created, NEW.inserted_at);
+            -- An id that the server has given stays, whatever it is.
+            CALL dialer_clients_check(IF(NEW.id <=> OLD.id, 1, NEW.id), NEW.case_name, NEW.project_id, NEW.phone_number,
+                NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
+                NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);
         END IF;
     END IF;
 END

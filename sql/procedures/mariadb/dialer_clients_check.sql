@@ -72,11 +72,12 @@ BEGIN
         CALL dialer_refuse('dialer_clients.created', p_created,
             'write an instant from 1971 to 2038-01-18, or leave the column out');
     END IF;
-    IF unix_timestamp(p_deferred_time) NOT BETWEEN 31536000 AND 2147471999.999999 THEN
+    IF p_deferred_time IS NOT NULL
+       AND NOT coalesce(unix_timestamp(p_deferred_time) BETWEEN 31536000 AND 2147471999.999999, false) THEN
         CALL dialer_refuse('dialer_clients.deferred_time', p_deferred_time,
             'write an instant from 1971 to 2038-01-18, or leave the column out');
     END IF;
-    IF unix_timestamp(p_inserted_at) NOT BETWEEN 31536000 AND 2147471999.999999 THEN
+    IF NOT coalesce(unix_timestamp(p_inserted_at) BETWEEN 31536000 AND 2147471999.999999, false) THEN
         CALL dialer_refuse('dialer_clients.inserted_at', p_inserted_at,
             'write an instant from 1971 to 2038-01-18, or leave the column out');
     END IF;

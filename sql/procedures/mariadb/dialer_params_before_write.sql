@@ -1,5 +1,6 @@
 -- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: old names first, then the checks.
 CREATE OR REPLACE PROCEDURE dialer_params_before_write(
+    p_id bigint,
     p_project_id varchar(400),
     p_lines bigint,
     INOUT p_dial_time bigint,
@@ -36,6 +37,10 @@ BEGIN
     IF NOT coalesce(dialer_printable(p_project_id) AND char_length(p_project_id) BETWEEN 1 AND 100, false) THEN
         CALL dialer_refuse('dialer_params.project_id', p_project_id,
             'write the name of the project, up to 100 characters without control characters');
+    END IF;
+    IF NOT coalesce(p_id BETWEEN 1 AND 1000000000000000000, false) THEN
+        CALL dialer_refuse('dialer_params.id', p_id,
+            'write a number from 1 to 1000000000000000000, or leave the column out');
     END IF;
     IF p_type NOT IN ('progressive', 'predictive', 'autoinforming') THEN
         CALL dialer_refuse('dialer_params.type', p_type, 'write progressive, predictive or autoinforming');

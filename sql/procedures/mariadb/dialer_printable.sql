@@ -1,7 +1,8 @@
 -- dialer_printable(p_text) -> bool
--- Is it free of control characters (Unicode's Cc)? A line break in a name would begin another header in AMI and another
--- line in a log.
+-- Is it free of control characters (Unicode's Cc) and half surrogate pairs? A line break in a name would begin another
+-- header in AMI and another line in a log; half a pair is no text to who reads it.
 CREATE OR REPLACE FUNCTION dialer_printable(p_text varchar(4000))
 RETURNS tinyint(1)
 DETERMINISTIC NO SQL
-RETURN p_text NOT REGEXP '[\\x00-\\x1f\\x7f-\\x{9f}]'
+-- As bytes: a half pair is no text to a pattern for characters.
+RETURN CAST(p_text AS binary) NOT REGEXP '[\\x00-\\x1f\\x7f]|\\xC2[\\x80-\\x9F]|\\xED[\\xA0-\\xBF]'

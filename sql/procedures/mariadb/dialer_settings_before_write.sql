@@ -1,6 +1,6 @@
 -- Trigger, BEFORE INSERT OR UPDATE ON dialer_settings: refuses values that the dialer could not read. Names that it does
 -- not know are left to who wrote them.
-CREATE OR REPLACE PROCEDURE dialer_settings_before_write(p_name varchar(400), p_value varchar(400))
+CREATE OR REPLACE PROCEDURE dialer_settings_before_write(p_name varchar(400), p_value varchar(400), p_description varchar(400))
 READS SQL DATA
 BEGIN
     IF @@warning_count > 0 OR @@max_error_count = 0 THEN
@@ -11,6 +11,10 @@ BEGIN
     END IF;
     IF NOT coalesce(dialer_printable(p_value) AND char_length(p_value) <= 200, false) THEN
         CALL dialer_refuse('dialer_settings.value', p_value, 'write up to 200 characters, without control characters');
+    END IF;
+    IF NOT coalesce(dialer_printable(p_description) AND char_length(p_description) <= 200, false) THEN
+        CALL dialer_refuse('dialer_settings.description', p_description,
+            'write up to 200 characters, without control characters');
     END IF;
     IF p_name = 'server_zone' AND NOT dialer_zone_known(p_value) THEN
         CALL dialer_refuse('dialer_settings.value', p_value,

@@ -11,6 +11,10 @@ BEGIN
         PERFORM dialer_refuse('dialer_params.project_id', NEW.project_id,
             'write the name of the project, up to 100 characters without control characters');
     END IF;
+    IF NEW.id IS DISTINCT FROM OLD.id AND NOT coalesce(NEW.id BETWEEN 1 AND 1000000000000000000, false) THEN
+        PERFORM dialer_refuse('dialer_params.id', NEW.id::varchar,
+            'write a number from 1 to 1000000000000000000, or leave the column out');
+    END IF;
     IF NEW.type NOT IN ('progressive', 'predictive', 'autoinforming') THEN
         PERFORM dialer_refuse('dialer_params.type', NEW.type, 'write progressive, predictive or autoinforming');
     END IF;

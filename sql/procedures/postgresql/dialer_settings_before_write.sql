@@ -13,6 +13,10 @@ BEGIN
         PERFORM dialer_refuse('dialer_settings.value', NEW.value,
             'write up to 200 characters, without control characters');
     END IF;
+    IF NOT coalesce(dialer_printable(NEW.description) AND length(NEW.description) <= 200, false) THEN
+        PERFORM dialer_refuse('dialer_settings.description', NEW.description,
+            'write up to 200 characters, without control characters');
+    END IF;
     IF NEW.name = 'server_zone' AND NOT dialer_zone_known(NEW.value) THEN
         PERFORM dialer_refuse('dialer_settings.value', NEW.value,
             'server_zone is an IANA zone like Europe/Moscow that the server knows, or an offset like +03.00h');
