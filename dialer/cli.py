@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except SQLAlchemyError as error:
         # A right that is missing, or a schema that went: the server's own words are what helps.
-        print(f"dialer: the database refused what was asked of it ({reason(error)}). Run `dialer check`.", file=sys.stderr)
+        print(f"dialer: the database refused a statement ({reason(error)}). Run `dialer check`.", file=sys.stderr)
         _trace()
         return 1
     except Exception as error:
