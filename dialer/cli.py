@@ -16,7 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from worker import config, log
+from worker.db.database import reason
 from worker.errors import DialerError, Mistake, SettingsError
 
 if TYPE_CHECKING:
@@ -47,6 +50,12 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of our output went away (`dialer check | head`): nothing to tell, and nobody to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SQLAlchemyError as error:
+        # A right that is missing, or a schema that went: the server's own words are what helps.
+        told = f"the database refused what was asked of it ({reason(error)}). Run `dialer check`."
+        print(f"dialer: {told}", file=sys.stderr)
+        _trace()
         return 1
     except Exception as error:
         told = f"{type(error).__name__}: {error}"

@@ -11,12 +11,12 @@ import urllib.error
 import urllib.request
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy import make_url
 
 from tests.acceptance.dba import dba
-from tests.containers import AsteriskContainer, free_ports
+from tests.containers import free_ports
 from tests.waiting import wait_for
 
 SCHEMA = "nc"
@@ -44,10 +44,19 @@ def _environ() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("DIALER_")}
 
 
+class Ami(Protocol):
+    """Where an Asterisk takes logins, a real one or a simulated one."""
+
+    host: str
+    ami_port: int
+    username: str
+    secret: str
+
+
 class Installation:
     """One dialer: its migrated database, its settings, and the processes that are running."""
 
-    def __init__(self, url: str, asterisk: AsteriskContainer, directory: Path, *, dba_url: str | None = None) -> None:
+    def __init__(self, url: str, asterisk: Ami, directory: Path, *, dba_url: str | None = None) -> None:
         """`dba_url`: where the DBA connects, if not where the dialer does."""
         self.port = free_ports(1)
         self._directory = directory

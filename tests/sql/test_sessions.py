@@ -123,7 +123,8 @@ def test_every_session_has_the_same_settings(own_database: Database, dialect: Di
         "SELECT current_setting('DateStyle'), current_setting('TimeZone'), current_setting('search_path'),"
         " current_setting('default_transaction_isolation')"
         if dialect.name == "postgresql"
-        else "SHOW SESSION VARIABLES WHERE variable_name REGEXP 'isolation$|^(sql_mode|time_zone|collation_con.*)$'"
+        else "SHOW SESSION VARIABLES WHERE variable_name"
+        " REGEXP 'isolation$|^sql_mode$|^time_zone$|^collation_connection$'"
     )
     engine = own_database.dialect.migration_engine(own_database.settings)
     with own_database.transaction() as connection, engine.connect() as migration:
