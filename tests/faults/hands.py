@@ -76,7 +76,7 @@ class Hands:
         )
         ids = ", ".join(str(row["id"]) for row in rows) or "0"
         session.sql("BEGIN")
-        cases = session.sql(f"SELECT * FROM dialer_clients WHERE id IN ({ids}) ORDER BY id FOR UPDATE")
+        cases = session.sql(f"SELECT {self._columns} FROM dialer_clients WHERE id IN ({ids}) ORDER BY id FOR UPDATE")
         # Also when the commit fails or nobody knows: the judge looks for those that are there first.
         self.taken_away += cases
         return cases, ids
@@ -106,13 +106,13 @@ class Hands:
         """The table begins anew, its ids too."""
         if self._world.is_mariadb:
             session.sql("LOCK TABLES dialer_clients WRITE")
-            self.taken_away += session.sql("SELECT * FROM dialer_clients")
+            self.taken_away += session.sql(f"SELECT {self._columns} FROM dialer_clients")
             session.sql("TRUNCATE dialer_clients")
             session.sql("UNLOCK TABLES")
         else:
             session.sql("BEGIN")
             session.sql("LOCK TABLE dialer_clients")
-            self.taken_away += session.sql("SELECT * FROM dialer_clients")
+            self.taken_away += session.sql(f"SELECT {self._columns} FROM dialer_clients")
             session.sql("TRUNCATE dialer_clients RESTART IDENTITY")
             session.sql("COMMIT")
 
