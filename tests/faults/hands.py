@@ -127,10 +127,15 @@ class Hands:
         """All whose ids are free; now exactly as they were, now as plain rows."""
         if self._dice.random() < 0.5:
             session.sql(self._either("SET @dialer_restoring = true", "SET dialer.restoring = 'on'"))
+        session.sql("BEGIN")
+        if not self._world.is_mariadb:
+            session.sql("LOCK TABLE dialer_clients IN SHARE ROW EXCLUSIVE MODE")
         rows = session.sql("SELECT id FROM dba_archive WHERE id NOT IN (SELECT id FROM dialer_clients)")
         ids = ", ".join(str(row["id"]) for row in rows) or "0"
         chosen = f"FROM dba_archive WHERE id IN ({ids})"
-        session.sql("BEGIN")
         session.sql(f"INSERT INTO dialer_clients ({self._columns}) SELECT {self._columns} {chosen}")
+        if not self._world.is_mariadb:
+            # After TRUNCATE, new rows would get the ids of those that came back; MariaDB's counter minds them.
+            session.sql("SELECT setval(pg_get_serial_sequence('dialer_clients', 'id'), max(id)) FROM dialer_clients")
         session.sql(f"DELETE {chosen}")
         session.sql("COMMIT")

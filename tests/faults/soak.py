@@ -198,7 +198,7 @@ class Soak:
             self._over.set()
             breaking.get()
         self._resume()
-        gevent.joinall(helpers)
+        gevent.joinall(helpers, raise_error=True)
         self._drain()
         for worker in world.workers.values():
             self._leave(worker)
