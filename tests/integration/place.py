@@ -112,12 +112,15 @@ class Place:
         yield
         self.dba.sql("COMMIT")
 
-    def gap(self, project: str) -> float:
-        """The longest time in seconds between two attempts of a project, one after the other."""
+    def gap(self, project: str, since: int = 0) -> float:
+        """The longest time in seconds between two attempts of a project, one after the other; those after an id."""
         at = [
             row["begun_at"]
             for row in self.rows(
-                "SELECT begun_at FROM dialer_stat_attempt WHERE project_id = %s ORDER BY attempt_id", project
+                "SELECT begun_at FROM dialer_stat_attempt WHERE project_id = %s AND attempt_id > %s"
+                " ORDER BY attempt_id",
+                project,
+                since,
             )
         ]
         return max(float((later - earlier).total_seconds()) for earlier, later in pairwise(at))
@@ -128,7 +131,10 @@ class Place:
         self.rows(f"{'CALL' if self.is_mariadb else 'SELECT'} {routine}({given})", *values)
 
     def log(self) -> str:
-        return self._log.read_text()[-4000:]
+        return self.whole_log()[-4000:]
+
+    def whole_log(self) -> str:
+        return self._log.read_text()
 
     def situation(self) -> str:
         return f"{self.rows('SELECT * FROM dialer_projects')}\n{self.slow()}\n{self.log()}"
