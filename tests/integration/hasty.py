@@ -1,4 +1,4 @@
-"""The dialer with time-outs of a tenth, for tests in which somebody outlasts them: `python -m tests.integration.hasty`."""
+"""The dialer with time-outs of a tenth, for tests that outlast them: `python -m tests.integration.hasty`."""
 
 from __future__ import annotations
 
