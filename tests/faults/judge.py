@@ -158,7 +158,12 @@ class Books:
                 "SELECT id, project_id, phone_number, inserted_at, used, checked, call_back, deferred_time,"
                 " deferred_done, brought_back, last_attempt_id FROM dialer_clients"
             ),
-            stat={row["id"]: row for row in sql("SELECT * FROM dialer_stat")},
+            stat={
+                row["id"]: row
+                for row in sql(
+                    "SELECT id, project_id, phone_number, case_inserted_at, dial_count, counted_from FROM dialer_stat"
+                )
+            },
             lines={
                 row["project_id"]: row["max_lines"]
                 for row in sql("SELECT project_id, dialer_rules.lines AS max_lines FROM dialer_rules")
