@@ -19,7 +19,7 @@ import bottle
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.db.database import reason
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError, UnknownProject
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError, StatementTimedOut, UnknownProject
 
 if TYPE_CHECKING:
     from worker.db import Database
@@ -34,6 +34,7 @@ _STATUS: Mapping[type[DialerError], tuple[int, str]] = {
         503,
         "Try again in a few seconds; if that does not help, look at the database server.",
     ),
+    StatementTimedOut: (503, "End or commit the transaction that is in its way, then try again."),
     DatabaseNotAtHead: (503, "Run `dialer migrate`."),
 }
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dialer.finding import Finding, clock, fault, fine, look
-from worker.db import Database
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable
+from worker.db import Database, mariadb
+from worker.db.database import cause
+from worker.errors import DatabaseNotAtHead, DatabaseRefused, DatabaseUnavailable, DatabaseUnfit
 
 MANY_WINDOWS = 1000
 """More call windows in a project than that cost every claim a noticeable time: it probes each."""
@@ -37,18 +38,63 @@ class Project:
 def reach(database: Database) -> tuple[bool, list[Finding]]:
     """Is there a database that we can work with? And what can be said of it."""
     subject = f"database {database.where}"
+    found: list[Finding] = []
     began = time.monotonic()
     try:
         version = str(database.query("SELECT version() AS version")[0]["version"]).split(" on ")[0]
         took = time.monotonic() - began
-        found = [fine(subject, f"{version} answers, connection included, in {took * 1000:.0f} ms")]
-        database.require_head()
+        found.append(fine(subject, f"{version} answers, connection included, in {took * 1000:.0f} ms"))
+        if not database.settings.is_postgresql:
+            found += _prepared_mariadb(database)
+        database.require_fit()
+    except DatabaseUnfit as error:
+        return False, [*found, *(fault(one.name, one.fault, one.remedy) for one in error.mistakes)]
+    except DatabaseRefused as error:
+        return False, [*found, fault(subject, f"cannot be used: {error.reason}", error.remedy)]
     except DatabaseUnavailable as error:
+        if error.__cause__ is not None and database.dialect.is_schema_missing(cause(error.__cause__)):
+            return False, [fault("schema", f"there is no database {database.schema!r} yet", "Run `dialer migrate`.")]
         remedy = "Look whether the server runs and listens there; then at [database] and the user's rights."
-        return False, [fault(subject, f"cannot be reached: {error.reason}", remedy)]
+        return False, [*found, fault(subject, f"cannot be reached: {error.reason}", remedy)]
     except DatabaseNotAtHead as error:
         return False, [*found, fault("schema", str(error).removesuffix(f". {error.remedy}"), error.remedy)]
-    return True, [*found, fine("schema", f"{database.schema!r} is at head ({database.revision()})")]
+    return True, [
+        *found,
+        fine("schema", f"{database.schema!r} is at head ({database.revision()}), and nothing is missing"),
+        fine("server", "is one of those that dialer_servers knows"),
+    ]
+
+
+def _prepared_mariadb(database: Database) -> Iterator[Finding]:
+    """What a server has to be told before the first migration and the first INSERT."""
+    if database.query("SELECT convert_tz('2026-01-01', '+00:00', 'Europe/Moscow') AS local")[0]["local"] is None:
+        remedy = (
+            "Load them: mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql. Offsets like +03.00h work always."
+        )
+        yield look("time zones", "this server knows none by its name, so cases and projects cannot name one", remedy)
+    user = database.query(
+        "SELECT concat(quote(substring_index(current_user(), '@', 1)), '@',"
+        " quote(substring_index(current_user(), '@', -1))) AS name, current_role() AS role"
+    )[0]
+    rights = {
+        row["granted"]
+        for row in database.query(
+            "SELECT privilege_type AS granted FROM information_schema.user_privileges WHERE grantee = :user"
+            " UNION SELECT privilege_type FROM information_schema.schema_privileges"
+            " WHERE grantee = :user AND :schema LIKE table_schema",
+            user=user["name"],
+            schema=database.schema,
+        )
+    }
+    lacking = [one for one in mariadb.GRANTS.split(", ") if one not in rights]
+    if lacking and user["role"] is None:  # what a role may do stands elsewhere
+        remedy = f"GRANT {mariadb.GRANTS} ON `{database.schema}`.* TO {user['name']};"
+        yield look("rights", f"the user lacks {', '.join(lacking)} on {database.schema!r}", remedy)
+    guarded = database.query("SELECT @@log_bin AND NOT @@log_bin_trust_function_creators AS guarded")[0]["guarded"]
+    if guarded and "SUPER" not in rights:
+        remedy = "Set log_bin_trust_function_creators = 1 in the server's configuration, and at once by `SET GLOBAL`."
+        text = "beside a binary log this server lets nobody without SUPER make functions, so `dialer migrate` cannot"
+        yield look("rights", text, remedy)
 
 
 def look_around(database: Database) -> Iterator[Finding]:

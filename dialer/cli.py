@@ -53,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except SQLAlchemyError as error:
         # A right that is missing, or a schema that went: the server's own words are what helps.
-        print(f"dialer: the database refused a statement ({reason(error)}). Run `dialer check`.", file=sys.stderr)
+        told = f"the database refused what was asked of it ({reason(error)}). Run `dialer check`."
+        print(f"dialer: {told}", file=sys.stderr)
         _trace()
         return 1
     except Exception as error:
@@ -87,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument(
         "--delete-everything", action="store_true", help="with --down base: cases, attempts and live workers or not"
     )
+    takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
+    takeover.set_defaults(call=_takeover)
+    takeover.add_argument("--stop", action="store_true", help="stop all projects first")
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
@@ -195,6 +199,15 @@ def _migrate(arguments: argparse.Namespace) -> int:
     if arguments.down is not None and not (arguments.down == "base" and arguments.delete_everything):
         require_unused(settings.database, arguments.down)
     print(migrate(settings.database, arguments.down or arguments.revision, down=arguments.down is not None))
+    return 0
+
+
+def _takeover(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from dialer.takeover import takeover  # noqa: PLC0415
+
+    for told in takeover(settings.database, stop=arguments.stop):
+        print(told)
     return 0
 
 

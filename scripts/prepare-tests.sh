@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests need beside the virtual environment: Docker, SIPp and the images of the servers.
+# Sets up what the tests need beside the virtual environment: Docker, SIPp, PgBouncer, MariaDB's programs for dumps, and
+# the images of the servers.
 #
 #   scripts/prepare-tests.sh        for `make test`: PostgreSQL 12, MariaDB 10.5, Asterisk 16
 #   scripts/prepare-tests.sh full   for `make test-full`: current PostgreSQL and MariaDB, too
@@ -16,5 +17,7 @@ full) images+=(postgres18 mariadb10.11 mariadb11.8) ;;
 esac
 
 apt_install sipp sip-tester
+apt_install pgbouncer pgbouncer
+apt_install mariadb-dump mariadb-client
 "$ROOT/scripts/start-docker.sh"
 "$ROOT/scripts/build-images.sh" "${images[@]}"

@@ -43,7 +43,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresDatabase
     """One PostgreSQL, the oldest, for the whole run; make databases on it with `create` and `template`.
 
     DIALER_TEST_POSTGRES_URL=postgresql+psycopg://user:password@host/database names an existing server instead, for
-    who develops without Docker. Its user must be allowed to create databases.
+    who develops without Docker. Its user must be allowed to create databases and roles.
     """
     if existing := os.environ.get("DIALER_TEST_POSTGRES_URL"):
         databases = PostgresDatabases(make_url(existing).set(drivername="postgresql+psycopg"))
@@ -60,7 +60,8 @@ def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbDatabases]
     """One MariaDB, the oldest, for the whole run; make databases on it with `create` and `template`.
 
     DIALER_TEST_MARIADB_URL=mariadb+pymysql://user:password@host:port/ names an existing server instead, one with
-    the zone tables loaded. Its user must be allowed to create databases.
+    the zone tables loaded and, beside a binary log, log_bin_trust_function_creators = 1. Its user must be allowed to
+    create databases and users.
     """
     if existing := os.environ.get("DIALER_TEST_MARIADB_URL"):
         yield MariaDbDatabases(make_url(existing).set(drivername="mariadb+pymysql"))

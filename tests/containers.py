@@ -16,8 +16,9 @@ import random
 import re
 import secrets
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -210,8 +211,24 @@ class Databases(Protocol):
     def template(self, name: str, prepare: Callable[[str], None]) -> str:
         """Has `prepare(url)` fill a database that `create(template=name)` gives; once for each name."""
 
+    def copy(self, url: str) -> str:
+        """The URL of a new database, filled as that one is, in which nobody works."""
+
     def drop(self, url: str) -> None:
         """Drops a database made here, together with the sessions that are still in it."""
+
+    def user(self, url: str) -> AbstractContextManager[tuple[str, str]]:
+        """A user who may connect to that database and no more: name, which is the password as well, and the URL under
+        that name. Gone after the block."""
+
+    def grant_all(self, url: str, user: str) -> None:
+        """The user may work with what is in the database."""
+
+    def change_password(self, user: str, password: str) -> None:
+        """The user needs this one from now on."""
+
+    def end_sessions(self, user: str) -> None:
+        """All that the user has."""
 
 
 # --- PostgreSQL --------------------------------------------------------------------------------------------------
@@ -230,8 +247,12 @@ class PostgresDatabases:
 
     def create(self, template: str | None = None) -> str:
         """The URL of a new database: empty, or a copy of the named template."""
-        name = f"test_{secrets.token_hex(6)}"
-        source = self._templates[template] if template else "template0"
+        return self.copy(self._url(self._templates[template] if template else "template0"))
+
+    def copy(self, url: str) -> str:
+        """The URL of a new database, filled as that one is, in which nobody works."""
+        name, source = f"test_{secrets.token_hex(6)}", make_url(url).database
+        assert source is not None
         self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source)))
         return self._url(name)
 
@@ -265,6 +286,44 @@ class PostgresDatabases:
         for name in self._templates.values():
             self.drop(self._url(name))
         self._templates.clear()
+
+    @contextmanager
+    def user(self, url: str) -> Iterator[tuple[str, str]]:
+        """A user who may connect and no more: name, and the URL under that name; gone after the block, what is his
+        there becomes the administrator's."""
+        name = f"test_{secrets.token_hex(6)}"
+        self._run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(name)))
+        try:
+            yield name, make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
+        finally:
+            for place in (url, None):
+                with suppress(psycopg.OperationalError), self.connect(place) as connection:  # has it gone as well?
+                    connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(sql.Identifier(name)))
+                    connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            self._run(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+    def grant_all(self, url: str, user: str) -> None:
+        """The user may work with what is in the database."""
+        with self.connect(url) as connection:
+            schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'"
+            for (schema,) in connection.execute(schemas).fetchall():
+                for what in (
+                    "SCHEMA {}",
+                    "ALL TABLES IN SCHEMA {}",
+                    "ALL SEQUENCES IN SCHEMA {}",
+                    "ALL ROUTINES IN SCHEMA {}",
+                ):
+                    place = sql.SQL(what).format(sql.Identifier(schema))
+                    connection.execute(sql.SQL("GRANT ALL ON {} TO {}").format(place, sql.Identifier(user)))
+
+    def change_password(self, user: str, password: str) -> None:
+        """The user needs this one from now on."""
+        self._run(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
+
+    def end_sessions(self, user: str) -> None:
+        """All that the user has."""
+        sessions = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}")
+        self._run(sessions.format(sql.Literal(user)))
 
     def connect(self, url: str | None = None) -> psycopg.Connection[Any]:
         """A plain psycopg connection with autocommit, to that database or to the administrator's."""
@@ -338,11 +397,11 @@ class MariaDbDatabases:
         """mariadb+pymysql://user:password@host:port/ of a user who may create databases"""
         self._templates: dict[str, Callable[[str], None]] = {}
 
-    def create(self, template: str | None = None) -> str:
+    def create(self, template: str | None = None, collation: str = "utf8mb4_general_ci") -> str:
         """The URL of a new database: empty, or as the named template."""
         name = f"test_{secrets.token_hex(6)}"
         # Not the collation that the dialer would choose: it has to bring its own.
-        self._run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        self.run(f"CREATE DATABASE {name} CHARACTER SET {collation.split('_', maxsplit=1)[0]} COLLATE {collation}")
         url = self._url(name)
         if template:
             self._templates[template](url)
@@ -364,6 +423,58 @@ class MariaDbDatabases:
                     cursor.execute(f"KILL {int(session)}")
             cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
 
+    def copy(self, url: str) -> str:
+        """The URL of a new database, filled as that one is."""
+        made = self.create()
+        self.restore(made, self.dump(url, "--routines"))
+        return made
+
+    @contextmanager
+    def user(self, url: str) -> Iterator[tuple[str, str]]:
+        """A user without rights: name, and the URL under that name; gone after the block."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.run(f"CREATE USER {name}@'%' IDENTIFIED BY '{name}'")
+        try:
+            yield name, make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
+        finally:
+            self.run(f"DROP USER {name}@'%'")
+
+    def grant_all(self, url: str, user: str) -> None:
+        """The user may work with what is in the database."""
+        self.run(f"GRANT ALL ON `{make_url(url).database}`.* TO {user}@'%'")
+
+    def change_password(self, user: str, password: str) -> None:
+        """The user needs this one from now on."""
+        self.run(f"SET PASSWORD FOR {user}@'%' = PASSWORD('{password}')")
+
+    def end_sessions(self, user: str) -> None:
+        """All that the user has."""
+        self.run(f"KILL USER {user}")
+
+    def dump(self, url: str, *options: str) -> str:
+        """The database as SQL, by MariaDB's own program."""
+        return self._client("mariadb-dump", url, *options)
+
+    def restore(self, url: str, dump: str) -> None:
+        """Run a dump, as far as it goes: one without routines stops at the first view that calls one."""
+        self._client("mariadb", url, given=dump, check=False)
+
+    def _client(self, program: str, url: str, *options: str, given: str | None = None, check: bool = True) -> str:
+        place = make_url(url)
+        line = [program, f"--host={place.host}", f"--port={place.port}", f"--user={place.username}", *options]
+        assert place.database is not None
+        done = subprocess.run(
+            [*line, place.database],
+            env={**os.environ, "MYSQL_PWD": str(place.password or "")},
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
+
     def connect(self, url: str | None = None) -> pymysql.Connection[Any]:
         """A plain PyMySQL connection with autocommit, to that database or to none."""
         place = make_url(url) if url else self.admin_url
@@ -377,7 +488,8 @@ class MariaDbDatabases:
             ssl_disabled=True,
         )
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
+        """As the administrator."""
         with closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
@@ -403,7 +515,10 @@ class MariaDbContainer(Server):
     ) -> None:
         """`options`: of mariadbd, without the dashes. `zones=False`: the zone tables are empty."""
         self.image_name = f"dialer-mariadb{version}"
-        settings = {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
+        # As servers are that replicate or are backed up; not waiting for the disk.
+        settings = {"log-bin": "binlog", "server-id": "1", "binlog-format": "MIXED", "sync-binlog": "0"}
+        settings["log-bin-trust-function-creators"] = "1"
+        settings |= {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
         settings |= {} if durable else {"innodb-flush-log-at-trx-commit": "0"}
         settings |= options or {}
         super().__init__([f"--{name}={value}" for name, value in settings.items()])

@@ -63,7 +63,7 @@ class DatabaseSettings:
     driver: str
     """SQLAlchemy's name: postgresql+psycopg or mariadb+pymysql."""
     host: str
-    """DB_Server; on PostgreSQL a comma list tries one after the other. Empty: the driver's default."""
+    """DB_Server; of a comma list the first one that takes writes. Empty: the driver's default."""
     port: int
     name: str
     """DB_Name."""
@@ -94,7 +94,7 @@ class DatabaseSettings:
         host: str | None = self.host or None
         port: int | None = self.port if host else None
         query = dict(self.query)
-        if host and "," in host:
+        if host and "," in host and self.is_postgresql:
             # Several servers: libpq takes the first one that accepts writes.
             query["host"] = tuple(f"{one.strip()}:{self.port}" for one in host.split(","))
             query.setdefault("target_session_attrs", "read-write")

@@ -18,18 +18,22 @@ depends_on = None
 
 # In the order in which they need each other. What one dialect alone needs stands among them: the other has no file.
 ROUTINES = [
+    "dialer_refuse",
+    "dialer_bent",
+    "dialer_printable",
+    "dialer_offset",
+    "dialer_read_instant",
     "dialer_now",
     "dialer_setting",
     "dialer_setting_number",
     "dialer_instant",
-    "dialer_offset",
-    "dialer_zone_known",
     "dialer_local",
+    "dialer_zone_known",
+    "dialer_time",
     "dialer_window_open",
     "dialer_window_next",
     "dialer_wake",
     "dialer_wait",
-    "dialer_refuse",
     "dialer_rules",
     "dialer_lease_alive",
     "dialer_stat_trunk",
@@ -37,6 +41,8 @@ ROUTINES = [
     "dialer_fresh",
     "dialer_deferred",
     "dialer_project_states",
+    "dialer_settings_before_write",
+    "dialer_offset_written",
     "dialer_clients_check",
     "dialer_clients_before_insert",
     "dialer_clients_before_update",
@@ -110,8 +116,9 @@ POSTGRESQL_TRIGGERS = [
     """CREATE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
        FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_insert()""",
     # Not OF checked: a claim touches nothing else and pays nothing here.
-    """CREATE TRIGGER dialer_clients_before_update BEFORE UPDATE OF case_name, project_id, phone_number, utc,
-           used, call_back, allowed_start, allowed_stop, call_back_period, deferred_time, recall, recall_period
+    """CREATE TRIGGER dialer_clients_before_update BEFORE UPDATE OF case_name, project_id, phone_number, priority, utc,
+           used, call_back, allowed_start, allowed_stop, call_back_period, deferred_time, deferred_done, created, id,
+           deferred_kind, inserted_at, recall, recall_period
        ON dialer_clients FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_update()""",
     """CREATE TRIGGER dialer_clients_after_insert AFTER INSERT ON dialer_clients
        REFERENCING NEW TABLE AS new_cases
@@ -125,6 +132,8 @@ POSTGRESQL_TRIGGERS = [
        FOR EACH ROW EXECUTE FUNCTION dialer_params_before_write()""",
     """CREATE TRIGGER dialer_params_after_write AFTER INSERT OR UPDATE OR DELETE ON dialer_params
        FOR EACH ROW EXECUTE FUNCTION dialer_params_after_write()""",
+    """CREATE TRIGGER dialer_settings_before_write BEFORE INSERT OR UPDATE ON dialer_settings
+       FOR EACH ROW EXECUTE FUNCTION dialer_settings_before_write()""",
     """CREATE TRIGGER dialer_trunks_before_write BEFORE INSERT OR UPDATE OF trunk, asterisk, dial_template,
            max_lines, calls_per_second, burst ON dialer_trunks
        FOR EACH ROW EXECUTE FUNCTION dialer_trunks_before_write()""",
@@ -140,8 +149,8 @@ MARIADB_TRIGGERS = [
         CALL dialer_params_before_write(NEW.project_id, NEW.`lines`, NEW.dial_time, NEW.case_limit, NEW.sort,
             NEW.type, NEW.exten, NEW.context, NEW.queue, NEW.zone, NEW.asterisk, NEW.trunk, NEW.caller_id,
             NEW.abandon_seconds, NEW.abandon_target, NEW.abandon_hours, NEW.abandon_days, NEW.abandon_action,
-            NEW.calls_per_agent, NEW.predictive_agents, NEW.dial_ratio, NEW.machine_action, NEW.machine_period,
-            NEW.call_time)"""
+            NEW.calls_per_agent, NEW.predictive_agents, NEW.dial_ratio, NEW.amd, NEW.machine_action,
+            NEW.machine_period, NEW.priority, NEW.call_time)"""
         for event in ("INSERT", "UPDATE")
     ),
     """CREATE OR REPLACE TRIGGER dialer_params_after_insert AFTER INSERT ON dialer_params FOR EACH ROW
@@ -150,12 +159,17 @@ MARIADB_TRIGGERS = [
         CALL dialer_params_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_params_after_delete AFTER DELETE ON dialer_params FOR EACH ROW
         CALL dialer_params_after_write()""",
+    *(
+        f"""CREATE OR REPLACE TRIGGER dialer_settings_before_{event.lower()} BEFORE {event} ON dialer_settings
+        FOR EACH ROW CALL dialer_settings_before_write(NEW.name, NEW.value)"""
+        for event in ("INSERT", "UPDATE")
+    ),
     """CREATE OR REPLACE TRIGGER dialer_trunks_before_insert BEFORE INSERT ON dialer_trunks FOR EACH ROW
         CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
-            NEW.calls_per_second)""",
+            NEW.calls_per_second, NEW.burst)""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_before_update BEFORE UPDATE ON dialer_trunks FOR EACH ROW
         CALL dialer_trunks_before_write(NEW.trunk, NEW.asterisk, NEW.dial_template, NEW.max_lines,
-            NEW.calls_per_second)""",
+            NEW.calls_per_second, NEW.burst)""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_after_insert AFTER INSERT ON dialer_trunks FOR EACH ROW
         CALL dialer_trunks_after_write()""",
     """CREATE OR REPLACE TRIGGER dialer_trunks_after_update AFTER UPDATE ON dialer_trunks FOR EACH ROW

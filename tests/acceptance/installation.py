@@ -28,6 +28,12 @@ def migrate(url: str) -> None:
     subprocess.run([sys.executable, "-m", "dialer", "migrate"], env=environ, check=True, timeout=60)
 
 
+def take_over(url: str) -> None:
+    """Make the server known under this address, too: MariaDB's are known by it."""
+    environ = {**_environ(), **_database(url)}
+    subprocess.run([sys.executable, "-m", "dialer", "takeover"], env=environ, check=True, timeout=60)
+
+
 def _database(url: str) -> dict[str, str]:
     """On MariaDB the schema is the database itself."""
     named = {} if make_url(url).get_backend_name() == "mariadb" else {"DIALER_DATABASE_SCHEME": SCHEMA}

@@ -27,7 +27,7 @@ import pymysql
 import pytest
 from sqlalchemy import make_url
 
-from tests.acceptance.installation import Installation
+from tests.acceptance.installation import Installation, take_over
 from tests.acceptance.sipp import Call, Carrier
 from tests.acceptance.witness import numbers
 from tests.containers import AsteriskContainer, MariaDbContainer, PostgresContainer
@@ -120,6 +120,7 @@ class Stage:
         if database is not None:
             url = make_url(self.dialer.environ["DIALER_DATABASE_URL"]).set(port=database.port)
             environ["DIALER_DATABASE_URL"] = url.render_as_string(hide_password=False)
+            take_over(environ["DIALER_DATABASE_URL"])
         self.dialer.start("worker", name, **environ)
         lives = "SELECT id FROM dialer_workers WHERE name = %s AND stopped_at IS NULL"
         wait_for(lambda: self.dialer.sql(lives, name), 40, lambda: f"worker {name}: {self.dialer.log()}", every=0.1)

@@ -1,4 +1,4 @@
-"""A schema that goes while a worker is at work on it: not by accident, and without a word that only programmers read."""
+"""A schema that goes while a worker is at work on it: not by accident, and told in words an operator can act on."""
 
 from __future__ import annotations
 

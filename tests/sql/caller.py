@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.factories import PROJECT
-from tests.sql.dialects import Dialect, query_at, rows_of
+from tests.factories import PROJECT, add_case, add_project, add_trunk
+from tests.sql.dialects import Dialect, clean, query_at, rows_of
 from worker.db import Database
 from worker.db.database import Row
+from worker.db.migration import objects_at_head
+from worker.db.objects import VIEW
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -151,3 +153,35 @@ def ended(attempt_id: int, outcome: str, **facts: Any) -> dict[str, Any]:
 def at(hour: int, minute: int = 0, *, day: int = 1, month: int = 6, year: int = 2026) -> datetime:
     """An instant, by UTC."""
     return datetime(year, month, day, hour, minute, tzinfo=UTC)
+
+
+def a_call_from_end_to_end(db: Database, dialect: Dialect) -> None:
+    """A project is started, a case claimed, dialled, answered and finished; every view is read meanwhile and after."""
+    clean(db)
+    add_project(db, "Zürich ✓", zone="Europe/Moscow")
+    add_trunk(db)
+    caller = Caller(db, dialect)
+    assert caller.start("Zürich ✓")["wanted"] == "start"
+    fields = {"project_id": "Zürich ✓", "case_name": "O'Neil 😀", "call_back": True, "call_back_period": "1,1"}
+    case, other = add_case(db, **fields), add_case(db, **fields, allowed_start="23:00", allowed_stop="23:59")
+    assert caller.next(project="Zürich ✓") == [case]
+    assert caller.why(other)["reason"] == "window_closed"
+    attempt = caller.dial(case, "Zürich ✓")
+    assert caller.advance(attempt, ringing=2)
+    assert caller.why(case)["reason"] == "in_call"
+    assert caller.finish(attempt, "BUSY", cause=17, ringing=2)
+    assert caller.case(case)["deferred_kind"] == "redial"
+    caller.forward(minutes=2)
+    attempt = caller.dial(case, "Zürich ✓")
+    assert caller.finish(attempt, "ANSWERED", answered=9.5, agent=9, agent_name="PJSIP/anna")
+    row = caller.attempt(attempt)
+    assert (row["outcome"], row["phone_number"]) == ("ANSWERED", caller.case(case)["phone_number"])
+    assert caller.case(case)["used"]
+    stat = caller.stat(case)
+    assert stat is not None
+    assert (stat["dial_count"], stat["state"]) == (2, "ANSWERED")
+    for one in objects_at_head(dialect.name):
+        if one.kind == VIEW:
+            db.query(f"SELECT * FROM {one.name}")
+    assert db.query("SELECT * FROM dialer_invariants") == []
+    assert caller.stop("Zürich ✓")["state"] == "stopped"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -77,6 +77,20 @@ class Dialect(Protocol):
     def call(self, routine: str, *arguments: object) -> str:
         """The statement that calls a routine, its arguments written in."""
 
+    def unchecked(self, db: Database, table: str) -> AbstractContextManager[None]:
+        """Rows of `table` are written as they come within the block: its BEFORE triggers are away."""
+
+    def drop_routine(self, name: str) -> str:
+        """The statement that drops a routine of which nothing else is made."""
+
+    def drop_trigger(self, name: str, table: str) -> str:
+        """The statement that drops a trigger."""
+
+    broken_routine: str
+    """The statement that makes dialer_wake another one."""
+    other_trigger: str
+    """The statement that makes dialer_clients_before_update another one."""
+
     def write_promise(self, connection: Connection, case_id: int, local: str, offset: str) -> None:
         """A DBA whose session is at `offset` ('+03:00') promises a callback at `local`, by the clock there."""
 
@@ -89,6 +103,14 @@ class PostgreSQL:
     make_schema = "CREATE SCHEMA nc"
     in_schema = "nc."
     analyze = "ANALYZE"
+    broken_routine = (
+        "CREATE OR REPLACE FUNCTION dialer_wake(p_project varchar) RETURNS void LANGUAGE sql"
+        " SET search_path FROM CURRENT AS 'SELECT'"
+    )
+    other_trigger = (
+        "CREATE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients"
+        " FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_update()"
+    )
     reads_one_case = "Index Scan using dialer_clients_pkey"
 
     def __init__(self, version: str = POSTGRES_VERSIONS[0]) -> None:
@@ -149,6 +171,20 @@ class PostgreSQL:
     def call(self, routine: str, *arguments: object) -> str:
         return f"SELECT * FROM {routine}({', '.join(map(_literal, arguments))})"
 
+    @contextmanager
+    def unchecked(self, db: Database, table: str) -> Iterator[None]:
+        execute(db, f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        try:
+            yield
+        finally:
+            execute(db, f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+    def drop_routine(self, name: str) -> str:
+        return f"DROP FUNCTION {name}"
+
+    def drop_trigger(self, name: str, table: str) -> str:
+        return f"DROP TRIGGER {name} ON {table}"
+
     def write_promise(self, connection: Connection, case_id: int, local: str, offset: str) -> None:
         connection.exec_driver_sql(
             f"UPDATE dialer_clients SET deferred_time = '{local}{offset}' WHERE id = {int(case_id)}"
@@ -163,6 +199,10 @@ class MariaDB:
     make_schema = "DO 0"
     in_schema = ""
     analyze = "ANALYZE TABLE dialer_clients"
+    broken_routine = "CREATE OR REPLACE PROCEDURE dialer_wake(p_project varchar(400)) BEGIN END"
+    other_trigger = (
+        "CREATE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients FOR EACH ROW SET NEW.used = 1"
+    )
     reads_one_case = "table=c type=const"
 
     def __init__(self, version: str = MARIADB_VERSIONS[0]) -> None:
@@ -218,6 +258,25 @@ class MariaDB:
 
     def call(self, routine: str, *arguments: object) -> str:
         return f"CALL {routine}({', '.join(map(_literal, arguments))})"
+
+    @contextmanager
+    def unchecked(self, db: Database, table: str) -> Iterator[None]:
+        names = [f"{table}_before_{event}" for event in ("insert", "update")]
+        made = [db.query(f"SHOW CREATE TRIGGER {name}")[0]["SQL Original Statement"] for name in names]
+        for name in names:
+            execute(db, f"DROP TRIGGER {name}")
+        try:
+            yield
+        finally:
+            for statement in made:
+                with db.transaction() as connection:
+                    connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+    def drop_routine(self, name: str) -> str:
+        return f"DROP PROCEDURE {name}"
+
+    def drop_trigger(self, name: str, table: str) -> str:
+        return f"DROP TRIGGER {name}"
 
     def write_promise(self, connection: Connection, case_id: int, local: str, offset: str) -> None:
         connection.exec_driver_sql(f"SET time_zone = '{offset}'")

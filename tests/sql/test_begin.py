@@ -424,8 +424,8 @@ def test_a_number_that_is_none_is_never_dialled_and_told(caller: Caller) -> None
     """However it came there: a DBA who has switched the triggers off, a restored dump."""
     add_trunk(caller.db)
     bad, good = hopper(caller, 2)
-    # last_attempt_id changes with it: the checks take it for the dialer's own writing
-    execute(caller.db, "UPDATE dialer_clients SET phone_number = '', last_attempt_id = -7 WHERE id = :id", id=bad)
+    with caller.dialect.unchecked(caller.db, "dialer_clients"):
+        execute(caller.db, "UPDATE dialer_clients SET phone_number = '' WHERE id = :id", id=bad)
     assert caller.refusals([bad, good]) == ["bad_number", None]
     row = caller.case(bad)
     assert (row["used"], row["checked"]) == (True, False)
@@ -441,7 +441,8 @@ def test_a_number_that_became_none_during_its_call_is_no_obstacle_to_its_end(cal
     add_trunk(caller.db)
     [case] = hopper(caller, 1)
     attempt = caller.begin([case])[0]["attempt_id"]
-    execute(caller.db, "UPDATE dialer_clients SET phone_number = '', allowed_start = '', last_attempt_id = -7")
+    with caller.dialect.unchecked(caller.db, "dialer_clients"):
+        execute(caller.db, "UPDATE dialer_clients SET phone_number = '', allowed_start = ''")
     assert caller.finish(attempt, "ANSWERED", answered=1)
     assert not caller.case(case)["checked"]
     assert caller.db.query("SELECT * FROM dialer_live") == []

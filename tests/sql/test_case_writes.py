@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from tests.factories import add_case, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute
+from tests.sql.dialects import execute, rows_of
 from worker.db import Database
 
 
@@ -176,9 +177,168 @@ def test_a_promise_and_used_in_one_statement_is_a_promise(caller: Caller, case: 
 
 
 def test_a_case_inserted_with_a_promise_is_a_scheduled_callback(caller: Caller) -> None:
-    case = add_case(caller.db, deferred_time=NOON, deferred_done=True, used=True)
+    case = add_case(caller.db, deferred_time=NOON)
     row = caller.case(case)
     assert (row["used"], row["deferred_done"], row["deferred_kind"]) == (False, False, "scheduled")
+    assert caller.claim() == [case]
+
+
+# --- inserted: an archive comes back -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [{"used": True}, {"deferred_done": True}, {"used": True, "deferred_done": True}])
+def test_what_is_inserted_as_used_or_with_its_promise_kept_stays_so(caller: Caller, columns: dict[str, bool]) -> None:
+    promised = NOON - timedelta(days=1)
+    case = add_case(caller.db, deferred_time=promised, **columns)
+    row = caller.case(case)
+    assert {"used": row["used"], "deferred_done": row["deferred_done"]} == {
+        "used": False,
+        "deferred_done": False,
+        **columns,
+    }
+    assert row["deferred_time"] == promised
+    assert caller.next() == ([] if "used" in columns else [case])
+
+
+def test_a_used_case_with_a_promise_can_be_brought_back(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON, used=True)
+    write(caller, case, "used = false")
+    assert caller.db.call("dialer_next", "p", caller.now, 1)[0]["kind"] == "scheduled"
+
+
+def archive_and_back(caller: Caller, *, restoring: bool) -> None:
+    """All columns of all cases go into another table, and come back from it."""
+    names = list(rows_of(caller.db, "dialer_clients")[0])
+    columns = ", ".join(name for name in names if name not in ("window_key", "waits_as"))
+    said = {"postgresql": "SET LOCAL dialer.restoring = 'on'", "mariadb": "SET @dialer_restoring = true"}
+    forgotten = {"postgresql": "SET LOCAL dialer.restoring = ''", "mariadb": "SET @dialer_restoring = NULL"}
+    with caller.db.transaction() as dba:
+        dba.exec_driver_sql(f"CREATE TEMPORARY TABLE archive AS SELECT {columns} FROM dialer_clients")
+        dba.exec_driver_sql("DELETE FROM dialer_clients")
+        if restoring:
+            dba.exec_driver_sql(said[caller.dialect.name])
+        dba.exec_driver_sql(f"INSERT INTO dialer_clients ({columns}) SELECT {columns} FROM archive")
+        dba.exec_driver_sql(forgotten[caller.dialect.name])
+        temporary = "TEMPORARY " if caller.dialect.name == "mariadb" else ""
+        dba.exec_driver_sql(f"DROP {temporary}TABLE archive")
+
+
+def all_states(caller: Caller) -> dict[str, int]:
+    """A case of each kind that there is."""
+    cases = {
+        "fresh": add_case(caller.db),
+        "scheduled": add_case(caller.db, deferred_time=NOON + timedelta(days=1)),
+        "redial": add_case(caller.db, call_back=True, call_back_period="60,60"),
+        "withdrawn": add_case(caller.db, used=True),
+        "finished": add_case(caller.db, call_back=True, call_back_period="1"),
+        "failed": add_case(caller.db),
+        "brought back": add_case(caller.db),
+    }
+    caller.call(cases["redial"], "BUSY")
+    caller.call(cases["finished"], "BUSY")
+    caller.call(cases["failed"], "FAILED")
+    caller.forward(minutes=1)
+    caller.call(cases["finished"], "ANSWERED", answered=1)
+    write(caller, cases["brought back"], "used = true")
+    write(caller, cases["brought back"], "used = false, created = :at", at=NOON)
+    caller.stop()
+    caller.start()
+    return cases
+
+
+def test_an_archive_comes_back_as_it_was_to_who_says_that_it_is_one(caller: Caller) -> None:
+    all_states(caller)
+    before = rows_of(caller.db, "dialer_clients", "ORDER BY id")
+    archive_and_back(caller, restoring=True)
+    assert rows_of(caller.db, "dialer_clients", "ORDER BY id") == before
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_who_was_finished_is_not_called_again_after_an_archive(caller: Caller) -> None:
+    cases = all_states(caller)
+    before = {row["id"]: row for row in rows_of(caller.db, "dialer_clients")}
+    archive_and_back(caller, restoring=False)
+    after = {row["id"]: row for row in rows_of(caller.db, "dialer_clients")}
+    for case in before:
+        for column in ("used", "deferred_time", "deferred_done", "inserted_at", "created"):
+            assert after[case][column] == before[case][column], (case, column)
+    caller.forward(hours=2)
+    assert set(caller.claim()) == set(cases.values()) - {cases["withdrawn"], cases["finished"], cases["scheduled"]}
+
+
+def test_a_row_that_is_restored_is_checked_like_any_other(caller: Caller) -> None:
+    with caller.dialect.unchecked(caller.db, "dialer_clients"):
+        add_case(caller.db, phone_number="none")
+    with pytest.raises(DBAPIError, match="phone_number is 'none'"):
+        archive_and_back(caller, restoring=True)
+
+
+def test_nobodys_update_changes_who_a_case_is(caller: Caller, case: int) -> None:
+    before = caller.case(case)["inserted_at"]
+    write(caller, case, "inserted_at = :at, created = :at", at=NOON)
+    assert caller.case(case)["inserted_at"] == before
+    assert caller.case(case)["created"] == NOON
+
+
+def test_the_kind_of_what_is_pending_is_not_for_people_to_write(caller: Caller) -> None:
+    case = add_case(caller.db, deferred_time=NOON)
+    write(caller, case, "deferred_kind = NULL")
+    assert caller.case(case)["deferred_kind"] == "scheduled"
+    write(caller, case, "deferred_kind = 'redial', used = true")
+    assert caller.case(case)["deferred_kind"] is None
+
+
+# --- a row that could not be written now: from before the checks, or out of a dump --------------------------------
+
+BAD = {
+    "phone_number": "",
+    "case_name": "a\nb",
+    "utc": "Mars/Olympus",
+    "allowed_start": "",
+    "allowed_stop": "9pm",
+    "call_back_period": "soon",
+}
+MENDED = {
+    "phone_number": "1",
+    "case_name": "a",
+    "utc": "+3",
+    "allowed_start": "0:00",
+    "allowed_stop": "0:00",
+    "call_back_period": "1",
+}
+
+
+@pytest.mark.parametrize("column", BAD)
+def test_a_call_ends_whatever_its_row_holds_by_then(caller: Caller, case: int, column: str) -> None:
+    attempt = caller.dial(case)
+    with caller.dialect.unchecked(caller.db, "dialer_clients"):
+        write(caller, case, f"{column} = :value, call_back = false", value=BAD[column])
+    assert caller.finish(attempt, "BUSY")
+    assert_nothing_in_hand(caller, case)
+    other_case = column == "phone_number"
+    assert caller.case(case)["used"] is not other_case, "under another number it is another case"
+
+
+@pytest.mark.parametrize("column", BAD)
+def test_a_bad_row_is_in_no_other_ones_way_and_can_be_withdrawn_or_mended(caller: Caller, column: str) -> None:
+    with caller.dialect.unchecked(caller.db, "dialer_clients"):
+        bad = add_case(caller.db, **{column: BAD[column]})
+    good = add_case(caller.db)
+    project = add_project(caller.db, "q")
+    caller.start(project)
+    elsewhere = add_case(caller.db, project_id=project)
+    claimed = caller.claim()
+    assert good in claimed
+    caller.begin(claimed)
+    assert caller.claim(project=project) == [elsewhere]
+    caller.db.query("SELECT * FROM dialer_why")
+    assert bad not in caller.next()
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+    caller.stop()
+    with pytest.raises(DBAPIError, match=column):
+        write(caller, bad, "priority = 7")
+    write(caller, bad, "used = true")
+    write(caller, bad, f"{column} = :good, used = false", good=MENDED[column])
 
 
 # --- deferred_time cleared: the promise is withdrawn ------------------------------------------------------------

@@ -356,8 +356,8 @@ def test_the_ledger_reads_only_what_it_counts(own_database: Database, dialect: D
             text(
                 "INSERT INTO dialer_attempts (id, case_id, case_inserted_at, effect, case_name, project_id,"
                 " phone_number, asterisk, trunk, worker_id, epoch, type, queue, kind, redials_done, brought_back,"
-                " channel_id, action_id, channel, dial_seconds, abandon_seconds, state, outcome, begun_at, answered_at, agent_at,"
-                " ended_at)"
+                " channel_id, action_id, channel, dial_seconds, abandon_seconds, state, outcome, begun_at, answered_at,"
+                " agent_at, ended_at)"
                 " SELECT n, n, :noon, 'used', '', 'p', '1', 'default', 'default', 1, 1, 'predictive', 'p', 'fresh', 0,"
                 " 0, concat('c', n), concat('a', n), '', 20, 2, 'ended',"
                 " CASE WHEN n % 10 = 0 THEN 'ANSWERED' ELSE 'NOANSWER' END,"

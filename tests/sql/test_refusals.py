@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -104,15 +105,20 @@ def refused(db: Database, statement: str, **values: Any) -> str:
 
 
 def names(sentence: str, table: str, column: str, value: Any) -> bool:
-    """Does the sentence begin with the column and the value, cut to 100 characters, and go on with a remedy?"""
-    said = "NULL" if value is None else str(value)[:100]
-    if "\\00" in sentence:
-        # As MariaDB writes control characters in messages.
-        said = "".join(f"\\{ord(one):04X}" if one < " " or one == "\x7f" else one for one in said)
-    head, remedy = sentence.split("': ", 1) if "': " in sentence else (sentence, "")
-    shown = head.startswith(f"{table}.{column} is '")
-    # A line break inside the value ends the first line, which is all that `reason` gives.
-    return shown and (said.splitlines() or [""])[0][:20] in head and ("\n" in said or "\r" in said or bool(remedy))
+    """Does the sentence say of the column that it is this value, cut to 100 characters, and go on with a remedy?"""
+    found = re.fullmatch(rf"{table}\.{column} is (?:'(.*)'|NULL): (.+)", sentence)
+    if found is None or value is None:
+        return found is not None and found[1] is None
+    if isinstance(value, int | float):
+        return float(found[1]) == value
+    said = "".join(map(visible, value[:100]))
+    # An instant stands as the server writes it.
+    return found[1] == said or (column == "deferred_time" and found[1].startswith(said))
+
+
+def visible(one: str) -> str:
+    """A control character as it stands in messages."""
+    return f"\\{ord(one):04X}" if one < " " or "\x7f" <= one <= "\x9f" else one
 
 
 def refused_by_its_type(db: Database, column: str, value: Any) -> bool:

@@ -13,6 +13,7 @@ from gevent.event import Event
 from tests.unit.facts import member, queue_params
 from tests.unit.fake_database import FakeDatabase, open_attempt
 from worker.agents import Agents
+from worker.ami.actions import UnsafeAction
 from worker.ami.client import AmiLinkLost, AmiRefused
 from worker.ami.message import Message
 from worker.clock import VirtualClock
@@ -22,6 +23,7 @@ from worker.ledger import Ledger
 from worker.model import Begun, Outcome, Ownership
 from worker.session import Session
 from worker.tracker import Tracker
+from worker.troubles import Troubles
 
 START = 1_800_000_000.0
 POLL = 5.0
@@ -46,8 +48,6 @@ class Cases(FakeDatabase):
         """Claims of these projects take until the event."""
         self.slow_claims: set[str] = set()
         """Claims of these projects are given up."""
-        self.troubles: list[tuple[str, str, str | None]] = []
-        """Subject, step and detail of what was told."""
 
     def project(self, name: str, cases: int = 0, **changes: Any) -> None:
         first = 100 * (len(self.projects) + 1)
@@ -106,13 +106,10 @@ class Cases(FakeDatabase):
         if routine == "dialer_attempt_begin":
             self.calls.append(routine)
             return self._begin(arguments[3], json.loads(arguments[4]))
-        if routine == "dialer_trouble_report":
-            self.troubles.append((arguments[4], arguments[5], arguments[6]))
-            return []
         if routine == "dialer_project_report":
             self.reports.append((arguments[3], arguments[4]))
             return []
-        return super().call(routine, *arguments)
+        return super().call(routine, *arguments, timeout_seconds=timeout_seconds)
 
     def _release(self, project: str | None) -> list[dict[str, Any]]:
         self.released.append(project)
@@ -195,7 +192,8 @@ class FakeSession:
         self.owner = Ownership(4, "default", 9)
         self.tracker = Tracker(clock.monotonic)
         self.agents = Agents(clock.monotonic)
-        self.ledger = Ledger(database.as_database(), clock, self.tracker, self.owner)
+        self.troubles = Troubles(database.as_database(), clock, self.owner)
+        self.ledger = Ledger(database.as_database(), clock, self.tracker, self.owner, self.troubles)
         self.wake = Event()
         self.refusals: dict[str, str] = {}
         self.ready = True
@@ -203,10 +201,17 @@ class FakeSession:
         self.client = Lists()
         self.sent: list[Begun] = []
         self.given_up: list[Begun] = []
+        self.unsafe: set[str | None] = set()
+        """Caller ids that cannot be sent."""
 
-    def originate(self, begun: Begun) -> None:
+    def originate(self, begun: Begun) -> bool:
+        call = self.tracker.begin(begun)
+        if begun.caller_id in self.unsafe:
+            self.tracker.unsent(call, "an AMI line is too long", Outcome.FAILED)
+            raise UnsafeAction("an AMI line is too long")
         self.sent.append(begun)
-        self.tracker.sent(self.tracker.begin(begun))
+        self.tracker.sent(call)
+        return True
 
     def give_up(self, begun: Begun, why: str) -> None:
         self.given_up.append(begun)
@@ -247,6 +252,12 @@ class Lab:
 
     def at(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(self.clock.time() + seconds, UTC)
+
+    def troubles(self) -> dict[tuple[str, str, str], str]:
+        """What readers of the database see, by kind, subject and step."""
+        self.session.troubles.write()
+        told = {trouble[:3]: trouble[3] for trouble in self.database.troubles}
+        return {trouble: detail for trouble, detail in told.items() if detail is not None}
 
     def end_calls(self) -> None:
         for call in list(self.session.tracker.calls()):
@@ -480,8 +491,7 @@ def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab
             lab.pass_time(left)
     assert lab.database.calls.count("dialer_claim") == 7
     assert lab.clock.monotonic() == pytest.approx(1 + 2 + 4 + 8 + 16 + 30 + 30)
-    told = ("p", "claim", "a claim, limited to 2 s, was given up: it took too long")
-    assert set(lab.database.troubles) == {told}
+    assert lab.troubles() == {("project", "p", "claim"): "it gets no cases: given up after 2 s: it took too long"}
     assert lab.database.released.count("p") == 7, "its commit may have been in time"
     lab.database.slow_claims = set()
     lab.turn()
@@ -490,6 +500,7 @@ def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab
     lab.database.waiting["p"] = [101]
     lab.turn()
     assert lab.cases() == [100, 101], "that one has succeeded; nothing is left of the delay"
+    assert lab.troubles() == {}
 
 
 def test_change_of_its_cases_ends_the_wait_of_a_project_soon(lab: Lab) -> None:

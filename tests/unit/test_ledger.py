@@ -14,9 +14,10 @@ from tests.unit.facts import agent_connect, amd, begin, hangup, newchannel, ring
 from tests.unit.fake_database import FakeDatabase
 from worker.clock import VirtualClock
 from worker.errors import DatabaseUnavailable
-from worker.ledger import BATCH, RETRY_SECONDS, Ledger
+from worker.ledger import ASIDE_FIRST_SECONDS, BATCH, Ledger
 from worker.model import Outcome, Ownership, Step
 from worker.tracker import Call, Tracker
+from worker.troubles import Troubles
 
 
 class Setup:
@@ -25,7 +26,8 @@ class Setup:
         self.database = FakeDatabase()
         self.tracker = Tracker(self.clock.monotonic)
         owner = Ownership(4, "default", 9)
-        self.ledger = Ledger(self.database.as_database(), self.clock, self.tracker, owner)
+        self.troubles = Troubles(self.database.as_database(), self.clock, owner)
+        self.ledger = Ledger(self.database.as_database(), self.clock, self.tracker, owner, self.troubles)
 
     def end(self, attempt_id: int) -> Call:
         """An attempt that has ended, not told yet."""
@@ -171,13 +173,13 @@ def test_refused_end_is_told_again_when_the_database_may_take_it(setup: Setup) -
     setup.end(1)
     setup.database.before["dialer_attempt_finish"] = choke
     setup.ledger.flush()
-    setup.pass_time(RETRY_SECONDS - 1)
+    setup.pass_time(ASIDE_FIRST_SECONDS / 2)
     setup.database.before.clear()
     setup.ledger.flush()
     assert setup.database.ended == []
-    setup.pass_time(1)
+    setup.pass_time(ASIDE_FIRST_SECONDS / 2)
     setup.ledger.flush()
-    assert [(report["attempt_id"], report["ended"]) for report in setup.database.ended] == [(1, RETRY_SECONDS)]
+    assert [(report["attempt_id"], report["ended"]) for report in setup.database.ended] == [(1, ASIDE_FIRST_SECONDS)]
     assert not setup.ledger.holds(1)
 
 
@@ -188,7 +190,7 @@ def test_refused_steps_stop_nothing(setup: Setup, caplog: pytest.LogCaptureFixtu
     begin(setup.tracker)
     setup.tracker.event(ringing())
     setup.database.before["dialer_attempt_advance"] = choke
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         setup.ledger.flush()
     assert "steps cannot be written" in caplog.text
     setup.end(2)

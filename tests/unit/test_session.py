@@ -14,6 +14,7 @@ from tests.unit.ami.peer import SECRET, USERNAME, Connection, Peer, until
 from tests.unit.facts import BEGUN
 from tests.unit.fake_database import FakeDatabase, open_attempt
 from worker import session as module
+from worker.ami.actions import UnsafeAction
 from worker.clock import SystemClock
 from worker.config import AsteriskSettings
 from worker.config_reader import Secret
@@ -174,7 +175,7 @@ def test_nothing_is_originated_before_channels_and_members_were_listed(lab: Lab)
 def test_session_is_up_after_its_first_look(lab: Lab) -> None:
     session = lab.start()
     assert lab.asterisk.said == ["CoreShowChannels", "QueueStatus"]
-    assert session.agents.free("sales") == {"PJSIP/agent1"}
+    assert session.agents.free("sales") == {"pjsip/agent1"}
     until(lambda: lab.database.told == [("up", None)])
     until(lambda: [row["interface"] for row in lab.database.agents] == ["PJSIP/agent1"])
     assert session.wake.is_set()
@@ -390,16 +391,16 @@ def test_shutdown_during_the_first_look_does_not_end_in_ready(lab: Lab) -> None:
 def test_member_becomes_free_by_a_list_only(lab: Lab) -> None:
     lab.asterisk.members = [member("PJSIP/agent1", Status="2"), member("PJSIP/agent2")]
     session = lab.start()
-    assert session.agents.free("sales") == {"PJSIP/agent2"}
+    assert session.agents.free("sales") == {"pjsip/agent2"}
     asked = len(lab.asterisk.said)
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
     until(lambda: len(lab.asterisk.said) > asked)
     until(lambda: not session.agents.unsure)
-    assert session.agents.free("sales") == {"PJSIP/agent2"}, "the list says that he talks"
+    assert session.agents.free("sales") == {"pjsip/agent2"}, "the list says that he talks"
     lab.asterisk.members = [member("PJSIP/agent1"), member("PJSIP/agent2")]
     session.wake.clear()
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
-    until(lambda: session.agents.free("sales") == {"PJSIP/agent1", "PJSIP/agent2"})
+    until(lambda: session.agents.free("sales") == {"pjsip/agent1", "pjsip/agent2"})
     assert session.wake.wait(5), "there is somebody to dial for"
 
 
@@ -421,7 +422,7 @@ def test_name_that_cannot_be_asked_for_holds_up_no_other_member(lab: Lab) -> Non
     session.agents.unsure.add(("sales", "PJSIP/a\nb"))
     lab.asterisk.members = [member("PJSIP/agent1")]
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
-    until(lambda: session.agents.free("sales") == {"PJSIP/agent1"})
+    until(lambda: session.agents.free("sales") == {"pjsip/agent1"})
     assert session.agents.unsure == set()
 
 
@@ -512,9 +513,11 @@ def test_originate_during_a_shutdown_is_not_the_projects_fault(lab: Lab) -> None
 
 def test_originate_that_cannot_be_sent_safely_fails(lab: Lab) -> None:
     lab.start()
-    lab.originate(queue="a\r\nAction: Command")
+    with pytest.raises(UnsafeAction):
+        lab.originate(queue="a\r\nAction: Command")
     until(lambda: lab.outcome() == Outcome.FAILED)
     assert lab.asterisk.originates == []
+    assert lab.database.ended[0]["unsent"] is True, "it says nothing of the trunk"
 
 
 def test_missing_event_is_not_waited_for_longer_than_it_takes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

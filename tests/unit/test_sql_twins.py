@@ -21,6 +21,9 @@ ONLY = {
         "dialer_claim_take": "a step of dialer_claim; PostgreSQL writes SKIP LOCKED",
         "dialer_case_lock": "PostgreSQL writes SKIP LOCKED where it is needed",
         "dialer_wait": "PostgreSQL has LISTEN",
+        "dialer_bent": "PostgreSQL refuses what a column cannot hold",
+        "dialer_offset_written": "PostgreSQL understands an offset in an instant",
+        "dialer_read_instant": "see dialer_offset_written",
     },
 }
 BOTH = sorted(set(sql.routine_names(POSTGRESQL)) - ONLY[POSTGRESQL].keys())

@@ -47,11 +47,11 @@ def knows(revision: str) -> bool:
 def objects_at_head(dialect: str) -> tuple[SchemaObject, ...]:
     """All routines, views and triggers of the program, in the order of need: those that the migrations name in ROUTINES
     and TRIGGERS, each as its file stands now."""
-    found: dict[str, SchemaObject] = {}
+    found: dict[tuple[str, str], SchemaObject] = {}
     for script in reversed(list(ScriptDirectory.from_config(Config(_INI)).walk_revisions())):
         routines = getattr(script.module, "ROUTINES", [])
         triggers = getattr(script.module, "TRIGGERS", {}).get(dialect, [])
-        found |= {one.name: one for one in schema_objects(dialect, routines, triggers)}
+        found |= {(one.kind, one.name): one for one in schema_objects(dialect, routines, triggers)}
     return tuple(found.values())
 
 

@@ -274,24 +274,21 @@ class PostgreSQL:
             return self.connect(settings, _PROBE_SECONDS, positional, arguments)
 
         def session_of(client: _PatientConnection) -> int:
-            found = client.execute("SELECT pg_backend_pid()").fetchone()
+            with client.transaction():
+                found = client.execute("SELECT pg_backend_pid()").fetchone()
             assert found is not None
             return int(found[0])
 
-        def both_of(first: _PatientConnection, second: _PatientConnection) -> tuple[int, int]:
-            with first.transaction(), second.transaction():
-                return session_of(first), session_of(second)
-
         try:
             with closing(opened()) as one, closing(opened()) as two:
-                # A pooler at rest has one session for both. One that is busy, or has them in a row, is found by two
-                # transactions at once, begun in either order.
-                with one.transaction():
-                    first = session_of(one)
-                with two.transaction():
-                    second = session_of(two)
-                seen = {(first, second), both_of(one, two), both_of(two, one)[::-1], both_of(one, two)}
-                return len(seen) > 1 or first == second
+                # A pooler gives the session that became free last, to both; or has them in turn, and gives one client
+                # different ones; or others have taken what was free, when two clients are busy at once.
+                ones = {session_of(one) for _ in range(3)}
+                twos = {session_of(two) for _ in range(3)}
+                with two.transaction(), one.transaction():
+                    ones.add(session_of(one))
+                    twos.add(session_of(two))
+                return len(ones) > 1 or len(twos) > 1 or ones == twos
         except psycopg.Error as error:
             if self.is_shared_session(error):
                 return True
@@ -299,10 +296,13 @@ class PostgreSQL:
 
     def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
         """Which server and database this is: a standby that is promoted is the same one, a restored dump another."""
-        found = connection.execute(
-            text("SELECT system_identifier || ' ' || current_database() FROM pg_control_system()")
-        ).scalar()
-        return [str(found)]
+        may_ask = text("SELECT has_function_privilege('pg_control_system()', 'execute')")
+        server = (
+            connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar()
+            if connection.execute(may_ask).scalar()
+            else "a server that does not tell its number,"
+        )
+        return [f"{server} {connection.execute(text('SELECT current_database()')).scalar()}"]
 
     def wakeups(self, settings: DatabaseSettings) -> Wakeups:
         """Listen for wake-ups from here on. Raises one of `lost`."""

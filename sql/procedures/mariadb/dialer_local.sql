@@ -1,4 +1,4 @@
--- dialer_local(p_zone, p_at) -> local date and time
+-- dialer_local(p_zone, p_at) -> local date and time, NULL when p_zone is none
 -- What the wall clock shows at p_at in p_zone: an offset or an IANA zone, with its daylight saving time.
 CREATE OR REPLACE FUNCTION dialer_local(p_zone varchar(400), p_at datetime(6))
 RETURNS datetime(6)

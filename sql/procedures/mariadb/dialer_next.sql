@@ -1,9 +1,11 @@
 -- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc
 -- What would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come
--- first. p_now NULL means dialer_now(); another instant asks about then.
-CREATE OR REPLACE PROCEDURE dialer_next(p_project varchar(400), p_now datetime(6), p_n int)
+-- first. p_now NULL means dialer_now(); another instant, '2026-11-24 09:00' by the session's clock or with an offset
+-- ('+03'), asks about then.
+CREATE OR REPLACE PROCEDURE dialer_next(p_project varchar(400), p_now varchar(400), p_n int)
 BEGIN
-    CALL dialer_pick(p_project, coalesce(p_now, dialer_now()), p_n);
+    -- As text: a datetime would take the hours of an offset for seconds.
+    CALL dialer_pick(p_project, coalesce(dialer_read_instant(p_now), dialer_now()), p_n);
     SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc
     FROM (
         SELECT row_number() OVER (ORDER BY l.place) AS place, l.case_id, l.kind, l.due_at

@@ -1,6 +1,7 @@
 -- dialer_window_next(p_zone, p_start, p_stop, p_at) -> instant
--- When the call window is next open, p_at itself when it is open now. Where the clock is put forward over the
--- start, the window opens where it lands; where it is put back, the window opens at each of the two starts.
+-- When the call window is next open, p_at itself when it is open now; NULL when it never is (dialer_window_open). Where
+-- the clock is put forward over the start, the window opens where it lands; where it is put back, it opens at each of the
+-- two starts.
 CREATE OR REPLACE FUNCTION dialer_window_next(
     p_zone varchar(400),
     p_start varchar(400),
@@ -10,7 +11,7 @@ CREATE OR REPLACE FUNCTION dialer_window_next(
 RETURNS datetime(6)
 DETERMINISTIC READS SQL DATA
 BEGIN
-    DECLARE v_start time DEFAULT IF(CAST(p_start AS time) = '24:00:00', '00:00:00', CAST(p_start AS time));
+    DECLARE v_start time DEFAULT IF(dialer_time(p_start) = '24:00:00', '00:00:00', dialer_time(p_start));
     -- Instants as seconds since 1970: added to without the session's own changes of the clock.
     DECLARE v_at decimal(20, 6) DEFAULT unix_timestamp(p_at);
     DECLARE v_local datetime(6);
@@ -19,9 +20,15 @@ BEGIN
     DECLARE v_high bigint;
     DECLARE v_middle bigint;
     DECLARE v_round int DEFAULT 0;
+    IF v_start IS NULL OR dialer_time(p_stop) IS NULL THEN
+        RETURN NULL;
+    END IF;
     -- Beyond 2038 (somebody's "never") this server knows no instants.
     IF v_at IS NULL OR v_at = 0 OR dialer_window_open(p_zone, p_start, p_stop, p_at) THEN
         RETURN p_at;
+    END IF;
+    IF dialer_local(p_zone, p_at) IS NULL THEN
+        RETURN NULL;
     END IF;
     -- Each round goes to the next start by the wall clock, or only to the change of the clock before it.
     search: WHILE v_round < 10 DO

@@ -1,6 +1,8 @@
 -- dialer_zone_known(p_utc) -> bool
--- Is it an offset or an IANA zone that this server knows? Names need a slash and no digits (but Etc/GMT+3):
--- PostgreSQL would take 'Europe/Mos5' as a POSIX rule five hours west, 'Etc/GMT+99' as one four days west.
+-- Is it an offset or an IANA zone that this server knows? Names have no digits (but Etc/GMT+3): PostgreSQL would take
+-- 'Europe/Mos5' as a POSIX rule five hours west, 'Etc/GMT+99' as one four days west. Of those without a slash the ones
+-- that IANA lists, but for CET, EET, EST, HST, MET, MST and WET: where PostgreSQL takes an abbreviation they mean a fixed
+-- offset, so half the year another hour.
 CREATE OR REPLACE FUNCTION dialer_zone_known(p_utc varchar(400))
 RETURNS tinyint(1)
 DETERMINISTIC READS SQL DATA
@@ -8,11 +10,16 @@ BEGIN
     IF dialer_offset(p_utc) IS NOT NULL THEN
         RETURN true;
     END IF;
-    -- The zone tables hold the folders posix and right of the machine that they were loaded from as well.
-    IF p_utc IS NULL
-       OR p_utc NOT REGEXP
-        '^(?!(?i:posix|right)/)([A-Za-z]+(/[A-Za-z_-]+)+|Etc/GMT([+]([0-9]|1[0-2])|-([0-9]|1[0-4])))\\z' THEN
+    -- The folders posix and right, which the zone tables were loaded with, hold the zones once more.
+    IF NOT coalesce(
+        p_utc REGEXP
+            '^(?i)(?!(posix|right)/)([a-z]+(/[a-z_-]+)+|etc/gmt([+]([0-9]|1[0-2])|-([0-9]|1[0-4])))\\z'
+        OR lower(p_utc) IN (
+            'cst6cdt', 'cuba', 'egypt', 'eire', 'est5edt', 'gb', 'gb-eire', 'gmt+0', 'gmt-0', 'gmt0', 'greenwich',
+            'hongkong', 'iceland', 'iran', 'israel', 'jamaica', 'japan', 'kwajalein', 'libya', 'mst7mdt', 'navajo',
+            'nz', 'nz-chat', 'poland', 'portugal', 'prc', 'pst8pdt', 'roc', 'rok', 'singapore', 'turkey', 'uct',
+            'universal', 'w-su', 'zulu'), false) THEN
         RETURN false;
     END IF;
-    RETURN convert_tz('2026-01-01 00:00:00', '+00:00', p_utc) IS NOT NULL;
+    RETURN dialer_local(p_utc, now(6)) IS NOT NULL;
 END

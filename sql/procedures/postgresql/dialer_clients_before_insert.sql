@@ -1,4 +1,7 @@
 -- Trigger, BEFORE INSERT ON dialer_clients: old names first, then what a promise means, then the checks.
+-- What is inserted as used or with its promise kept stays so. A session that brings cases back exactly as they were (out
+-- of an archive) says so: SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); only checked
+-- is the dialer's even then.
 CREATE OR REPLACE FUNCTION dialer_clients_before_insert()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -9,27 +12,25 @@ BEGIN
     NEW.call_back_period := coalesce(NEW.recall_period, NEW.call_back_period);
     NEW.recall := NULL;
     NEW.recall_period := NULL;
-    IF NEW.deferred_time IS NOT NULL THEN
-        NEW.deferred_kind := 'scheduled';
-        NEW.deferred_done := false;
-        NEW.used := false;
-    ELSE
-        NEW.deferred_kind := NULL;
-    END IF;
-    -- Only the dialer takes a case in hand or counts what it did with it.
     NEW.checked := false;
-    NEW.redials_done := 0;
-    NEW.failures := 0;
-    NEW.brought_back := 0;
-    NEW.not_before_at := NULL;
-    NEW.last_attempt_id := NULL;
-    -- Beyond, dates can neither be reckoned with nor read by every client.
-    IF NEW.deferred_time NOT BETWEEN '1971-01-01' AND '9999-01-01' THEN
-        PERFORM dialer_refuse('dialer_clients.deferred_time', NEW.deferred_time::varchar,
-            'write an instant before the year 9999, or NULL');
+    -- Who the case is, whatever becomes of created. Its default, now, says that nobody has written it.
+    NEW.inserted_at := coalesce(nullif(NEW.inserted_at, now()), NEW.created);
+    IF NOT coalesce(nullif(current_setting('dialer.restoring', true), ''), 'off')::bool THEN
+        IF NOT (NEW.used OR NEW.deferred_done) THEN
+            NEW.deferred_kind := NULL;
+        END IF;
+        -- Only the dialer counts what it did with a case.
+        NEW.redials_done := 0;
+        NEW.failures := 0;
+        NEW.brought_back := 0;
+        NEW.not_before_at := NULL;
+        NEW.last_attempt_id := NULL;
+        NEW.tried_at := NULL;
     END IF;
-    PERFORM dialer_clients_check(NEW.case_name, NEW.project_id, NEW.phone_number, NEW.utc,
-        NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period);
+    NEW.deferred_kind := CASE WHEN NEW.deferred_time IS NOT NULL THEN coalesce(NEW.deferred_kind, 'scheduled') END;
+    PERFORM dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
+        NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.deferred_time,
+        NEW.deferred_done, NEW.created, NEW.inserted_at);
     RETURN NEW;
 END
 $$

@@ -1,21 +1,31 @@
 -- Trigger, BEFORE UPDATE ON dialer_clients (not of checked alone): what somebody's UPDATE means.
--- The dialer's own writes are known by last_attempt_id changing with them and pass as they are.
+-- The dialer's own writes are known by last_attempt_id changing with them and pass as they are; with them changes nothing
+-- that is checked here, so that whatever a row holds, a call of it can end.
 --   deferred_time written: a scheduled callback, promised anew · written NULL: the promise is withdrawn
 --   used set: the case is withdrawn, and what is pending goes with it
 --   used cleared: the case is brought back, its redial list starts anew
+--   inserted_at, deferred_kind: stay as they are
+-- Checked is what changes: a row that was bad before can be withdrawn.
 CREATE OR REPLACE FUNCTION dialer_clients_before_update()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
+DECLARE
+    v_rewritten bool;
 BEGIN
-    IF NEW.last_attempt_id IS DISTINCT FROM OLD.last_attempt_id THEN
-        RETURN NEW;
-    END IF;
+    NEW.inserted_at := OLD.inserted_at;
     NEW.call_back := coalesce(NEW.recall, NEW.call_back);
     NEW.call_back_period := coalesce(NEW.recall_period, NEW.call_back_period);
     NEW.recall := NULL;
     NEW.recall_period := NULL;
+    v_rewritten := (NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc, NEW.call_back,
+            NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.created)
+        IS DISTINCT FROM (OLD.id, OLD.case_name, OLD.project_id, OLD.phone_number, OLD.priority, OLD.utc, OLD.call_back,
+            OLD.allowed_start, OLD.allowed_stop, OLD.call_back_period, OLD.created);
+    IF NEW.last_attempt_id IS DISTINCT FROM OLD.last_attempt_id AND NOT v_rewritten THEN
+        RETURN NEW;
+    END IF;
     IF NEW.deferred_time IS DISTINCT FROM OLD.deferred_time THEN
         NEW.deferred_done := false;
         IF NEW.deferred_time IS NULL THEN
@@ -31,6 +41,8 @@ BEGIN
         NEW.deferred_kind := NULL;
         NEW.deferred_done := false;
         NEW.not_before_at := NULL;
+    ELSE
+        NEW.deferred_kind := OLD.deferred_kind;
     END IF;
     IF OLD.used AND NOT NEW.used THEN
         NEW.redials_done := 0;
@@ -38,13 +50,12 @@ BEGIN
         NEW.not_before_at := NULL;
         NEW.brought_back := OLD.brought_back + 1;
     END IF;
-    -- Beyond, dates can neither be reckoned with nor read by every client.
-    IF NEW.deferred_time NOT BETWEEN '1971-01-01' AND '9999-01-01' THEN
-        PERFORM dialer_refuse('dialer_clients.deferred_time', NEW.deferred_time::varchar,
-            'write an instant before the year 9999, or NULL');
+    IF v_rewritten OR NEW.used IS NULL OR OLD.used AND NOT NEW.used OR NEW.deferred_done IS NULL
+       OR NEW.deferred_time IS DISTINCT FROM OLD.deferred_time AND NEW.deferred_time IS NOT NULL THEN
+        PERFORM dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
+            NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.deferred_time,
+            NEW.deferred_done, NEW.created, NEW.inserted_at);
     END IF;
-    PERFORM dialer_clients_check(NEW.case_name, NEW.project_id, NEW.phone_number, NEW.utc,
-        NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period);
     RETURN NEW;
 END
 $$

@@ -1,4 +1,4 @@
--- dialer_local(p_zone, p_at) -> local date and time
+-- dialer_local(p_zone, p_at) -> local date and time, NULL when p_zone is none
 -- What the wall clock shows at p_at in p_zone: an offset or an IANA zone, with its daylight saving time.
 CREATE OR REPLACE FUNCTION dialer_local(p_zone varchar, p_at timestamptz)
 RETURNS timestamp
@@ -11,6 +11,10 @@ BEGIN
     IF v_minutes IS NOT NULL THEN
         RETURN (p_at AT TIME ZONE 'UTC') + v_minutes * interval '1 minute';
     END IF;
-    RETURN p_at AT TIME ZONE p_zone;
+    BEGIN
+        RETURN p_at AT TIME ZONE p_zone;
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RETURN NULL;
+    END;
 END
 $$

@@ -83,3 +83,8 @@ SELECT 'call_never_made', c.id, 'case ' || c.id || ' is used up: ten calls in a 
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c
 WHERE c.used AND c.failures >= 10
+UNION ALL
+SELECT 'server_zone_fixed', NULL, 'server_zone is ' || s.value || ', an offset that knows no summer time',
+    'write the zone''s IANA name, like Europe/Berlin, into dialer_settings; this server''s own was not to be found out'
+FROM dialer_settings s
+WHERE s.name = 'server_zone' AND dialer_offset(s.value) <> 0

@@ -1,6 +1,7 @@
 -- dialer_window_next(p_zone, p_start, p_stop, p_at) -> instant
--- When the call window is next open, p_at itself when it is open now. Where the clock is put forward over the
--- start, the window opens where it lands; where it is put back, the window opens at each of the two starts.
+-- When the call window is next open, p_at itself when it is open now; NULL when it never is (dialer_window_open). Where
+-- the clock is put forward over the start, the window opens where it lands; where it is put back, it opens at each of the
+-- two starts.
 CREATE OR REPLACE FUNCTION dialer_window_next(
     p_zone varchar,
     p_start varchar,
@@ -12,7 +13,7 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_start time := CASE p_start::time WHEN '24:00' THEN '00:00' ELSE p_start::time END;
+    v_start time := CASE dialer_time(p_start) WHEN '24:00' THEN '00:00' ELSE dialer_time(p_start) END;
     v_at timestamptz := p_at;
     v_local timestamp;
     v_wait interval;
@@ -20,9 +21,15 @@ DECLARE
     v_high bigint;
     v_middle bigint;
 BEGIN
+    IF v_start IS NULL OR dialer_time(p_stop) IS NULL THEN
+        RETURN NULL;
+    END IF;
     -- Somebody's "never"; beyond it dates cannot be added to.
     IF p_at >= '9999-01-01' OR dialer_window_open(p_zone, p_start, p_stop, p_at) THEN
         RETURN p_at;
+    END IF;
+    IF dialer_local(p_zone, p_at) IS NULL THEN
+        RETURN NULL;
     END IF;
     -- Each round goes to the next start by the wall clock, or only to the change of the clock before it.
     FOR v_round IN 1..10 LOOP

@@ -1,7 +1,7 @@
 -- dialer_window_open(p_zone, p_start, p_stop, p_at) -> bool
 -- Is the call window open at p_at? p_start and p_stop are local times in p_zone: start inclusive, stop
 -- exclusive; start = stop is the whole day; start later than stop crosses midnight; 24:00 is a day's end as a
--- stop and its beginning as a start.
+-- stop and its beginning as a start. A window that cannot be read, or whose zone nobody knows, is closed.
 CREATE OR REPLACE FUNCTION dialer_window_open(
     p_zone varchar,
     p_start varchar,
@@ -13,8 +13,8 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_start time := CASE p_start::time WHEN '24:00' THEN '00:00' ELSE p_start::time END;
-    v_stop time := p_stop::time;
+    v_start time := CASE dialer_time(p_start) WHEN '24:00' THEN '00:00' ELSE dialer_time(p_start) END;
+    v_stop time := dialer_time(p_stop);
     v_local time;
 BEGIN
     IF v_start = v_stop THEN
@@ -22,8 +22,8 @@ BEGIN
     END IF;
     v_local := dialer_local(p_zone, p_at)::time;
     IF v_start < v_stop THEN
-        RETURN v_local >= v_start AND v_local < v_stop;
+        RETURN coalesce(v_local >= v_start AND v_local < v_stop, false);
     END IF;
-    RETURN v_local >= v_start OR v_local < v_stop;
+    RETURN coalesce(v_start > v_stop AND (v_local >= v_start OR v_local < v_stop), false);
 END
 $$

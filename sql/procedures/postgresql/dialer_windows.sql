@@ -1,7 +1,7 @@
 -- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
 -- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
 -- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
--- windows with a million cases cost nothing.
+-- windows with a million cases cost nothing. One that cannot be read is closed (dialer_window_open).
 CREATE OR REPLACE FUNCTION dialer_windows(p_project varchar, p_kind varchar, p_now timestamptz)
 RETURNS TABLE (
     window_key varchar,
@@ -36,7 +36,7 @@ BEGIN
         allowed_start := split_part(v_key, '|', 2);
         allowed_stop := split_part(v_key, '|', 3);
         is_open := dialer_window_open(zone, allowed_start, allowed_stop, p_now);
-        minutes := extract(epoch FROM dialer_local(zone, p_now) - (p_now AT TIME ZONE 'UTC')) / 60;
+        minutes := coalesce(extract(epoch FROM dialer_local(zone, p_now) - (p_now AT TIME ZONE 'UTC')) / 60, 0);
         RETURN NEXT;
     END LOOP;
 END

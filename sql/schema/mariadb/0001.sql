@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS dialer_servers (
   COMMENT 'servers that calls may be begun from: workers refuse others, which may be copies';
 
 CREATE TABLE IF NOT EXISTS dialer_clients (
-    case_name varchar(1000) NOT NULL,
+    case_name varchar(2000) NOT NULL,
     project_id varchar(400) NOT NULL,
     phone_number varchar(400) NOT NULL,
     priority bigint NOT NULL DEFAULT 1 COMMENT '1 is the highest; dialled first with sort 1:2 (1:1 dials the largest number first)',
@@ -39,10 +39,11 @@ CREATE TABLE IF NOT EXISTS dialer_clients (
     deferred_kind varchar(20) NULL INVISIBLE CHECK (deferred_kind IN ('scheduled', 'redial')),
     not_before_at timestamp(6) NULL DEFAULT NULL INVISIBLE
         COMMENT 'a delay of the dialer''s own after a call that could not be made',
-    redials_done int NOT NULL DEFAULT 0 INVISIBLE,
+    redials_done int NOT NULL DEFAULT 0 INVISIBLE CHECK (redials_done >= 0),
     failures int NOT NULL DEFAULT 0 INVISIBLE
-        COMMENT 'calls in a row that could not be made on a working trunk; the tenth uses the case up',
-    brought_back int NOT NULL DEFAULT 0 INVISIBLE COMMENT 'how often used was cleared',
+        COMMENT 'calls in a row that could not be made on a working trunk; the tenth uses the case up'
+        CHECK (failures >= 0),
+    brought_back int NOT NULL DEFAULT 0 INVISIBLE COMMENT 'how often used was cleared' CHECK (brought_back >= 0),
     last_attempt_id bigint NULL INVISIBLE,
     tried_at timestamp(6) NULL DEFAULT NULL INVISIBLE
         COMMENT 'when it was dialled last, whatever became of that; while a trunk is failing who was tried longest ago is next',

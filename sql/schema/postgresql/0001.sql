@@ -31,12 +31,13 @@ CREATE TABLE dialer_clients (
     created timestamptz NOT NULL DEFAULT now(),
     id bigserial NOT NULL PRIMARY KEY,
     deferred_kind varchar NULL CHECK (deferred_kind IN ('scheduled', 'redial')),
-    not_before_at timestamptz NULL,
-    redials_done int NOT NULL DEFAULT 0,
-    failures int NOT NULL DEFAULT 0,
-    brought_back int NOT NULL DEFAULT 0,
+    -- What a DBA writes by hand must be readable by every client; MariaDB's type sees to it.
+    not_before_at timestamptz NULL CHECK (not_before_at BETWEEN '1970-01-01 00:00:00Z' AND '2038-01-19 00:00:00Z'),
+    redials_done int NOT NULL DEFAULT 0 CHECK (redials_done >= 0),
+    failures int NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    brought_back int NOT NULL DEFAULT 0 CHECK (brought_back >= 0),
     last_attempt_id int8 NULL,
-    tried_at timestamptz NULL,
+    tried_at timestamptz NULL CHECK (tried_at BETWEEN '1970-01-01 00:00:00Z' AND '2038-01-19 00:00:00Z'),
     recall bool NULL,
     recall_period varchar NULL,
     window_key varchar COLLATE "C" NOT NULL
