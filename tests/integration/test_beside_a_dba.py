@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import migrate
+from tests.acceptance.installation import installed
 from tests.containers import Databases
 from tests.integration.place import Place
 from tests.waiting import wait_for
@@ -30,7 +30,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Three autoinforming projects that wait to be started: a (the DBA's) has 2,000 cases that wait and 10,000 that are
     used; b and c have cases enough."""
     server: Databases = request.getfixturevalue(f"{request.param}_server")
-    url = server.create(server.template("migrated for acceptance", migrate))
+    url = installed(server)
     place = Place(url, tmp_path, replace(call_centre(speed=30), agents=(), queues=()))
     place.dba.sql(
         "INSERT INTO dialer_trunks (trunk, dial_template, max_lines, calls_per_second)"

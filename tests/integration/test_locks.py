@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.installation import migrate
+from tests.acceptance.installation import installed
 from tests.containers import Databases
 from tests.integration.place import Place
 from tests.waiting import wait_for
@@ -57,7 +57,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """a and agents call through one trunk, b through another one, east on another Asterisk; all are being dialled by
     a worker whose time-outs are a tenth."""
     server: Databases = request.getfixturevalue(f"{request.param}_server")
-    url = server.create(server.template("migrated for acceptance", migrate))
+    url = installed(server)
     place = Place(
         url,
         tmp_path_factory.mktemp("locks"),
