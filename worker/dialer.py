@@ -239,7 +239,7 @@ class Dialer:
             again = self._hopper.fill(item, quota - before)
             if again is not None:
                 wait = min(wait, again)
-            if hand.task is not None:
+            if hand.busy():
                 return wait
             if len(hand.cases) == before and item.until_at is not None and again is None:
                 wait = max(SOON_SECONDS, min(wait, item.until_at.timestamp() - self._wall()))
@@ -262,7 +262,7 @@ class Dialer:
             item.project_id, BEGIN, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
         )
         if not over:
-            if hand.task is None:
+            if not hand.busy():
                 self._pacer.asked(item.project_id, 0)  # there was no place for it
             return self._poll_seconds
         if hand.unreleased:
@@ -372,7 +372,7 @@ class Dialer:
         """
         session = self._session
         hand = self._hopper.hand(item.project_id)
-        if hand.task is not None:
+        if hand.busy():
             return True  # it rests
         obstacle = session.tracker.wrong_queue.pop(item.project_id, None)
         obstacle = session.refusals.pop(item.project_id, obstacle)

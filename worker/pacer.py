@@ -282,7 +282,7 @@ class Pacer:
         now = self._clock.monotonic()
         rows = bool(self._rows) and now - self._written >= WRITE_SECONDS
         states = bool(self._pools) and now - self._saved >= SAVE_SECONDS
-        if not (rows or states) or self._writer is not None or self._unwritten.left(now) > 0:
+        if not (rows or states) or self._writing() or self._unwritten.left(now) > 0:
             return
         self._writer = errand(self._write, rows, states)
         self._writer.join(PATIENCE_SECONDS)
@@ -298,6 +298,9 @@ class Pacer:
         if self._pools:
             self._write_states()
 
+    def _writing(self) -> bool:
+        return self._writer is not None and not self._writer.ready()
+
     def _write(self, rows: bool, states: bool) -> None:
         trouble: str | None = None
         try:
@@ -312,8 +315,6 @@ class Pacer:
             trouble = f"what it has learned and decided cannot be written: {error}"
         else:
             self._unwritten.over()
-        finally:
-            self._writer = None
         self._session.troubles.note("asterisk", self._session.name, "pacing", trouble)
 
     def _write_rows(self) -> None:
