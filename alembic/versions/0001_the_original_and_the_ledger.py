@@ -160,8 +160,8 @@ MARIADB_TRIGGERS = [
     """CREATE OR REPLACE TRIGGER dialer_params_after_delete AFTER DELETE ON dialer_params FOR EACH ROW
         CALL dialer_params_after_write()""",
     *(
-        f"""CREATE OR REPLACE TRIGGER dialer_settings_before_{event.lower()} BEFORE {event} ON dialer_settings FOR EACH ROW
-        CALL dialer_settings_before_write(NEW.name, NEW.value)"""
+        f"""CREATE OR REPLACE TRIGGER dialer_settings_before_{event.lower()} BEFORE {event} ON dialer_settings
+        FOR EACH ROW CALL dialer_settings_before_write(NEW.name, NEW.value)"""
         for event in ("INSERT", "UPDATE")
     ),
     """CREATE OR REPLACE TRIGGER dialer_trunks_before_insert BEFORE INSERT ON dialer_trunks FOR EACH ROW

@@ -7,6 +7,7 @@ drivers give way to other greenlets while they wait (if they were imported after
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +43,7 @@ _TRIES = 5
 _FAULTS_SECONDS = 60.0
 """How long an answer of `faults` holds: readiness is asked every few seconds."""
 _SUSPICION_SECONDS = 5.0
-"""How long it holds while errors say that something is not as it should be."""
+"""How long it holds while something is amiss, or errors say so."""
 
 POOLED = Mistake(
     "the pooler",
@@ -246,9 +247,12 @@ class Database:
         """What keeps the dialer from working with a database that is at head (of another nothing is said), and what to
         do about it; an answer that is not older than `seconds`. Raises DatabaseUnavailable."""
         now = time.monotonic()
-        if self._faults is None or self._faults[0] < now - seconds:
-            self._faults = now, self._look_for_faults()
-        return self._faults[1]
+        since, found = self._faults or (-math.inf, [])
+        # What is amiss is looked at again soon: somebody may be mending it.
+        if since < now - min(seconds, _SUSPICION_SECONDS if found else seconds):
+            found = self._look_for_faults()
+            self._faults = now, found
+        return found
 
     def _look_for_faults(self) -> list[Mistake]:
         try:
