@@ -256,14 +256,14 @@ class Dialer:
             chosen = chosen[:certain]
         guaranteed = {claim.case_id for claim in chosen[:certain] if claim.guarded}
         # Until the answer is there their agents and lines are nobody else's.
-        self._pacer.asked(item.project_id, len(chosen))
+        self._pacer.asked(item, len(chosen))
         answer: list[float] = []
         over = self._hopper.run(
             item.project_id, BEGIN, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
         )
         if not over:
             if not hand.busy():
-                self._pacer.asked(item.project_id, 0)  # there was no place for it
+                self._pacer.asked(item, 0)  # there was no place for it
             return self._poll_seconds
         if hand.unreleased:
             self._hopper.give_back(item.project_id)
@@ -288,7 +288,7 @@ class Dialer:
             hand.drop(self._disown_unsent(requests))
             raise
         finally:
-            self._pacer.asked(item.project_id, 0)
+            self._pacer.asked(item, 0)
         hand.careful = False
         self._send_all(item, begun)
         dialled = {one.case_id for one in begun}
