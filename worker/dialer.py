@@ -239,7 +239,7 @@ class Dialer:
             again = self._hopper.fill(item, quota - before)
             if again is not None:
                 wait = min(wait, again)
-            if hand.task is not None:
+            if hand.busy():
                 return wait
             if len(hand.cases) == before and item.until_at is not None and again is None:
                 wait = max(SOON_SECONDS, min(wait, item.until_at.timestamp() - self._wall()))
@@ -256,14 +256,14 @@ class Dialer:
             chosen = chosen[:certain]
         guaranteed = {claim.case_id for claim in chosen[:certain] if claim.guarded}
         # Until the answer is there their agents and lines are nobody else's.
-        self._pacer.asked(item.project_id, len(chosen))
+        self._pacer.asked(item, len(chosen))
         answer: list[float] = []
         over = self._hopper.run(
             item.project_id, BEGIN, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
         )
         if not over:
-            if hand.task is None:
-                self._pacer.asked(item.project_id, 0)  # there was no place for it
+            if not hand.busy():
+                self._pacer.asked(item, 0)  # there was no place for it
             return self._poll_seconds
         if hand.unreleased:
             self._hopper.give_back(item.project_id)
@@ -288,7 +288,7 @@ class Dialer:
             hand.drop(self._disown_unsent(requests))
             raise
         finally:
-            self._pacer.asked(item.project_id, 0)
+            self._pacer.asked(item, 0)
         hand.careful = False
         self._send_all(item, begun)
         dialled = {one.case_id for one in begun}
@@ -372,7 +372,7 @@ class Dialer:
         """
         session = self._session
         hand = self._hopper.hand(item.project_id)
-        if hand.task is not None:
+        if hand.busy():
             return True  # it rests
         obstacle = session.tracker.wrong_queue.pop(item.project_id, None)
         obstacle = session.refusals.pop(item.project_id, obstacle)

@@ -102,7 +102,8 @@ class Fleet:
             if late:
                 self._unsure.add(settings.name)
             resting = self._failures[settings.name].left(time.monotonic()) > 0
-            if settings.name not in self._errands and not resting:
+            busy = settings.name in self._errands and not self._errands[settings.name].ready()
+            if not busy and not resting:
                 self._errands[settings.name] = errand(self._attend, settings)
         gevent.joinall(list(self._errands.values()), timeout=ATTEND_SECONDS)
 
@@ -128,8 +129,6 @@ class Fleet:
             self._outages[name].worked(asterisk=name)
             if self._failures[name].over():
                 self._tell(name, None)
-        finally:
-            del self._errands[name]
 
     def _tell(self, name: str, trouble: str | None) -> None:
         owned = self._owned.get(name)

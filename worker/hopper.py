@@ -80,9 +80,13 @@ class Hand:
     settle_from: float = 0.0
     """Not to be asked for its state before this instant of monotonic()."""
     task: gevent.Greenlet[..., None] | None = None
-    """The errand that is under way."""
+    """The last errand."""
     error: DatabaseUnavailable | None = None
     """What the last errand ran into, until it is told."""
+
+    def busy(self) -> bool:
+        """Is an errand under way?"""
+        return self.task is not None and not self.task.ready()
 
     def failing(self) -> bool:
         """Has its last errand of some kind failed?"""
@@ -136,7 +140,7 @@ class Hopper:
         inf: an errand of it is under way, and `wake` will be called.
         """
         hand = self.hand(project_id)
-        if hand.task is not None:
+        if hand.busy():
             return inf  # it may hold the project's row, and another one would wait for it
         if hand.error is not None:
             return None  # to be told
@@ -154,9 +158,9 @@ class Hopper:
         """Do `work` for a project; True: it is over, well or not. False: it takes long, or others do, and `wake` will
         be called. Raises what `work` says of the database as a whole (DatabaseUnavailable)."""
         hand = self.hand(project_id)
-        busy = [other for other in self._hands.values() if other.task is not None]
+        busy = [other for other in self._hands.values() if other.busy()]
         failing = sum(other.failing() for other in busy)
-        if hand.task is not None or len(busy) >= ERRANDS_MOST or (hand.failing() and failing >= FAILING_MOST):
+        if hand.busy() or len(busy) >= ERRANDS_MOST or (hand.failing() and failing >= FAILING_MOST):
             return False
         task = hand.task = errand(self._do, hand, project_id, step, work)
         task.join(PATIENCE_SECONDS)
@@ -175,8 +179,6 @@ class Hopper:
             self.failed(project_id, step, error)
         else:
             self.worked(project_id, step)
-        finally:
-            hand.task = None
 
     @staticmethod
     def tell(hand: Hand) -> None:
@@ -297,7 +299,7 @@ class Hopper:
         for case_id in list(hand.shunned):
             self.forgive(hand, case_id)
         hand.unreleased = True
-        if hand.task is None and hand.left(self._clock.monotonic(), RELEASE) <= 0:
+        if not hand.busy() and hand.left(self._clock.monotonic(), RELEASE) <= 0:
             self.run(project_id, RELEASE, lambda: self._release(hand, project_id))
 
     def _release(self, hand: Hand, project_id: str) -> None:
@@ -308,11 +310,11 @@ class Hopper:
         """Give back what is in hand of projects that are not among these, and what could not be given back before.
         Raises DatabaseUnavailable."""
         for project, hand in list(self._hands.items()):
-            if hand.task is not None:
+            if hand.busy():
                 continue
             if hand.unreleased or (hand.cases and project not in projects):
                 self.give_back(project)
-            if project not in projects and hand.task is None and not hand.unreleased:
+            if project not in projects and not (hand.busy() or hand.unreleased):
                 for step in hand.rests:
                     self.worked(project, step)
                 del self._hands[project]

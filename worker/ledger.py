@@ -63,6 +63,10 @@ class _Lane:
         self.error: Exception | None = None
         """What the writer ran into, until it is told."""
 
+    def busy(self) -> bool:
+        """Is its writer at work?"""
+        return self.writer is not None and not self.writer.ready()
+
     def due(self) -> float | None:
         """From which instant of monotonic() on there is something to write; None: there is nothing."""
         if self.fresh:
@@ -120,7 +124,7 @@ class Ledger:
     def due_in(self) -> float | None:
         """Seconds until something that could not be written is tried again; None: there is nothing like that."""
         now = self._clock.monotonic()
-        waits = [due - now for lane in self._lanes.values() if lane.writer is None and (due := lane.due()) is not None]
+        waits = [due - now for lane in self._lanes.values() if not lane.busy() and (due := lane.due()) is not None]
         if self._tracker.changed and self._steps.failures:
             waits.append(self._steps.left(now))
         return max(0.0, min(waits)) if waits else None
@@ -137,7 +141,7 @@ class Ledger:
             self._lane(call.trunk).fresh.append(call)
         self._tracker.over.clear()
         self._start_writers()
-        writers = [lane.writer for lane in self._lanes.values() if lane.writer is not None]
+        writers = [lane.writer for lane in self._lanes.values() if lane.writer is not None and lane.busy()]
         gevent.joinall(writers, timeout=patience_seconds)
         for writer in writers:
             if not writer.ready():
@@ -157,10 +161,10 @@ class Ledger:
 
     def _start_writers(self) -> None:
         now = self._clock.monotonic()
-        held_up = sum(lane.writer is not None and lane.held_up() for lane in self._lanes.values())
+        held_up = sum(lane.busy() and lane.held_up() for lane in self._lanes.values())
         for lane in self._lanes.values():
             due = lane.due()
-            if lane.writer is not None or due is None or due > now:
+            if lane.busy() or due is None or due > now:
                 continue
             if lane.held_up():
                 if held_up >= HELD_UP_MOST:
@@ -174,8 +178,6 @@ class Ledger:
             self._write_aside(lane)
         except Exception as error:
             lane.error = error  # the next flush tells it
-        finally:
-            lane.writer = None
 
     def _write_fresh(self, lane: _Lane) -> None:
         while lane.fresh and not self.disowned:

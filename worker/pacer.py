@@ -163,8 +163,8 @@ class Pacer:
         """Odds of being answered, of the calls in flight."""
         self._guarded: set[int] = set()
         """Cases in flight whose number was abandoned before: an agent has to be there for them."""
-        self._asked: dict[str, int] = {}
-        """Calls that are being begun, by project; whether they may is not known yet."""
+        self._asked: dict[str, tuple[str, int]] = {}
+        """Queue and number of the calls that are being begun, by project; whether they may is not known yet."""
         self._broken: dict[str, Backoff] = {}
         """Projects whose pacing has run into an error."""
         self._rows: deque[_Row] = deque(maxlen=ROWS_MOST)
@@ -233,16 +233,18 @@ class Pacer:
         return shares
 
     def _being_begun(self, pool: _Pool) -> int:
-        return sum(self._asked.get(project, 0) for project in pool.projects)
+        return sum(self._asked[project][1] for project in pool.projects if project in self._asked)
 
     def guaranteed(self, project_id: str, quota: int) -> int:
         """For how many of the next calls of a project an agent is free whom nobody else can get."""
         pool = self._of_project.get(project_id)
         return quota if pool is None else max(0, min(quota, pool.spare - self._being_begun(pool)))
 
-    def asked(self, project_id: str, count: int) -> None:
+    def asked(self, item: Work, count: int) -> None:
         """So many calls of a project are being begun; 0: the answer is there. Until then their agents are taken."""
-        self._asked[project_id] = count
+        self._asked.pop(item.project_id, None)
+        if count and item.serves_agents:
+            self._asked[item.project_id] = item.queue, count
 
     def begun(self, project_id: str, claims: Sequence[Claim], guarded: Set[int]) -> None:
         """Calls of these cases were begun; guarded: those to numbers that were abandoned before."""
@@ -282,7 +284,7 @@ class Pacer:
         now = self._clock.monotonic()
         rows = bool(self._rows) and now - self._written >= WRITE_SECONDS
         states = bool(self._pools) and now - self._saved >= SAVE_SECONDS
-        if not (rows or states) or self._writer is not None or self._unwritten.left(now) > 0:
+        if not (rows or states) or self._writing() or self._unwritten.left(now) > 0:
             return
         self._writer = errand(self._write, rows, states)
         self._writer.join(PATIENCE_SECONDS)
@@ -298,6 +300,9 @@ class Pacer:
         if self._pools:
             self._write_states()
 
+    def _writing(self) -> bool:
+        return self._writer is not None and not self._writer.ready()
+
     def _write(self, rows: bool, states: bool) -> None:
         trouble: str | None = None
         try:
@@ -312,8 +317,6 @@ class Pacer:
             trouble = f"what it has learned and decided cannot be written: {error}"
         else:
             self._unwritten.over()
-        finally:
-            self._writer = None
         self._session.troubles.note("asterisk", self._session.name, "pacing", trouble)
 
     def _write_rows(self) -> None:
@@ -420,7 +423,10 @@ class Pacer:
         agents = self._session.agents
         queues = {item.project_id: item.queue for item in items if item.serves_agents}
         wanted = {project: room[project] for project in queues}
-        in_flight: dict[str, int] = {project: count for project, count in self._asked.items() if project in queues}
+        in_flight: dict[str, int] = {}
+        for project, (queue, count) in self._asked.items():
+            in_flight[project] = count
+            queues.setdefault(project, queue)
         for call in self._session.tracker.calls():
             if call.wants_agent:
                 in_flight[call.project_id] = in_flight.get(call.project_id, 0) + 1

@@ -15,7 +15,7 @@ from worker.simulator import call_centre
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-LINES = 3
+LINES = 8
 MOST_GAP_SECONDS = 4.0
 """The longest that a project which has nothing to do with the lock may be without a new attempt, on a busy machine."""
 

@@ -139,6 +139,85 @@ def test_wrapup_of_who_is_seen_first_is_judged_by_the_clock(time: Time, last_cal
     assert agents.next_free_in() == left
 
 
+# --- people and their telephones ---------------------------------------------------------------------------
+
+
+def with_telephones(time: Time, *members: tuple[str, str, str, int]) -> Agents:
+    """Agents of members: queue, interface, StateInterface, status."""
+    known = Agents(time)
+    items = [queue_params(queue) for queue in sorted({queue for queue, *_ in members})]
+    items += [
+        member("QueueMember", interface, queue=queue, status=status, StateInterface=telephone)
+        for queue, interface, telephone, status in members
+    ]
+    known.replace_all(items)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Local/100@q-a/n", "PJSIP/100"), ("Local/100@q-b/n", "PJSIP/100")),
+        (("PJSIP/anna", ""), ("PJSIP/Anna", "")),
+        (("PJSIP/anna", "PJSIP/ANNA"), ("Local/7@x", "pjsip/anna")),
+    ],
+)
+def test_members_that_ring_one_telephone_are_one_person(
+    time: Time, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    known = with_telephones(time, ("a", *one, 1), ("b", *other, 1))
+    assert known.free("a") == known.free("b") == known.team("a") == known.team("b")
+    assert len(known.free("a")) == 1
+    assert len(known.crew(["a", "b"])) == 1
+    assert known.person(one[0]) == known.person(other[0])
+    known.event(member("QueueMemberStatus", one[0], queue="a", status=2))
+    assert known.free("a") == known.free("b") == set(), "whoever talks takes no call of another queue"
+
+
+def test_two_members_of_one_queue_with_one_telephone_count_once(time: Time) -> None:
+    known = with_telephones(time, ("a", "Local/1@x/n", "PJSIP/100", 1), ("a", "Local/2@x/n", "PJSIP/100", 1))
+    assert known.free("a") == {"pjsip/100"}
+    known.replace_one(
+        "a", "Local/1@x/n", [member("QueueMember", "Local/1@x/n", queue="a", status=6, StateInterface="PJSIP/100")]
+    )
+    assert known.free("a") == set(), "the second one's state is stale"
+    known.replace_one("a", "Local/1@x/n", [])
+    assert known.free("a") == {"pjsip/100"}
+
+
+def test_an_event_gives_nobody_another_telephone(time: Time) -> None:
+    known = with_telephones(time, ("a", "Local/1@x/n", "PJSIP/100", 2), ("b", "Local/1@y/n", "PJSIP/100", 1))
+    assert known.free("b") == set()
+    known.event(member("QueueMemberStatus", "Local/1@x/n", queue="a", status=2, StateInterface="PJSIP/other"))
+    assert known.free("b") == set()
+    known.replace_one(
+        "a", "Local/1@x/n", [member("QueueMember", "Local/1@x/n", queue="a", status=2, StateInterface="PJSIP/other")]
+    )
+    assert known.free("b") == {"pjsip/100"}, "a list does"
+
+
+# --- names of queues -------------------------------------------------------------------------------------------
+
+
+def test_a_queue_is_found_as_it_is_written_then_in_any_case(time: Time) -> None:
+    known = with_telephones(
+        time, ("sales", "PJSIP/1", "", 1), ("Sales", "PJSIP/2", "", 1), ("Support", "PJSIP/3", "", 1)
+    )
+    assert (known.queue_named("sales"), known.queue_named("Sales")) == ("sales", "Sales"), "two realtime queues"
+    assert (known.queue_named("SUPPORT"), known.queue_named("hell")) == ("Support", None)
+    assert known.queue_named("SALES") in ("sales", "Sales")
+    assert (known.free("sales"), known.free("Sales")) == ({"pjsip/1"}, {"pjsip/2"})
+    assert known.free("SUPPORT") == known.team("support") == known.crew(["SUPPORT"]).keys() == {"pjsip/3"}
+
+
+def test_a_realtime_queue_that_was_asked_for_brings_its_members(agents: Agents) -> None:
+    agents.add_queue([queue_params("night"), member("QueueMember", "PJSIP/owl", queue="night")])
+    assert agents.queue_named("NIGHT") == "night"
+    assert agents.free("night") == {"pjsip/owl"}
+    assert agents.free("support") == {"pjsip/agent1"}, "nobody else has gone"
+    assert agents.changed
+
+
 # --- events ----------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import gevent
 import pytest
 from gevent.lock import Semaphore
 
-from tests.unit.ami.peer import SECRET, USERNAME, Connection, Peer, until
+from tests.unit.ami.peer import BANNER, CHALLENGE, SECRET, USERNAME, Connection, Peer, until
 from tests.unit.facts import BEGUN
 from tests.unit.fake_database import FakeDatabase, open_attempt
 from worker import session as module
@@ -18,6 +19,7 @@ from worker.ami.actions import UnsafeAction
 from worker.clock import SystemClock
 from worker.config import AsteriskSettings
 from worker.config_reader import Secret
+from worker.errors import StatementTimedOut
 from worker.model import Outcome, Ownership, Step
 from worker.session import Session
 
@@ -559,6 +561,72 @@ def test_rows_that_the_database_cannot_take_silence_nothing(lab: Lab) -> None:
     lab.asterisk.replies = {"Originate": "Extension does not exist."}
     lab.originate(2)
     until(lambda: lab.outcome(2) == Outcome.FAILED)
+
+
+def test_calls_go_by_the_name_that_asterisk_gives_their_queue(lab: Lab) -> None:
+    session = lab.start()
+    lab.originate(queue="SALES")
+    until(lambda: bool(lab.asterisk.originates))
+    raw = lab.asterisk.link.raw.decode() if lab.asterisk.link else ""
+    assert "Variable: __DIALER_QUEUE=sales\r\n" in raw
+    lab.asterisk.event("Newchannel", Uniqueid="c1", Linkedid="c1", Channel="PJSIP/x")
+    lab.asterisk.event("QueueCallerJoin", Uniqueid="c1", Queue="sales")
+    until(lambda: any(Step.WAITING in call.steps for call in session.tracker.calls()))
+    assert session.tracker.wrong_queue == {}
+
+
+def test_what_asterisk_says_in_no_encoding_of_ours_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login is refused with a Latin-1 byte: readers see it, and looks go on."""
+    monkeypatch.setattr(module, "STOPPING_SECONDS", 0.02)
+
+    def refuse(connection: Connection) -> None:
+        connection.send(BANNER)
+        connection.reply(connection.read("Challenge"), Challenge=CHALLENGE)
+        action = connection.read("Login")
+        text = f"Response: Error\r\nActionID: {action['ActionID']}\r\nMessage: Zugriff f\xfcr dich verweigert\r\n\r\n"
+        connection.send(text.encode("latin-1"))
+        connection.close()
+
+    database = FakeDatabase()
+    with Peer(refuse) as peer:
+        lab = Lab(peer.port, Asterisk(), database)
+        lab.session.client._refused_seconds = 0.01
+        lab.session.start()
+        until(lambda: bool(database.told))
+        state, reason = database.told[-1]
+        assert state == "down"
+        reason.encode()  # type: ignore[union-attr]
+        told = len(database.calls)
+        database.told.clear()
+        lab.session._told = None
+        until(lambda: bool(database.told) and len(database.calls) > told)
+        lab.session.stop()
+
+
+def test_an_orderly_stop_is_no_outage(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    session = lab.start()
+    caplog.set_level("INFO")
+    session.stop()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    lab.session._down("the link broke")
+    assert "Asterisk is down" not in caplog.text
+
+
+def test_what_readers_cannot_be_told_holds_up_no_end(lab: Lab) -> None:
+    def held(_: object) -> None:
+        raise StatementTimedOut("of this test", 1, "somebody holds the row")
+
+    lab.database.before["dialer_agents_write"] = lab.database.before["dialer_asterisk_report"] = held
+    session = lab.start()
+    lab.asterisk.replies = {"Originate": "Extension does not exist."}
+    lab.originate()
+    until(lambda: lab.outcome() == Outcome.FAILED)
+    until(lambda: any(trouble[2] == "agents" for trouble in lab.database.troubles))
+    assert lab.database.calls.count("dialer_agents_write") < 3, "at growing intervals"
+    lab.database.before.clear()
+    session._agents_held.over()
+    session._written.set()
+    until(lambda: bool(lab.database.agents))
 
 
 def test_stop_leaves_calls_alone_and_is_harmless_twice(lab: Lab) -> None:
