@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 TELL_AGAIN_SECONDS = 60.0
 """A trouble that lasts is told again; dialer_trouble_report forgets it after five minutes."""
+SETTLED_SECONDS = 10.0
+"""What comes back within that time was not over, as the log sees it: one lock is one warning."""
 RETRY_SECONDS = 5.0
 """Until one that could not be written is told again; and at least between two tellings of one that lasts."""
 
@@ -55,13 +57,20 @@ class Troubles:
         trouble = Trouble(kind, subject, step)
         if detail is None:
             if self._details.pop(trouble, None) is not None:
-                self._outages.pop(trouble).worked(**trouble._asdict())
                 self._tell_at(trouble, self._clock.monotonic())
             return
         known = self._details.get(trouble)
         self._details[trouble] = detail
         if known is None:
-            self._outages[trouble] = Outage(log, "trouble", "trouble", "trouble is over", settled_seconds=0)
+            if trouble not in self._outages:
+                self._outages[trouble] = Outage(
+                    log,
+                    "trouble",
+                    "trouble",
+                    "trouble is over",
+                    settled_seconds=SETTLED_SECONDS,
+                    monotonic=self._clock.monotonic,
+                )
             self._tell_at(trouble, self._clock.monotonic())
         elif known != detail:
             self._tell_at(trouble, min(self._due[trouble], self._clock.monotonic() + RETRY_SECONDS))
@@ -76,10 +85,20 @@ class Troubles:
         self._noted.clear()
         self.write()
         left = min(self._due.values(), default=inf) - self._clock.monotonic()
+        if len(self._outages) > len(self._details):
+            left = min(left, SETTLED_SECONDS)
         self._clock.wait(self._noted, max(0.0, left) if left < inf else None)
+
+    def _settle(self) -> None:
+        """Have the log hear of what has been over for long enough."""
+        for trouble in [one for one in self._outages if one not in self._details]:
+            self._outages[trouble].worked(**trouble._asdict())
+            if not self._outages[trouble].lasts:
+                del self._outages[trouble]
 
     def write(self) -> None:
         """Write what is due. Raises DatabaseUnavailable."""
+        self._settle()
         now = self._clock.monotonic()
         for trouble in [one for one, due in self._due.items() if due <= now]:
             detail = self._details.get(trouble)

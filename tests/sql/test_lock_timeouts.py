@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from tests.factories import add_case
+from tests.factories import add_case, add_project, add_trunk
 from tests.sql.caller import Caller
 from worker.db import Database
 from worker.errors import DatabaseUnavailable, LockTimedOut, StatementTimedOut
@@ -28,6 +28,9 @@ def impatient(db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
 def test_a_lock_that_is_never_to_be_had_is_told_as_one(
     caller: Caller, other: Database, impatient: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
+    add_trunk(caller.db)
+    add_project(caller.db)
+    caller.start()
     add_case(caller.db)
     with other.transaction() as dba:
         dba.exec_driver_sql(HELD)

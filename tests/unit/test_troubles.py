@@ -11,7 +11,7 @@ from tests.unit.fake_database import FakeDatabase
 from worker.clock import VirtualClock
 from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.model import Ownership
-from worker.troubles import RETRY_SECONDS, TELL_AGAIN_SECONDS, Troubles
+from worker.troubles import RETRY_SECONDS, SETTLED_SECONDS, TELL_AGAIN_SECONDS, Troubles
 
 
 class Setup:
@@ -47,6 +47,21 @@ def test_a_trouble_is_told_at_once_and_again_while_it_lasts(setup: Setup, caplog
     setup.pass_time(TELL_AGAIN_SECONDS)
     assert setup.told() == []
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_one_that_comes_back_soon_is_one_warning(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        setup.troubles.note("trunk", "t", "end", "one end waits")
+        assert setup.told() == [("trunk", "t", "end", "one end waits")]
+        setup.troubles.note("trunk", "t", "end", None)
+        assert setup.told() == [("trunk", "t", "end", None)]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    setup.pass_time(SETTLED_SECONDS)
+    setup.told()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    setup.troubles.note("trunk", "t", "end", "one end waits")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
 
 
 def test_what_was_no_trouble_is_not_told_to_be_over(setup: Setup) -> None:
