@@ -13,7 +13,7 @@ from tests.integration.place import Place
 from tests.waiting import wait_for
 from worker.simulator import call_centre
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.full, pytest.mark.docker, pytest.mark.timeout(300)]
 
 LINES = 8
 MOST_GAP_SECONDS = 4.0
@@ -49,7 +49,6 @@ HELD = {
 NOT_HELD = {"dialer_workers"}
 OTHERS = {"dialer_asterisks": ("east",)}
 """Who goes on, where it is not both of the others."""
-IN_EVERY_TEST = {"dialer_asterisks", "dialer_clients", "dialer_params", "dialer_projects", "dialer_trunks"}
 
 
 @pytest.fixture(scope="module", params=["postgres", "mariadb"])
@@ -112,9 +111,7 @@ def troubles(place: Place) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "table", [pytest.param(name, marks=() if name in IN_EVERY_TEST else pytest.mark.full) for name in HELD]
-)
+@pytest.mark.parametrize("table", HELD)
 def test_who_has_nothing_to_do_with_held_rows_is_dialled_on(place: Place, table: str) -> None:
     if table == "dialer_wakeups" and not place.is_mariadb:
         assert not place.rows("SELECT 1 FROM pg_tables WHERE tablename = 'dialer_wakeups'"), "then hold its rows, too"
