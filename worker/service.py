@@ -93,18 +93,14 @@ class Service:
     # --- lease and ownership -----------------------------------------------------------------------------
 
     def _require_fit(self) -> None:
-        said = False
         while not self._stop.is_set():
             try:
                 self.database.require_fit()
                 return
             except DatabaseRefused:
                 raise
-            except DatabaseUnavailable as error:
-                if not said:
-                    log.error("waiting for the database", extra={"action": "database_down", "why": str(error)})
-                    said = True
-                self._stop.wait(AWAY_SECONDS)
+            except DatabaseUnavailable:
+                self._stop.wait(AWAY_SECONDS)  # Database has told it
 
     # --- the loops ---------------------------------------------------------------------------------------
 

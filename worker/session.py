@@ -400,7 +400,8 @@ class Session:
         self.tracker.shutdown(confirmed=False)
         if self.stopped.is_set():
             return  # it was this session that left
-        log.warning("Asterisk is down", extra={"action": "asterisk_down", "asterisk": self.name, "why": reason})
+        # Its client has warned of it.
+        log.info("Asterisk is down", extra={"action": "asterisk_down", "asterisk": self.name, "why": reason})
         self._tell("down", reason)
 
     def _ask_whether_stopping(self) -> bool:

@@ -55,7 +55,7 @@ POOLED = Mistake(
 @cache
 def _outage_of(where: str) -> Outage:
     """One for all who use that database in this process: one outage is one line."""
-    return Outage(log, "database_down", "the database is away, waiting for it", "the database is back")
+    return Outage(log, "database_down", "waiting for the database", "the database is back")
 
 
 class Database:
