@@ -19,7 +19,14 @@ import bottle
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.db.database import reason
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError, UnknownProject
+from worker.errors import (
+    DatabaseNotAtHead,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    DialerError,
+    StatementTimedOut,
+    UnknownProject,
+)
 
 if TYPE_CHECKING:
     from worker.db import Database
@@ -34,6 +41,7 @@ _STATUS: Mapping[type[DialerError], tuple[int, str]] = {
         503,
         "Try again in a few seconds; if that does not help, look at the database server.",
     ),
+    StatementTimedOut: (503, "End or commit the transaction that is in its way, then try again."),
     DatabaseNotAtHead: (503, "Run `dialer migrate`."),
 }
 
@@ -154,8 +162,8 @@ def refusal_of(error: DialerError) -> bottle.HTTPResponse:
     status, remedy = next(
         (found for kind, found in _STATUS.items() if isinstance(error, kind)), (500, "See the dialer's log.")
     )
-    if isinstance(error, DatabaseNotAtHead):
-        remedy = error.remedy  # which of the two is the older one decides
+    if isinstance(error, DatabaseNotAtHead | DatabaseRefused):
+        remedy = error.remedy  # the error knows better what is amiss
     if status >= 500:
         log.warning("A request was refused", extra={"action": "http_refused", "status": status, "error": str(error)})
     return _try_later(str(error), remedy) if status == 503 else refusal(status, str(error), remedy)

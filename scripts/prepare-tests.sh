@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests need beside the virtual environment: Docker, SIPp, PgBouncer, MariaDB's programs for dumps, and
-# the images of the servers.
+# Sets up what the tests need beside the virtual environment: Docker, SIPp, PgBouncer, both databases' programs for dumps,
+# curl, and the images of the servers.
 #
 #   scripts/prepare-tests.sh        for `make test`: PostgreSQL 12, MariaDB 10.5, Asterisk 16
 #   scripts/prepare-tests.sh full   for `make test-full`: current PostgreSQL and MariaDB, too
@@ -19,5 +19,7 @@ esac
 apt_install sipp sip-tester
 apt_install pgbouncer pgbouncer
 apt_install mariadb-dump mariadb-client
+apt_install pg_dump postgresql-client
+apt_install curl curl
 "$ROOT/scripts/start-docker.sh"
 "$ROOT/scripts/build-images.sh" "${images[@]}"

@@ -2,8 +2,11 @@
 
 An event may have been forged by a caller, so it is believed at once only where that makes a member *less*
 available, and what would make one free, now or when a wrap-up ends, is put into `unsure`: a list action
-decides. So does it for what takes somebody out for long (paused, unavailable), which is rare. An agent is the
-interface: a member of several queues is one person.
+decides. So does it for what takes somebody out for long (paused, unavailable), which is rare.
+
+An agent is a person, known by their telephone: the device whose state Asterisk goes by (StateInterface), written in any
+case. Members of several queues, or two of one queue, that ring the same telephone are one person. Queues go by the name
+that Asterisk gives them; a name that a project has is looked for as it is written, then in any case.
 
 No I/O: events, list items and the time come in.
 """
@@ -17,8 +20,10 @@ from math import inf
 from worker.ami.message import Event
 from worker.model import storable
 
-# AST_DEVICE_* of Asterisk's devicestate.h, in the Status of QueueMember and QueueMemberStatus.
-_NOT_IN_USE = 1
+# AST_DEVICE_* of Asterisk's devicestate.h, in the Status of QueueMember and QueueMemberStatus. app_queue rings who is
+# not in use, and whose state nobody knows (is_member_available in app_queue.c).
+_FREE = {0, 1}
+_INVALID = 4
 _RINGING = {6, 7}
 _BUSY = {2, 3, 8}
 
@@ -33,6 +38,8 @@ class Member:
 
     queue: str
     interface: str
+    person: str
+    """Who it is: the telephone's name, in one case."""
     name: str
     status: int
     paused: bool
@@ -47,7 +54,7 @@ class Member:
             return "talking"
         if self.status in _RINGING:
             return "ringing"
-        if self.status != _NOT_IN_USE:
+        if self.status not in _FREE:
             return "unavailable"
         if self.paused:
             return "paused"
@@ -55,7 +62,7 @@ class Member:
 
     def engaged(self) -> bool:
         """Is the telephone in use, or not to be reached at all? That holds for all queues of its owner."""
-        return self.in_call or self.status != _NOT_IN_USE
+        return self.in_call or self.status not in _FREE
 
     def free_at(self, now: float) -> float:
         """From when on it takes calls if no further event comes: an instant, infinity for never."""
@@ -82,9 +89,11 @@ class Agents:
         self._wall = wall
         self._members: dict[tuple[str, str], Member] = {}
         self._by_queue: dict[str, dict[str, Member]] = {}
-        self._by_interface: dict[str, dict[str, Member]] = {}
+        self._by_person: dict[str, dict[tuple[str, str], Member]] = {}
+        self._person_of: dict[str, str] = {}
+        """By interface, in one case."""
         self.queues: set[str] = set()
-        """The queues that Asterisk has."""
+        """The queues that Asterisk has, as it calls them."""
         self.unsure: set[tuple[str, str]] = set()
         """(queue, interface) that a list action has to confirm."""
         self.changed = False
@@ -94,7 +103,7 @@ class Agents:
         """Take the items of a QueueStatus of all queues."""
         before = self._members
         self.queues = set()
-        self._members, self._by_queue, self._by_interface = {}, {}, {}
+        self._members, self._by_queue, self._by_person, self._person_of = {}, {}, {}, {}
         for item in items:
             if item.name == "QueueParams":
                 self.queues.add(item.get("Queue"))
@@ -108,21 +117,43 @@ class Agents:
         """Take the items of a QueueStatus of one member; it has left the queue if it is not among them."""
         key = (queue, interface)
         self.unsure.discard(key)
-        known = self._members.pop(key, None)
-        if known is not None:
-            del self._by_queue[queue][interface]
-            del self._by_interface[interface][queue]
+        known = self._members.get(key)
         before = {} if known is None else {key: known}
+        if known is not None:
+            self._drop(known)
         for item in items:
             if item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) == key:
                 self._put(self._read(item, item.get("Name"), interface, before))
                 break  # the first counts, as above
         self.changed = True
 
+    def add_queue(self, items: Iterable[Event]) -> None:
+        """Take the items of a QueueStatus of one queue that was not known: of a realtime one, which Asterisk has just
+        loaded for having been asked."""
+        for item in items:
+            if item.name == "QueueParams":
+                self.queues.add(item.get("Queue"))
+            elif item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) not in self._members:
+                self._put(self._read(item, item.get("Name"), item.get("Location"), {}))
+                self.changed = True
+
     def _put(self, member: Member) -> None:
-        self._members[member.queue, member.interface] = member
+        key = (member.queue, member.interface)
+        known = self._members.get(key)
+        if known is not None and known.person != member.person:
+            self._drop(known)
+        self._members[key] = member
         self._by_queue.setdefault(member.queue, {})[member.interface] = member
-        self._by_interface.setdefault(member.interface, {})[member.queue] = member
+        self._by_person.setdefault(member.person, {})[key] = member
+        self._person_of[member.interface.casefold()] = member.person
+
+    def _drop(self, member: Member) -> None:
+        key = (member.queue, member.interface)
+        del self._members[key]
+        del self._by_queue[member.queue][member.interface]
+        del self._by_person[member.person][key]
+        if not self._by_person[member.person]:
+            del self._by_person[member.person]
 
     def event(self, event: Event) -> None:
         """Take a QueueMember… event in."""
@@ -138,7 +169,7 @@ class Agents:
             self.unsure.add(key)
             return
         now = self._monotonic()
-        told = self._read(event, known.name, interface, self._members)
+        told = self._read(event, known.name, interface, self._members, known.person)
         state, was = told.state(now), known.state(now)
         sooner = told.free_at(now) < known.free_at(now)
         released = known.engaged() and not told.engaged()  # which may make it free in its other queues
@@ -150,7 +181,10 @@ class Agents:
         self._put(told)
         self.changed = True
 
-    def _read(self, item: Event, name: str, interface: str, before: dict[tuple[str, str], Member]) -> Member:
+    def _read(
+        self, item: Event, name: str, interface: str, before: dict[tuple[str, str], Member], person: str = ""
+    ) -> Member:
+        """`person`: who it is known to be; else what the item, of a list, says."""
         now = self._monotonic()
         queue = item.get("Queue")
         last_call = _integer(item.get("LastCall"))
@@ -164,8 +198,9 @@ class Agents:
         member = Member(
             queue=queue,
             interface=interface,
+            person=person or (item.get("StateInterface") or interface).casefold(),
             name=name,
-            status=_integer(item.get("Status")),
+            status=_integer(item.get("Status"), otherwise=_INVALID),
             paused=item.get("Paused") == "1",
             in_call=item.get("InCall") == "1",
             last_call=last_call,
@@ -185,32 +220,48 @@ class Agents:
             return 0.0
         return min(max(0.0, last_call + wrapup - self._wall()), float(wrapup))
 
+    def queue_named(self, name: str) -> str | None:
+        """The queue that a project means, as Asterisk calls it; None: Asterisk has none of that name.
+
+        Names of queues.conf match in any case; two realtime queues may differ in nothing else.
+        """
+        if name in self.queues:
+            return name
+        folded = name.casefold()
+        return min((queue for queue in self.queues if queue.casefold() == folded), default=None)
+
+    def person(self, interface: str) -> str:
+        """Whose telephone rings when a queue calls this interface."""
+        folded = interface.casefold()
+        return self._person_of.get(folded, folded)
+
     def free(self, queue: str) -> set[str]:
-        """Interfaces of the members of a queue that would take a call now."""
+        """The people in a queue who would take a call now."""
         now = self._monotonic()
         return {
-            interface
-            for interface, member in self._by_queue.get(queue, {}).items()
+            member.person
+            for member in self._in(queue)
             # A person is busy if any of their queues says so: the events come one queue after the other.
-            if member.state(now) == "free" and not any(map(Member.engaged, self._by_interface[interface].values()))
+            if member.state(now) == "free" and not any(map(Member.engaged, self._by_person[member.person].values()))
         }
 
     def team(self, queue: str) -> set[str]:
-        """Interfaces of all members of a queue."""
-        return set(self._by_queue.get(queue, ()))
+        """The people in a queue."""
+        return {member.person for member in self._in(queue)}
+
+    def _in(self, queue: str) -> Iterable[Member]:
+        return self._by_queue.get(self.queue_named(queue) or queue, {}).values()
 
     def crew(self, queues: Iterable[str]) -> dict[str, Presence]:
-        """What each member of these queues does, by interface."""
+        """What each of the people in these queues does."""
         now = self._monotonic()
-        return {
-            interface: _presence([member for member in members.values() if member.queue in queues], members, now)
-            for interface, members in self._by_interface.items()
-            if not members.keys().isdisjoint(queues)
-        }
-
-    def members(self, queue: str) -> int:
-        """How many members a queue has, whatever they do."""
-        return len(self._by_queue.get(queue, ()))
+        named = {self.queue_named(queue) or queue for queue in queues}
+        crew = {}
+        for person, members in self._by_person.items():
+            asked = [member for member in members.values() if member.queue in named]
+            if asked:
+                crew[person] = _presence(asked, list(members.values()), now)
+        return crew
 
     def next_free_in(self) -> float | None:
         """Seconds until the next wrap-up ends; None when nobody is in one."""
@@ -236,9 +287,9 @@ class Agents:
 _MOST_ENGAGED_FIRST = ("talking", "ringing", "wrapup", "free", "paused", "unavailable")
 
 
-def _presence(asked: list[Member], everywhere: dict[str, Member], now: float) -> Presence:
+def _presence(asked: list[Member], everywhere: list[Member], now: float) -> Presence:
     """`asked`: a person as a member of the queues in question; `everywhere`: of all queues."""
-    engaged = [member for member in everywhere.values() if member.engaged()]
+    engaged = [member for member in everywhere if member.engaged()]
     shown = min(engaged or asked, key=lambda member: _MOST_ENGAGED_FIRST.index(member.state(now)))
     state = shown.state(now)
     return Presence(
@@ -254,6 +305,7 @@ def _plausible(interface: str) -> bool:
     return 0 < len(interface) <= _NAME_CHARACTERS and interface.isprintable()
 
 
-def _integer(text: str) -> int:
-    """Asterisk writes decimal numbers; anything else is 0. (int() would raise for '²' and for 5,000 digits.)"""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+def _integer(text: str, *, otherwise: int = 0) -> int:
+    """Asterisk writes decimal numbers; for anything else there is `otherwise`. (int() would raise for '²' and for 5,000
+    digits.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else otherwise

@@ -8,25 +8,39 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
+from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
+from worker.ami.actions import UnsafeAction
 from worker.ami.client import AmiRefused
+from worker.backoff import Backoff
 from worker.clock import Clock
 from worker.db import Database, procedures
-from worker.errors import DatabaseUnavailable, DialerError
-from worker.hopper import Hand, Hopper
+from worker.db.database import reason
+from worker.errors import DatabaseUnavailable, DialerError, StatementTimedOut
+from worker.hopper import ASK_SECONDS, BEGIN, DIAL, FIT, OBSTACLE, ORIGINATE, Hand, Hopper
 from worker.log import masked
-from worker.model import Begun, Work
+from worker.model import Begun, Claim, Refusal, Work
 from worker.pacer import Pacer
-from worker.session import DEFAULT_EXTEN, Session
+from worker.session import DEFAULT_EXTEN, PATIENCE_SECONDS, Session
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TRUST_SECONDS = 30.0
 """How long a queue, a context or an extension that was found is taken to be there."""
 SOON_SECONDS = 0.02
 """From one turn to the next at least: what comes in bursts is answered once."""
+AGAIN_SECONDS = 1.0
+"""After an error in a project's turn; its next one comes then at the earliest."""
+CLOCKS_SECONDS = 60.0
+"""How often the database's clock is compared with ours."""
 MOST_AT_ONCE = 100
 """Attempts begun in one transaction at the most."""
 
@@ -52,12 +66,16 @@ class Dialer:
         self._may_dial = may_dial
         self._poll_seconds = poll_seconds
         self._pacer = Pacer(session, database, clock)
-        self._hopper = Hopper(session.owner, database, clock, session.wake.set)
+        self._hopper = Hopper(session.owner, database, clock, session.wake.set, session.troubles)
         self._found: dict[tuple[str, ...], float] = {}
         self._served: dict[str, float] = {}
         """When a project was last dialled, by the clock's monotonic()."""
         self._doubtful = True
         """Something may be in hand that this object does not know of."""
+        self._clearing = Backoff()
+        self._ahead = 0.0
+        """Seconds by which the database's clock is ahead of ours."""
+        self._compared = -inf
 
     def turn(self) -> float:
         """Dial what may be dialled now; seconds until the next turn, if nothing wakes it before.
@@ -72,45 +90,82 @@ class Dialer:
         try:
             if self._doubtful:
                 self._clear_up()
+            self._compare_clocks()
             return self._dial()
         except DatabaseUnavailable:
             self._doubtful = True
             raise
 
     def close(self) -> None:
-        """Give back all that is claimed and not dialled, keep what was learned. Raises DatabaseUnavailable."""
-        self.give_back()
-        self._pacer.save(all_of_it=True)
-
-    def give_back(self) -> None:
-        """Give back all that is claimed and not dialled."""
+        """Give back all that is claimed and not dialled, keep what was learned. Raises DatabaseUnavailable and
+        StatementTimedOut."""
         self._hopper.release_all()
+        self._pacer.save_all()
 
     def changed(self, project_id: str) -> None:
         """The database says that cases of a project (or of any: '') have changed."""
         self._hopper.changed(project_id)
 
     def _clear_up(self) -> None:
-        """After a lost answer of the database: claims nobody remembers go back, and an attempt that was begun
-        without our knowing was never sent, since only we could have."""
-        self.give_back()
-        now = procedures.instant(self._clock)
-        tracker = self._session.tracker
-        for attempt in procedures.open_attempts(self._database, self._session.name, now):
-            if attempt.epoch == self._session.owner.epoch and not tracker.knows(attempt.channel_id):
-                if self._session.ledger.holds(attempt.attempt_id):
-                    continue
-                call = tracker.adopt(attempt)
-                tracker.unsent(call, "begun, but the database's answer was lost; never sent")
-        self._session.ledger.flush()
+        """After a lost answer of the database: an attempt that was begun without our knowing was never sent, since only
+        we could have, and claims nobody remembers go back."""
+        now = self._clock.monotonic()
+        if self._clearing.left(now) > 0:
+            return
+        troubles, name = self._session.troubles, self._session.name
+        self._hopper.wait()  # what is being begun may be in the ledger before anybody knows of it here
+        try:
+            self._disown_unsent(None)
+            self._hopper.release_all()
+        except (StatementTimedOut, DBAPIError) as error:
+            # Somebody holds a row of one of them; what is known to be in hand can be dialled all the same.
+            self._clearing.failed(now)
+            troubles.note("asterisk", name, "release", f"claims of before cannot be given back: {reason(error)}")
+            return
+        if self._clearing.over():
+            troubles.note("asterisk", name, "release", None)
         self._doubtful = False
+
+    def _disown_unsent(self, requests: Sequence[tuple[int, str, str]] | None) -> set[int]:
+        """End the attempts that were begun without our knowing, of these requests or of all; their cases."""
+        tracker = self._session.tracker
+        channels = None if requests is None else {channel for _, channel, _ in requests}
+        cases = set()
+        for attempt in procedures.open_attempts(
+            self._database, self._session.name, procedures.instant(self._clock), timeout_seconds=ASK_SECONDS
+        ):
+            if attempt.epoch != self._session.owner.epoch or tracker.knows(attempt.channel_id):
+                continue
+            if (channels is not None and attempt.channel_id not in channels) or self._session.ledger.holds(
+                attempt.attempt_id
+            ):
+                continue
+            tracker.unsent(tracker.adopt(attempt), "begun, but the database's answer was lost; never sent")
+            cases.add(attempt.case_id)
+        if cases or channels is None:
+            self._session.ledger.flush(PATIENCE_SECONDS)
+        return cases
+
+    def _compare_clocks(self) -> None:
+        """Instants come from the database; how long until then goes by its clock."""
+        if procedures.instant(self._clock) is not None or self._clock.monotonic() < self._compared + CLOCKS_SECONDS:
+            return
+        asked = time.time()
+        instant = procedures.database_time(self._database).timestamp()
+        self._ahead = instant - (asked + time.time()) / 2
+        self._compared = self._clock.monotonic()
 
     def _dial(self) -> float:
         again, self._session.look_again = self._session.look_again, False
         if again:
             self._found.clear()
-        items = [item for item in procedures.work(self._database, self._session.name) if self._fit(item, again)]
-        self._hopper.release_others({item.project_id for item in items})
+        work = procedures.work(self._database, self._session.name)
+        self._hopper.tidy({item.project_id for item in work})
+        items = [item for item in work if self._alone(item, FIT, partial(self._fit, item, again), False)]
+        fit = {item.project_id for item in items}
+        for item in work:
+            if item.project_id not in fit and self._hopper.hand(item.project_id).cases:
+                self._hopper.give_back(item.project_id)
         room = {item.project_id: self._room(item) for item in items}
         self._pacer.look(items, room, self._hopper.cases())
         wait = self._poll_seconds
@@ -127,11 +182,26 @@ class Dialer:
             quotas = self._pacer.quotas(left, room)
             asked = [item for item in left if quotas[item.project_id] > 0]
             for item in asked or left:
-                wait = min(wait, self._dial_project(item, quotas[item.project_id]))
+                dial = partial(self._dial_project, item, quotas[item.project_id])
+                wait = min(wait, self._alone(item, DIAL, dial, AGAIN_SECONDS))
             left = [item for item in left if quotas[item.project_id] <= 0] if asked else []
         self._pacer.save()
         due = (wait, self._session.agents.next_free_in(), self._pacer.wait())
         return max(SOON_SECONDS, min(one for one in due if one is not None))
+
+    def _alone(self, item: Work, step: str, work: Callable[[], T], otherwise: T) -> T:
+        """What an error in one project's `work` does to the others: nothing."""
+        if self._hopper.hand(item.project_id).left(self._clock.monotonic(), step) > 0:
+            return otherwise
+        try:
+            found = work()
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            self._hopper.failed(item.project_id, step, error)
+            return otherwise
+        self._hopper.worked(item.project_id, step)
+        return found
 
     @staticmethod
     def _room(item: Work) -> int:
@@ -151,15 +221,17 @@ class Dialer:
         """Claim what is missing, begin and originate; seconds until this project wants another turn."""
         now = self._clock.monotonic()
         hand = self._hopper.hand(item.project_id)
+        self._hopper.tell(hand)
         if hand.retry > now:
             return hand.retry - now
         if item.trunk_failing and item.trunk_retry_at is not None:
             left = item.trunk_retry_at.timestamp() - self._wall()
             if left > 0:
                 if hand.cases:
-                    self._hopper.release(item.project_id)  # the next try is another case's
+                    self._hopper.give_back(item.project_id)  # the next try is another case's
                 return left
         if quota <= 0:
+            self._hopper.settle(item, self._poll_seconds)
             return self._poll_seconds
         wait = self._poll_seconds
         before = len(hand.cases)
@@ -167,7 +239,7 @@ class Dialer:
             again = self._hopper.fill(item, quota - before)
             if again is not None:
                 wait = min(wait, again)
-            if hand.claim is not None:
+            if hand.busy():
                 return wait
             if len(hand.cases) == before and item.until_at is not None and again is None:
                 wait = max(SOON_SECONDS, min(wait, item.until_at.timestamp() - self._wall()))
@@ -178,29 +250,62 @@ class Dialer:
     def _begin(self, item: Work, hand: Hand, quota: int) -> float:
         # A number that was abandoned before is called only if an agent is certain: there is one for each call that is
         # in flight then, so no more than those are begun with it. (Without one, begin puts the case off.)
-        chosen = hand.cases[:quota]
+        chosen = hand.choose(quota)
         certain = self._pacer.guaranteed(item.project_id, quota)
         if certain > 0 and any(claim.guarded for claim in chosen[:certain]):
             chosen = chosen[:certain]
         guaranteed = {claim.case_id for claim in chosen[:certain] if claim.guarded}
-        requests = [(claim.case_id, secrets.token_hex(16), secrets.token_hex(16)) for claim in chosen]
-        begun, refused = procedures.attempt_begin(
-            self._database,
-            self._session.owner,
-            item,
-            requests,
-            procedures.instant(self._clock),
-            guaranteed=guaranteed,
+        # Until the answer is there their agents and lines are nobody else's.
+        self._pacer.asked(item, len(chosen))
+        answer: list[float] = []
+        over = self._hopper.run(
+            item.project_id, BEGIN, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
         )
-        if begun:
-            self._served[item.project_id] = self._clock.monotonic()
-        for one in begun:
-            self._send(one)
+        if not over:
+            if not hand.busy():
+                self._pacer.asked(item, 0)  # there was no place for it
+            return self._poll_seconds
+        if hand.unreleased:
+            self._hopper.give_back(item.project_id)
+        return answer[0] if answer else hand.left(self._clock.monotonic(), BEGIN, ORIGINATE)
+
+    def _ask_to_begin(self, item: Work, hand: Hand, chosen: Sequence[Claim], guaranteed: set[int]) -> float:
+        """Begin these cases, and originate what was permitted; seconds until this project wants another turn."""
+        requests = [(claim.case_id, secrets.token_hex(16), secrets.token_hex(16)) for claim in chosen]
+        try:
+            begun, refused = procedures.attempt_begin(
+                self._database,
+                self._session.owner,
+                item,
+                requests,
+                procedures.instant(self._clock),
+                guaranteed=guaranteed,
+                timeout_seconds=ASK_SECONDS,
+            )
+        except (StatementTimedOut, DBAPIError) as error:
+            self._not_begun(item, hand, chosen, error)
+            # Its time may have run out just after its commit.
+            hand.drop(self._disown_unsent(requests))
+            raise
+        finally:
+            self._pacer.asked(item, 0)
+        hand.careful = False
+        self._send_all(item, begun)
         dialled = {one.case_id for one in begun}
         self._pacer.begun(item.project_id, [claim for claim in chosen if claim.case_id in dialled], guaranteed)
-        done = {one.case_id for one in begun}
-        done |= {one.case_id for one in refused if one.reason not in _LATER}
-        hand.cases = [claim for claim in hand.cases if claim.case_id not in done]
+        done = dialled | {one.case_id for one in refused if one.reason not in _LATER}
+        hand.drop(done)
+        for case_id in done:
+            self._hopper.forgive(hand, case_id)
+        return self._after(hand, refused)
+
+    def _not_begun(self, item: Work, hand: Hand, chosen: Sequence[Claim], error: DialerError | DBAPIError) -> None:
+        hand.careful = True
+        if len(chosen) == 1 and len(hand.cases) > len(hand.shunned):
+            self._hopper.shun(item.project_id, chosen[0], reason(error))
+
+    def _after(self, hand: Hand, refused: Sequence[Refusal]) -> float:
+        """What refusals mean for the project; seconds until it wants another turn."""
         wait = self._poll_seconds
         for refusal in refused:
             log.debug(
@@ -208,7 +313,8 @@ class Dialer:
                 extra={"action": "refused", "case_id": refusal.case_id, "reason": refusal.reason},
             )
             if refusal.reason in _NOT_NOW:
-                self._hopper.release(item.project_id)
+                hand.cases.clear()
+                hand.unreleased = True
                 break
             if refusal.reason in _LATER:
                 if refusal.retry_at is not None:
@@ -218,12 +324,29 @@ class Dialer:
             wait = SOON_SECONDS  # another case may have its place
         return wait
 
-    def _send(self, begun: Begun) -> None:
+    def _send_all(self, item: Work, begun: Sequence[Begun]) -> None:
+        if begun:
+            self._served[item.project_id] = self._clock.monotonic()
+        unsafe: UnsafeAction | None = None
+        for one in begun:
+            try:
+                if self._send(one):
+                    self._hopper.worked(item.project_id, ORIGINATE)
+            except UnsafeAction as error:
+                unsafe = error
+        if unsafe is not None:
+            # What all its calls carry is wrong as a rule: one at a time shows when it is mended.
+            self._hopper.hand(item.project_id).careful = True
+            self._hopper.failed(item.project_id, ORIGINATE, unsafe)
+
+    def _send(self, begun: Begun) -> bool:
+        """False: there was no way to send it. Raises UnsafeAction."""
         if not self._may_dial():
             # The lease passed between the permission and here; another worker may own the Asterisk by now.
             self._session.give_up(begun, "the worker's lease passed before it was sent")
-            return
-        self._session.originate(begun)
+            return False
+        if not self._session.originate(begun):
+            return False
         log.info(
             "dialling",
             extra={
@@ -234,10 +357,11 @@ class Dialer:
                 "number": masked(begun.phone_number),
             },
         )
+        return True
 
     def _wall(self) -> float:
         """The database's time, as far as this worker's clock knows it."""
-        return self._clock.time()
+        return self._clock.time() + self._ahead
 
     # --- what the project needs on this Asterisk ---------------------------------------------------------
 
@@ -247,25 +371,36 @@ class Dialer:
         again: what failed is looked at before its time.
         """
         session = self._session
-        reason = session.tracker.wrong_queue.pop(item.project_id, None)
-        reason = session.refusals.pop(item.project_id, reason)
-        if reason is None:
+        hand = self._hopper.hand(item.project_id)
+        if hand.busy():
+            return True  # it rests
+        obstacle = session.tracker.wrong_queue.pop(item.project_id, None)
+        obstacle = session.refusals.pop(item.project_id, obstacle)
+        if obstacle is None:
             if item.unfit and item.unfit_until is not None:
                 if item.unfit_until.timestamp() > self._wall() and not again:
                     return False
                 self._found.clear()
-            reason = self._obstacle(item)
+            obstacle = self._obstacle(item)
         else:
             self._found.clear()
-        if reason is not None or item.unfit:
-            procedures.project_report(
-                self._database, session.owner, item.project_id, reason, procedures.instant(self._clock)
-            )
+        if (obstacle is not None or item.unfit) and hand.left(self._clock.monotonic(), OBSTACLE) <= 0:
+            self._hopper.run(item.project_id, OBSTACLE, lambda: self._report(item, obstacle))
             log.info(
-                "project can be dialled again" if reason is None else "project cannot be dialled",
-                extra={"action": "project_fit", "project_id": item.project_id, "why": reason},
+                "project can be dialled again" if obstacle is None else "project cannot be dialled",
+                extra={"action": "project_fit", "project_id": item.project_id, "why": obstacle},
             )
-        return reason is None
+        return obstacle is None
+
+    def _report(self, item: Work, obstacle: str | None) -> None:
+        procedures.project_report(
+            self._database,
+            self._session.owner,
+            item.project_id,
+            obstacle,
+            procedures.instant(self._clock),
+            timeout_seconds=ASK_SECONDS,
+        )
 
     def _obstacle(self, item: Work) -> str | None:
         if item.trunk_lines is None:
@@ -273,10 +408,12 @@ class Dialer:
                 f"trunk {item.trunk!r} has no row in dialer_trunks for Asterisk {self._session.name!r}:"
                 " insert one, or change dialer_params.trunk"
             )
-        if item.serves_agents and item.queue not in self._session.agents.queues and not self._has_queue(item.queue):
+        known = self._session.agents.queue_named(item.queue) is not None
+        if item.serves_agents and not known and not self._has_queue(item.queue):
             return (
                 f"Asterisk {self._session.name!r} has no queue {item.queue!r}: add it to queues.conf, or write"
-                " its name into dialer_params.queue"
+                " its name into dialer_params.queue, that of a realtime queue exactly as in its table"
+                " (`queue show` lists what there is)"
             )
         exten = item.exten or DEFAULT_EXTEN
         if not self._has_extension(item.context, exten):
@@ -291,10 +428,8 @@ class Dialer:
             items = self._session.client.ask_list([("Action", "QueueStatus"), ("Queue", queue)])
         except DialerError:
             return True  # the link tells soon enough
-        if not items:
-            return False
-        self._session.agents.queues.add(queue)
-        return True
+        self._session.agents.add_queue(items)
+        return self._session.agents.queue_named(queue) is not None
 
     def _has_extension(self, context: str, exten: str) -> bool:
         key = (context, exten)

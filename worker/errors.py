@@ -68,15 +68,27 @@ class DatabaseUnfit(DatabaseRefused):
 
 
 class StatementTimedOut(DialerError):  # noqa: N818
-    """The database was told to give up on a statement after some seconds, and did, or a lock was not to be had at
-    all; nothing is changed by it, unless the time ran out just after its commit."""
+    """The database gave up on a statement after some seconds; nothing is changed by it, unless the time ran out just
+    after its commit."""
 
     def __init__(self, where: str, seconds: float, reason: str) -> None:
-        self.seconds = seconds
         self.reason = reason
+        self.told = f"given up after {seconds:g} s: {reason}"
         super().__init__(
             f"The database {where} has given up on a statement (its limit is {seconds:g} s): {reason}."
             " Look for a long transaction that is in its way."
+        )
+
+
+class LockTimedOut(StatementTimedOut):
+    """A lock was not to be had: somebody's open transaction holds it. Nothing is changed."""
+
+    def __init__(self, where: str, seconds: float | None, reason: str) -> None:
+        super().__init__(where, seconds or 0, reason)
+        self.told = f"a lock was not to be had: {reason}"
+        self.args = (
+            f"Somebody's open transaction in the database {where} holds a lock that the dialer needs: {reason}."
+            " End or commit that transaction.",
         )
 
 

@@ -9,22 +9,29 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import gevent
+from sqlalchemy.exc import DBAPIError
 
+from worker.backoff import Backoff, Outage
 from worker.clock import Clock
 from worker.config import AsteriskSettings, Settings
 from worker.db import Database, procedures
 from worker.dialer import SOON_SECONDS, Dialer
-from worker.errors import DatabaseUnavailable
+from worker.errors import DatabaseUnavailable, DialerError
 from worker.keeper import Keeper
 from worker.model import Ownership
 from worker.session import Session
+from worker.supervisor import Supervisor, errand
 
 log = logging.getLogger(__name__)
 
-WAIT_SECONDS = 1.0
-"""Before the database is asked again that did not answer."""
+ATTEND_SECONDS = 0.3
+"""How long the lease's greenlet waits for what an Asterisk needs: a row that somebody holds, a report that cannot be
+written, a loop that is in the middle of something must not let the lease of all Asterisks pass."""
+LAST_WORDS_SECONDS = 2.0
+"""For writing what calls have told before an Asterisk is given to another worker."""
 PATIENCE_SECONDS = 10.0
 """Without a word from an Asterisk until it is offered to the other workers."""
 PATIENCE_MOST_SECONDS = 80.0
@@ -42,7 +49,7 @@ DEFAULT_TEMPLATE = "PJSIP/{number}@carrier"
 class _Owned:
     session: Session
     dialer: Dialer
-    loop: gevent.Greenlet[[Session, Dialer], None]
+    loops: Supervisor
 
 
 class Fleet:
@@ -57,9 +64,17 @@ class Fleet:
         self._patience: dict[str, float] = {}
         self._hands_off: dict[str, float] = {}
         """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""
-        self._unsure = False
+        self._unsure: set[str] = set()
+        """Asterisks whose ownership has to be confirmed."""
         self._met = False
         """Has it been in touch with the database before?"""
+        self._errands: dict[str, gevent.Greenlet[..., None]] = {}
+        """What is being done for an Asterisk."""
+        self._failures = {one.name: Backoff(most=5.0) for one in settings.asterisks}
+        self._outages = {
+            one.name: Outage(log, "attend_failed", "an Asterisk cannot be taken or kept", "Asterisks are taken again")
+            for one in settings.asterisks
+        }
 
     def sessions(self) -> list[Session]:
         """The Asterisks in hand."""
@@ -74,36 +89,71 @@ class Fleet:
             owned.session.wake.set()
 
     def turn(self) -> None:
-        """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable."""
+        """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable.
+
+        The lease is for all Asterisks, the rest is done for each by itself: what takes long goes on.
+        """
         late = self._keeper.beat()
         if late and self._met:
             until = time.monotonic() + OWNERS_FIRST_SECONDS
             self._hands_off |= {one.name: until for one in self._settings.asterisks if one.name not in self._owned}
         self._met = True
-        # Until all are confirmed, also when the database goes away in the middle.
-        self._unsure = late or self._unsure
         for settings in self._settings.asterisks:
-            owned = self._owned.get(settings.name)
+            if late:
+                self._unsure.add(settings.name)
+            resting = self._failures[settings.name].left(time.monotonic()) > 0
+            busy = settings.name in self._errands and not self._errands[settings.name].ready()
+            if not busy and not resting:
+                self._errands[settings.name] = errand(self._attend, settings)
+        gevent.joinall(list(self._errands.values()), timeout=ATTEND_SECONDS)
+
+    def _attend(self, settings: AsteriskSettings) -> None:
+        """Take an Asterisk that is free, confirm it where that is called for, or offer it."""
+        name = settings.name
+        try:
+            owned = self._owned.get(name)
             if owned is None:
                 self._try_to_own(settings)
-            elif self._unsure or owned.session.ledger.disowned:
+            elif name in self._unsure or owned.session.ledger.disowned:
                 self._confirm(settings, owned)
             else:
-                self._offer_if_out_of_reach(settings.name, owned)
-        self._unsure = False
+                self._offer_if_out_of_reach(name, owned)
+            self._unsure.discard(name)
+        except DatabaseUnavailable:
+            pass  # Database has told it, and the next turn tries again
+        except Exception as error:
+            self._failures[name].failed(time.monotonic())
+            self._outages[name].failed(str(error), None if isinstance(error, DialerError) else error, asterisk=name)
+            self._tell(name, f"it cannot be taken or kept: {error}")
+        else:
+            self._outages[name].worked(asterisk=name)
+            if self._failures[name].over():
+                self._tell(name, None)
+
+    def _tell(self, name: str, trouble: str | None) -> None:
+        owned = self._owned.get(name)
+        if owned is not None:
+            owned.session.troubles.note("asterisk", name, "own", trouble)
+
+    def tell(self, kind: str, subject: str, step: str, trouble: str | None) -> None:
+        """Tell readers, beside each Asterisk in hand, of something that concerns them all."""
+        for session in self.sessions():
+            session.troubles.note(kind, subject, step, trouble)
 
     def close(self) -> None:
-        """Let all go: what was not dialled is given back, what calls have told is written.
+        """Let all go: what was not dialled is given back, what calls have told is written, as far as that can be."""
 
-        Raises DatabaseUnavailable.
-        """
+        gevent.joinall(list(self._errands.values()))
+        gevent.joinall([errand(self._leave, name) for name in list(self._owned)])
 
-        def leave(name: str) -> None:
-            owned = self._let_go(name)
-            owned.dialer.close()
-            owned.session.ledger.flush()
-
-        gevent.joinall([gevent.spawn(leave, name) for name in list(self._owned)], raise_error=True)
+    def _leave(self, name: str) -> None:
+        owned = self._let_go(name)
+        for last in (owned.dialer.close, owned.session.ledger.flush):
+            try:
+                last()
+            except (DialerError, DBAPIError) as error:
+                # Signing off gives claims back, and the next owner finds out how calls ended.
+                log.error("left in the middle", extra={"action": "stop", "asterisk": name, "why": str(error)})
 
     def _try_to_own(self, settings: AsteriskSettings) -> None:
         if time.monotonic() < self._hands_off.get(settings.name, 0.0):
@@ -131,7 +181,7 @@ class Fleet:
         if silent < patience:
             return
         # What calls have told is written while it may be: the next owner starts from the ledger.
-        owned.session.ledger.flush()
+        owned.session.ledger.flush(LAST_WORDS_SECONDS)
         if not procedures.asterisk_yield(self._database, owned.session.owner, owned.session.why_down()):
             return
         log.warning(
@@ -148,27 +198,19 @@ class Fleet:
         session = Session(settings, self._database, self._clock, owner, f"d{owner.worker_id}")
         dialer = Dialer(session, self._database, self._clock, self._keeper.may_dial, self._settings.worker.poll_seconds)
         session.start()
-        self._owned[settings.name] = _Owned(session, dialer, gevent.spawn(self._dial, session, dialer))
+        tell = partial(session.troubles.note, "asterisk", settings.name)
+        loops = Supervisor(session.stopped, clock=self._clock, tell=tell)
+        self._owned[settings.name] = _Owned(session, dialer, loops)
+        loops.keep("dialling", partial(self._dial, session, dialer))
 
     def _let_go(self, name: str) -> _Owned:
         owned = self._owned.pop(name)
         owned.session.stop()
-        owned.loop.join()
+        owned.loops.join()
         return owned
 
     def _dial(self, session: Session, dialer: Dialer) -> None:
-        while not session.stopped.is_set():
-            session.wake.clear()
-            begun = self._clock.monotonic()
-            try:
-                wait = dialer.turn()
-            except DatabaseUnavailable as error:
-                log.warning("dialling waits for the database", extra={"action": "database_down", "why": str(error)})
-            except Exception:
-                # One bad row or a fault of ours must not stop the day: it is said, and tried again.
-                log.exception("a turn failed", extra={"action": "turn_failed", "asterisk": session.name})
-            else:
-                self._clock.wait(session.wake, wait)
-                self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())
-                continue
-            self._clock.wait(session.stopped, WAIT_SECONDS)  # what calls tell meanwhile makes it no better
+        session.wake.clear()
+        begun = self._clock.monotonic()
+        self._clock.wait(session.wake, dialer.turn())
+        self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())

@@ -248,6 +248,7 @@ class Begun:
     caller_id: str | None
     dial_seconds: float
     abandon_seconds: float
+    trunk: str = "default"
     patience: int | None = None
     """Seconds in the queue until the safe-harbour message; None: the caller stays in the queue."""
     amd: bool = False
@@ -283,6 +284,7 @@ class OpenAttempt:
     agent: str | None
     begun_ago: float
     steps_ago: dict[Step, float]
+    trunk: str = "default"
     amd_verdict: AmdVerdict | None = None
     signed_off: bool = False
     """The worker that began it has left in order: nothing of it is on its way to Asterisk any more."""

@@ -12,15 +12,20 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import exp, inf
 from typing import NamedTuple
 
+import gevent
+from sqlalchemy.exc import DBAPIError
+
 from worker.agents import Presence
+from worker.backoff import Backoff
 from worker.clock import Clock
 from worker.db import Database, procedures
+from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.model import AbandonWindow, Claim, Outcome, PacingDecision, Step, Work
 from worker.pacing import progressive
 from worker.pacing.answering import Answering
@@ -29,7 +34,8 @@ from worker.pacing.learned import Learned
 from worker.pacing.observed import Agent, Call, Observation, Window
 from worker.pacing.predictive import Decision, decide
 from worker.pacing.settings import Settings
-from worker.session import Session
+from worker.session import PATIENCE_SECONDS, Session
+from worker.supervisor import errand
 from worker.tracker import Call as TrackedCall
 
 log = logging.getLogger(__name__)
@@ -46,6 +52,8 @@ SAVE_SECONDS = 30.0
 """How much learning a killed worker may lose."""
 WRITE_SECONDS = 2.0
 """The journal's rows are written together."""
+GIVE_UP_SECONDS = 2.0
+"""The server gives up writing them then; a row that somebody holds is written later."""
 SNAPSHOT_SECONDS = 1800.0
 """The journal holds the whole learned state so often; it can be replayed from there."""
 LEND_SECONDS = 300.0
@@ -155,7 +163,13 @@ class Pacer:
         """Odds of being answered, of the calls in flight."""
         self._guarded: set[int] = set()
         """Cases in flight whose number was abandoned before: an agent has to be there for them."""
+        self._asked: dict[str, tuple[str, int]] = {}
+        """Queue and number of the calls that are being begun, by project; whether they may is not known yet."""
+        self._broken: dict[str, Backoff] = {}
+        """Projects whose pacing has run into an error."""
         self._rows: deque[_Row] = deque(maxlen=ROWS_MOST)
+        self._writer: gevent.Greenlet[..., None] | None = None
+        self._unwritten = Backoff()
         self._saved = clock.monotonic()
         self._written = clock.monotonic()
 
@@ -164,28 +178,73 @@ class Pacer:
     def look(self, items: Sequence[Work], room: Mapping[str, int], hands: Mapping[str, Sequence[Claim]]) -> None:
         """Learn what has happened, and decide for the pools whose time has come.
 
-        room: lines left, hands: cases claimed and not dialled, by project. Raises DatabaseUnavailable.
+        room: lines left, hands: cases claimed and not dialled, by project. Raises DatabaseUnavailable. Another error is
+        that of the projects alone that it concerns: they are dialled progressively, or not at all, until it is over.
         """
+        self._forget()
         self._form_pools(items)
         now = self._clock.monotonic()
         for pool in self._pools:
-            self._learn(pool)
-            if now - pool.decided >= SOONEST_SECONDS:
-                mine = [item for item in items if item.project_id in pool.projects]
-                self._decide(pool, _Demand(mine, room, hands))
+            if any(self._resting(project) for project in pool.projects):
+                pool.decided = now
+                continue
+            try:
+                self._learn(pool)
+                if now - pool.decided >= SOONEST_SECONDS:
+                    mine = [item for item in items if item.project_id in pool.projects]
+                    self._decide(pool, _Demand(mine, room, hands))
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                pool.left = pool.spare = 0
+                pool.decided = now
+                self._failed(pool.projects, error)
+            else:
+                self._worked(pool.projects)
+
+    def _forget(self) -> None:
+        """What is known of calls that are over."""
+        up = set(self._session.tracker.calls())
+        cases = {call.case_id for call in up}
+        self._guarded &= cases
+        self._odds = {call: odds for call, odds in self._odds.items() if call in up}
+        self._features = {case: known for case, known in self._features.items() if case in cases}
+
+    def _resting(self, project_id: str) -> bool:
+        return project_id in self._broken and self._broken[project_id].left(self._clock.monotonic()) > 0
+
+    def _failed(self, projects: Iterable[str], error: Exception) -> None:
+        for project in projects:
+            self._broken.setdefault(project, Backoff()).failed(self._clock.monotonic())
+            unforeseen = None if isinstance(error, (StatementTimedOut, DBAPIError)) else error
+            self._session.troubles.note("project", project, "pacing", f"it is not paced: {error}", unforeseen)
+
+    def _worked(self, projects: Iterable[str]) -> None:
+        for project in projects:
+            if self._broken.pop(project, None) is not None:
+                self._session.troubles.note("project", project, "pacing", None)
 
     def quotas(self, items: Sequence[Work], room: Mapping[str, int]) -> dict[str, int]:
         """How many more calls each of these projects may begin. items: who comes first is served first."""
         shares = self._matched(items, room)
         for pool in self._pools:
             mine = [item for item in items if item.project_id in pool.projects]
-            shares.update(_split(pool, mine, room, shares))
+            shares.update(_split(pool.left - self._being_begun(pool), mine, room, shares))
         return shares
+
+    def _being_begun(self, pool: _Pool) -> int:
+        return sum(self._asked[project][1] for project in pool.projects if project in self._asked)
 
     def guaranteed(self, project_id: str, quota: int) -> int:
         """For how many of the next calls of a project an agent is free whom nobody else can get."""
         pool = self._of_project.get(project_id)
-        return quota if pool is None else max(0, min(quota, pool.spare))
+        return quota if pool is None else max(0, min(quota, pool.spare - self._being_begun(pool)))
+
+    def asked(self, item: Work, count: int) -> None:
+        """So many calls of a project are being begun; 0: the answer is there. Until then their agents are taken."""
+        self._asked.pop(item.project_id, None)
+        if count and item.serves_agents:
+            self._asked[item.project_id] = item.queue, count
 
     def begun(self, project_id: str, claims: Sequence[Claim], guarded: Set[int]) -> None:
         """Calls of these cases were begun; guarded: those to numbers that were abandoned before."""
@@ -220,26 +279,77 @@ class Pacer:
             pool.begun = 0
             pool.snapshot_due = 0.0
 
-    def save(self, *, all_of_it: bool = False) -> None:
-        """Write what is due: the journal's rows, the learned states. Raises DatabaseUnavailable."""
+    def save(self) -> None:
+        """Write what is due: the journal's rows, the learned states; nobody waits for it for long."""
         now = self._clock.monotonic()
-        at = procedures.instant(self._clock)
-        if all_of_it:
-            for pool in self._pools:
-                self._close_rows(pool)
-        if self._rows and (all_of_it or now - self._written >= WRITE_SECONDS):
-            rows = [row.as_decision(now) for row in self._rows]
-            procedures.journal_write(self._database, self._session.owner, rows, at)
-            self._rows.clear()
-            self._written = now
-        if self._pools and (all_of_it or now - self._saved >= SAVE_SECONDS):
-            states = {
-                project: json.dumps({"learned": pool.learned.as_dict(), "answering": pool.answering.as_dict()})
-                for pool in self._pools
-                for project in pool.projects
-            }
-            procedures.pacing_save(self._database, self._session.owner, states, at)
-            self._saved = now
+        rows = bool(self._rows) and now - self._written >= WRITE_SECONDS
+        states = bool(self._pools) and now - self._saved >= SAVE_SECONDS
+        if not (rows or states) or self._writing() or self._unwritten.left(now) > 0:
+            return
+        self._writer = errand(self._write, rows, states)
+        self._writer.join(PATIENCE_SECONDS)
+
+    def save_all(self) -> None:
+        """Write all that there is. Raises DatabaseUnavailable and StatementTimedOut."""
+        if self._writer is not None:
+            self._writer.join()
+        for pool in self._pools:
+            self._close_rows(pool)
+        if self._rows:
+            self._write_rows()
+        if self._pools:
+            self._write_states()
+
+    def _writing(self) -> bool:
+        return self._writer is not None and not self._writer.ready()
+
+    def _write(self, rows: bool, states: bool) -> None:
+        trouble: str | None = None
+        try:
+            if rows:
+                self._write_rows()
+            if states:
+                self._write_states()
+        except DatabaseUnavailable:
+            return  # others wait for it
+        except (StatementTimedOut, DBAPIError) as error:
+            self._unwritten.failed(self._clock.monotonic())
+            trouble = f"what it has learned and decided cannot be written: {error}"
+        else:
+            self._unwritten.over()
+        self._session.troubles.note("asterisk", self._session.name, "pacing", trouble)
+
+    def _write_rows(self) -> None:
+        now = self._clock.monotonic()
+        rows = list(self._rows)
+        self._rows.clear()
+        try:
+            procedures.journal_write(
+                self._database,
+                self._session.owner,
+                [row.as_decision(now) for row in rows],
+                procedures.instant(self._clock),
+                timeout_seconds=GIVE_UP_SECONDS,
+            )
+        except BaseException:
+            self._rows.extendleft(reversed(rows))
+            raise
+        self._written = now
+
+    def _write_states(self) -> None:
+        states = {
+            project: json.dumps({"learned": pool.learned.as_dict(), "answering": pool.answering.as_dict()})
+            for pool in self._pools
+            for project in pool.projects
+        }
+        procedures.pacing_save(
+            self._database,
+            self._session.owner,
+            states,
+            procedures.instant(self._clock),
+            timeout_seconds=GIVE_UP_SECONDS,
+        )
+        self._saved = self._clock.monotonic()
 
     # --- pools -----------------------------------------------------------------------------------------------
 
@@ -259,7 +369,12 @@ class Pacer:
             further = any(not others.isdisjoint(team) for others in teams.values())
             if not alike or further or not any(serving[one].type == "predictive" for one in members):
                 continue
-            self._add_pool(members, [serving[one] for one in sorted(members)], before)
+            if any(self._resting(one) for one in members) and not any(one in before for one in members):
+                continue
+            try:
+                self._add_pool(members, [serving[one] for one in sorted(members)], before)
+            except (StatementTimedOut, DBAPIError) as error:
+                self._failed(members, error)  # what was learned cannot be read: it is not begun anew for that
 
     def _add_pool(self, members: frozenset[str], items: list[Work], before: Mapping[str, _Pool]) -> None:
         settings = _settings([item for item in items if item.type == "predictive"])
@@ -275,7 +390,9 @@ class Pacer:
             pool.learned = Learned.from_dict(pool.learned.as_dict(), settings)
             pool.settings = settings
             pool.snapshot_due = 0.0
-        pool.projects, pool.queues = members, frozenset(item.queue for item in items)
+        agents = self._session.agents
+        pool.projects = members
+        pool.queues = frozenset(agents.queue_named(item.queue) or item.queue for item in items)
         self._pools.append(pool)
         self._of_project.update(dict.fromkeys(members, pool))
 
@@ -307,6 +424,9 @@ class Pacer:
         queues = {item.project_id: item.queue for item in items if item.serves_agents}
         wanted = {project: room[project] for project in queues}
         in_flight: dict[str, int] = {}
+        for project, (queue, count) in self._asked.items():
+            in_flight[project] = count
+            queues.setdefault(project, queue)
         for call in self._session.tracker.calls():
             if call.wants_agent:
                 in_flight[call.project_id] = in_flight.get(call.project_id, 0) + 1
@@ -321,12 +441,13 @@ class Pacer:
     def _taken(self) -> set[str]:
         """Agents whom Asterisk has just given one of our calls: that call is not counted any more, and their
         status in the queue says so only a moment later."""
+        agents = self._session.agents
         recent = self._clock.monotonic() - STATUS_SECONDS
         taken: set[str] = set()
         for call in self._session.tracker.calls():
-            taken |= call.offered
+            taken |= {agents.person(interface) for interface in call.offered}
             if call.agent and call.steps.get(Step.AGENT, recent) > recent:
-                taken.add(call.agent)
+                taken.add(agents.person(call.agent))
         return taken
 
     # --- predictive ------------------------------------------------------------------------------------------
@@ -366,10 +487,7 @@ class Pacer:
         if any(call.case_id in self._guarded for call in calls) and pool.left > max(0, pool.spare):
             pool.left = max(0, pool.spare)
             reason = "progressive: a number that was abandoned before is being called"
-        up = set(self._session.tracker.calls())
-        self._odds = {call: odds for call, odds in self._odds.items() if call in up}
-        self._guarded &= {call.case_id for call in up}
-        shares = _split(pool, demand.items, demand.room, {})
+        shares = _split(pool.left, demand.items, demand.room, {})
         for item in demand.items:
             if item.type == "predictive":
                 pool.rows.append(
@@ -534,10 +652,9 @@ def _mode(settings: Settings, reason: str) -> str:
     return "predictive" if settings.ratio is None else "ratio"
 
 
-def _split(pool: _Pool, items: Sequence[Work], room: Mapping[str, int], matched: Mapping[str, int]) -> dict[str, int]:
+def _split(left: int, items: Sequence[Work], room: Mapping[str, int], matched: Mapping[str, int]) -> dict[str, int]:
     """What is left of a pool's quota among its projects: by priority; among equals one call each in turn."""
     shares = dict.fromkeys((item.project_id for item in items), 0)
-    left = pool.left
     for priority in sorted({item.priority for item in items}, reverse=True):
         hungry = [item for item in items if item.priority == priority]
         while left > 0 and hungry:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
+from sqlalchemy.exc import DBAPIError
 
 from worker.clock import Clock, SystemClock
 from worker.config import Settings
 from worker.db import Database, procedures
+from worker.db.database import reason
+from worker.db.dialect import Wakeups
 from worker.errors import DatabaseRefused, DatabaseUnavailable, DialerError
-from worker.fleet import WAIT_SECONDS, Fleet
+from worker.fleet import Fleet
 from worker.keeper import Keeper
 from worker.session import Session
+from worker.supervisor import AWAY_SECONDS, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +45,17 @@ class Service:
         self._stop = Event()
         self._ownerless = Event()
         """An Asterisk may have become free."""
-        self._greenlets: list[gevent.Greenlet[[], None]] = []
-        self._listener: gevent.Greenlet[[], None] | None = None
+        self._loops = Supervisor(self._stop, tell=self._tell)
+        self._listener: gevent.Greenlet[..., None] | None = None
+        self._wakeups: Wakeups | None = None
+        self._counted = 0.0
 
     def start(self) -> None:
         """Begin in the background. Raises DatabaseNotAtHead, DatabaseRefused; a database that is away is waited for."""
         self._require_fit()
-        self._greenlets = [gevent.spawn(run) for run in (self._keep, self._tidy)]
-        self._listener = gevent.spawn(self._listen)
+        self._loops.keep("lease", self._keep)
+        self._loops.keep("upkeep", self._tidy)
+        self._listener = self._loops.keep("wake-ups", self._listen)
 
     def request_stop(self) -> None:
         """Ask for the end; harmless when asked twice or before the start."""
@@ -67,10 +73,10 @@ class Service:
         try:
             if self._listener is not None:
                 self._listener.kill()  # its connection is its own, not the pool's
-            gevent.joinall(self._greenlets)
+            self._loops.join()
             self._fleet.close()
             self.keeper.sign_off()
-        except DatabaseUnavailable as error:
+        except (DialerError, DBAPIError) as error:
             log.error("the lease runs out by itself", extra={"action": "stop", "why": str(error)})
         except gevent.Timeout as error:
             if error is not deadline:
@@ -87,75 +93,62 @@ class Service:
     # --- lease and ownership -----------------------------------------------------------------------------
 
     def _require_fit(self) -> None:
-        said = False
         while not self._stop.is_set():
             try:
                 self.database.require_fit()
                 return
             except DatabaseRefused:
                 raise
-            except DatabaseUnavailable as error:
-                if not said:
-                    log.error("waiting for the database", extra={"action": "database_down", "why": str(error)})
-                    said = True
-                self._stop.wait(WAIT_SECONDS)
+            except DatabaseUnavailable:
+                self._stop.wait(AWAY_SECONDS)  # Database has told it
 
     # --- the loops ---------------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        def turn() -> None:
-            self._ownerless.clear()
-            self._fleet.turn()
-
-        self._every(self.keeper.beat_seconds, turn, self._ownerless)
+        self._ownerless.clear()
+        self._fleet.turn()
+        self._ownerless.wait(self.keeper.beat_seconds)
 
     def _listen(self) -> None:
         """Pass the database's wake-ups on; after a lost connection everything is looked at."""
-        while not self._stop.is_set():
-            try:
-                wakeups = self.database.wakeups()
-            except DatabaseUnavailable:
-                self._stop.wait(WAIT_SECONDS)
-                continue
-            try:
-                self._fleet.wake()
-                while not self._stop.is_set():
-                    for project in wakeups.wait(self.settings.worker.poll_seconds):
-                        self._fleet.wake(project, look_again=not project)
-                        if not project:
-                            self._ownerless.set()
-            except self.database.connection_lost:
-                log.info("wake-ups lost, listening again", extra={"action": "listen"})
-                self._stop.wait(0.2)
-            finally:
-                wakeups.close()
+        wakeups = self._wakeups
+        if wakeups is None:
+            wakeups = self._wakeups = self.database.wakeups()
+            self._fleet.wake()
+        try:
+            for project in wakeups.wait(self.settings.worker.poll_seconds):
+                self._fleet.wake(project, look_again=not project)
+                if not project:
+                    self._ownerless.set()
+        except BaseException as error:
+            # What its connection is in the middle of nobody knows.
+            self._wakeups = None
+            wakeups.close()
+            if not isinstance(error, self.database.connection_lost):
+                raise
+            log.info("wake-ups lost, listening again", extra={"action": "listen"})
+            self._stop.wait(0.2)
 
     def _tidy(self) -> None:
-        counted = 0.0
-
-        def turn() -> None:
-            nonlocal counted
-            if procedures.reap(self.database):
-                self._fleet.wake()
-            if self.clock.monotonic() - counted < COUNT_SECONDS:
-                return
-            counted = self.clock.monotonic()
+        if procedures.reap(self.database):
+            self._fleet.wake()
+        if self.clock.monotonic() - self._counted >= COUNT_SECONDS:
+            self._counted = self.clock.monotonic()
             for session in self.sessions():
-                for item in procedures.work(self.database, session.name):
-                    procedures.project_count(self.database, item.project_id, procedures.instant(self.clock))
+                self._count(session)
+        self._stop.wait(REAP_SECONDS)
 
-        self._every(REAP_SECONDS, turn)
-
-    def _every(self, seconds: float, turn: Callable[[], None], sooner: Event | None = None) -> None:
-        """`turn` again and again until the stop, whatever it runs into; at once when `sooner` is set."""
-        while not self._stop.is_set():
+    def _count(self, session: Session) -> None:
+        for item in procedures.work(self.database, session.name):
+            trouble = None
             try:
-                turn()
-            except DatabaseUnavailable as error:
-                log.warning("the database is away", extra={"action": "database_down", "why": str(error)})
-            except Exception:
-                log.exception("tried again", extra={"action": "turn_failed"})
-            (sooner or self._stop).wait(seconds)
+                procedures.project_count(self.database, item.project_id, procedures.instant(self.clock))
+            except DBAPIError as error:
+                trouble = f"the waiting cases of project {item.project_id} cannot be counted: {reason(error)}"
+            session.troubles.note("asterisk", session.name, f"count {item.project_id}", trouble)
+
+    def _tell(self, step: str, trouble: str | None) -> None:
+        self._fleet.tell("worker", self.settings.worker.name, step, trouble)
 
 
 def run_worker(settings: Settings) -> int:

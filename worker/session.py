@@ -14,21 +14,25 @@ import ssl
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import gevent
 from gevent.event import Event
 from gevent.queue import Empty, Queue
+from sqlalchemy.exc import DBAPIError
 
 from worker.agents import Agents
 from worker.ami import actions
 from worker.ami.client import AmiClient, AmiLinkLost, AmiRefused, LinkDown, LinkUp
 from worker.ami.message import Message
+from worker.backoff import Backoff, Outage
 from worker.clock import Clock
 from worker.config import AsteriskSettings
 from worker.db import Database, procedures
+from worker.db.database import reason
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.ledger import Ledger
-from worker.model import Begun, Outcome, Ownership, storable
+from worker.model import Begun, Outcome, Ownership
+from worker.supervisor import Supervisor, later
 from worker.tracker import Call, Tracker
+from worker.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,8 @@ UNSURE_MOST = 20
 FRESH_SECONDS = 0.4
 """An Originate that has waited for longer on its way to the socket is not sent: this worker was frozen, and another
 may have the Asterisk by now. Less than the margin before the end of the shortest lease (keeper.MARGIN of 2 s)."""
+PATIENCE_SECONDS = 0.1
+"""How long writing what is new to readers waits for ends that a lock holds up, by the machine's time."""
 NAME_BYTES = 400
 """A case's name is passed to the dialplan up to this length; AMI takes lines of at most 1022 bytes."""
 
@@ -94,9 +100,11 @@ class Session:
         self.owner = owner
         self.tracker = Tracker(clock.monotonic)
         self.agents = Agents(clock.monotonic, clock.time)
-        self.ledger = Ledger(database, clock, self.tracker, owner)
+        self.troubles = Troubles(database, clock, owner)
         self.wake = Event()
         """Set when there is something to look at for the dialer."""
+        self._written = Event()
+        self.ledger = Ledger(database, clock, self.tracker, owner, self.troubles, written=self._lines_free)
         self.stopped = Event()
         self.look_again = False
         """Asterisk's dialplan and queues, or the trunks, may have changed: what failed is worth another look."""
@@ -121,13 +129,21 @@ class Session:
         self._doubtful: tuple[set[Call], Outcome] = (set(), Outcome.LOST)
         """Calls that were missing in a list that somebody had tampered with, and what they are if still missing."""
         self._told: tuple[str, str | None] | None = None
-        self._written = Event()
-        self._greenlets: list[gevent.Greenlet[[], None]] = []
+        self._agents_held = Backoff()
+        self._rested = math.inf
+        """When the next wrap-up ends, which no event tells."""
+        self._taking = Outage(
+            log, "take_failed", "what Asterisk said could not be taken in", "what Asterisk says is taken in again"
+        )
+        self._loops = Supervisor(self.stopped, clock=clock, tell=self._tell_trouble)
 
     def start(self) -> None:
         """Connect and stay connected."""
         self.client.start()
-        self._greenlets = [gevent.spawn(run) for run in (self._consume, self._write, self._remind)]
+        self._loops.keep("events", self._consume)
+        self._loops.keep("ledger", self._write)
+        self._loops.keep("looks", self._remind)
+        self._loops.keep("troubles", self.troubles.turn)
 
     def stop(self) -> None:
         """Leave the link; calls that are up stay up. Returns when its greenlets have ended. Harmless when stopped."""
@@ -135,11 +151,11 @@ class Session:
         self.stopped.set()
         self._written.set()
         self.wake.set()
+        self.troubles.stop()
         self.client.stop()
         cast("Queue[Any]", self.client.inbox).put(_Stop())
         # Not killed: a connection of the pool must not be left in the middle of a query.
-        gevent.joinall(self._greenlets)
-        self._greenlets = []
+        self._loops.join()
 
     def confirmed(self) -> None:
         """The Asterisk is this worker's, and has been all the time."""
@@ -149,12 +165,17 @@ class Session:
 
     # --- originating -------------------------------------------------------------------------------------
 
-    def originate(self, begun: Begun) -> None:
-        """Send the Originate of an attempt that was begun; whatever happens now, it will get one outcome."""
+    def originate(self, begun: Begun) -> bool:
+        """Send the Originate of an attempt that was begun; whatever happens now, it will get one outcome.
+
+        False: there is no link to send it on. Raises UnsafeAction when the settings of its project make it one that
+        cannot be sent at all.
+        """
         if not self.ready:
             # Since it was begun the link was lost, and the new one has not been looked at.
             self.give_up(begun, "the link to Asterisk was lost before it was sent")
-            return
+            return False
+        begun = replace(begun, queue=self.agents.queue_named(begun.queue) or begun.queue)
         call = self.tracker.begin(begun)
         try:
             fields = actions.originate(
@@ -187,9 +208,13 @@ class Session:
             self.tracker.unsent(call, str(error))
         except actions.UnsafeAction as error:
             self.tracker.unsent(call, str(error), Outcome.FAILED)
+            raise
         else:
             self.tracker.sent(call)
-        self._written.set()
+            return True
+        finally:
+            self._written.set()
+        return False
 
     def give_up(self, begun: Begun, why: str) -> None:
         """End an attempt that was begun and must not be sent any more."""
@@ -204,7 +229,7 @@ class Session:
     def _replied(self, call: Call, reply: Message | None) -> None:
         if reply is None or reply.get("Response") != "Error":
             return
-        text = storable(reply.get("Message")) or "no reason given"
+        text = reply.get("Message") or "no reason given"
         self.tracker.replied(call, text)
         if "shutting down" in text:
             self.ready = False
@@ -217,12 +242,13 @@ class Session:
 
     def _consume(self) -> None:
         inbox = cast("Queue[Any]", self.client.inbox)
-        while not self.stopped.is_set():
-            self._take(inbox.get())
-            while not inbox.empty():
-                self._take(inbox.get_nowait())
+        self._take(inbox.get())
+        while not inbox.empty():
+            self._take(inbox.get_nowait())
+        try:
             if self.agents.unsure and self.client.connected:
                 self._confirm_members()
+        finally:
             self._stir()
 
     def _take(self, item: object) -> None:
@@ -235,16 +261,21 @@ class Session:
                 self._down(item.reason)
             elif isinstance(item, _Look):
                 self._look_around()
-        except DialerError as error:
-            log.warning("resync failed, tried again", extra={"action": "resync_failed", "why": str(error)})
-        except Exception:
+        except DatabaseUnavailable as error:
+            log.debug("a look failed, tried again", extra={"action": "look_failed", "why": str(error)})
+        except Exception as error:
             # Whatever one event or one row has done to us, the next ones are waited for.
-            log.exception("what Asterisk said could not be taken in", extra={"action": "take_failed"})
+            self._taking.failed(str(error), None if isinstance(error, DialerError) else error)
+            if not isinstance(item, Message):
+                self._tell_trouble("look", str(error))
         else:
+            self._taking.worked()
+            if not isinstance(item, Message):
+                self._tell_trouble("look", None)
             return
         if not isinstance(item, Message):
             self.ready = False
-            gevent.spawn_later(AGAIN_SECONDS, self._look)
+            later(AGAIN_SECONDS, self._look)
 
     def _event(self, event: Message) -> None:
         if event.name.startswith("QueueMember"):
@@ -350,7 +381,7 @@ class Session:
             log.warning("a list was tampered with, looking again", extra={"action": "list_tampered"})
             self._doubtful = (suspects, gone)
             suspects = set()
-            gevent.spawn_later(AGAIN_SECONDS, self._look)
+            later(AGAIN_SECONDS, self._look)
         self.tracker.reconcile(suspects, {channel.get("Uniqueid"): channel for channel in channels}, gone=gone)
         self.agents.replace_all(members)
         return True
@@ -367,7 +398,10 @@ class Session:
     def _down(self, reason: str) -> None:
         self.ready = False
         self.tracker.shutdown(confirmed=False)
-        log.warning("Asterisk is down", extra={"action": "asterisk_down", "asterisk": self.name, "why": reason})
+        if self.stopped.is_set():
+            return  # it was this session that left
+        # Its client has warned of it.
+        log.info("Asterisk is down", extra={"action": "asterisk_down", "asterisk": self.name, "why": reason})
         self._tell("down", reason)
 
     def _ask_whether_stopping(self) -> bool:
@@ -397,7 +431,7 @@ class Session:
         try:
             procedures.asterisk_report(self._database, self.owner, state, reason)
             self._told = (state, reason)
-        except DatabaseUnavailable:
+        except (DialerError, DBAPIError):  # the database is away, or somebody holds the row
             self._told = None
 
     def _look(self) -> None:
@@ -405,13 +439,12 @@ class Session:
 
     def _remind(self) -> None:
         """Ask for a look now and then: often while a call is overdue or Asterisk is about to stop."""
-        while not self.stopped.is_set():
-            hurry = self._stopping or not self.ready or self.tracker.overdue_calls()
-            if self._clock.wait(self.stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS):
-                return
-            if not self.client.connected and self._told != (state := ("down", self.why_down())):
-                self._tell(*state)
-            self._look()
+        hurry = self._stopping or not self.ready or self.tracker.overdue_calls()
+        if self._clock.wait(self.stopped, STOPPING_SECONDS if hurry else CHECK_SECONDS):
+            return
+        if not self.client.connected and self._told != (state := ("down", self.why_down())):
+            self._tell(*state)
+        self._look()
 
     def why_down(self) -> str:
         """Why there is no link to Asterisk, for an operator."""
@@ -421,39 +454,48 @@ class Session:
 
     def _write(self) -> None:
         """Keep the ledger up to date: at each event, and when a missing event does not come."""
-        rested = math.inf  # when the next wrap-up ends, which no event tells
-        while True:
-            wait = self.tracker.tick()
-            if self._clock.monotonic() >= rested:
-                self.agents.changed = True
-            ended = self.ledger.pending()
-            try:
-                self.ledger.flush()
-                if self.agents.changed:
-                    self.agents.changed = False
-                    procedures.agents_write(
-                        self._database, self.owner, self.agents.table(), procedures.instant(self._clock)
-                    )
-            except DatabaseUnavailable as error:
-                self.agents.changed = True
-                log.warning("the ledger waits for the database", extra={"action": "ledger_waits", "why": str(error)})
-                if self._clock.wait(self.stopped, 1.0):
-                    return
-                continue
-            except Exception:
-                # One row that the database cannot take must not silence the ledger for good.
-                log.exception("the ledger is tried again", extra={"action": "ledger_failed"})
-                if self._clock.wait(self.stopped, 1.0):
-                    return
-                continue
-            if self.stopped.is_set():
-                return
-            if ended:
-                self.wake.set()  # their lines and numbers are free again
-            resting = self.agents.next_free_in()
-            rested = math.inf if resting is None else self._clock.monotonic() + resting
-            self._clock.wait(self._written, min(one for one in (wait, resting, 5.0) if one is not None))
-            self._written.clear()
+        self._written.clear()
+        wait = self.tracker.tick()
+        if self._clock.monotonic() >= self._rested:
+            self.agents.changed = True
+        ended = self.ledger.pending()
+        self.ledger.flush(PATIENCE_SECONDS)
+        self._write_agents()
+        if self.stopped.is_set():
+            return
+        if self.ledger.pending() < ended:
+            self.wake.set()  # their lines and numbers are free again
+        resting = self.agents.next_free_in()
+        self._rested = math.inf if resting is None else self._clock.monotonic() + resting
+        due = self.ledger.due_in()
+        waits = (wait, resting, None if due is None else max(due, PATIENCE_SECONDS), 5.0)
+        self._clock.wait(self._written, min(one for one in waits if one is not None))
+
+    def _write_agents(self) -> None:
+        if not self.agents.changed or self._agents_held.left(self._clock.monotonic()) > 0:
+            return
+        self.agents.changed = False
+        try:
+            procedures.agents_write(self._database, self.owner, self.agents.table(), procedures.instant(self._clock))
+        except DatabaseUnavailable:
+            self.agents.changed = True
+            raise
+        except Exception as error:
+            # Readers see what was; nothing that is decided here depends on it.
+            self.agents.changed = True
+            self._agents_held.failed(self._clock.monotonic())
+            self._tell_trouble("agents", f"what its agents do cannot be written: {reason(error)}")
+        else:
+            if self._agents_held.over():
+                self._tell_trouble("agents", None)
+
+    def _lines_free(self) -> None:
+        """Ends were written whose writing nobody has waited for."""
+        self._written.set()
+        self.wake.set()
+
+    def _tell_trouble(self, step: str, detail: str | None) -> None:
+        self.troubles.note("asterisk", self.name, step, detail)
 
 
 def _cut(text: str, size: int) -> str:

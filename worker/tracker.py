@@ -65,6 +65,7 @@ class Call:
     phone_number: str
     type: str
     queue: str
+    trunk: str
     channel: str
     channel_id: str
     action_id: str
@@ -102,6 +103,8 @@ class Call:
     """Asterisk is going down, or was when this call ended."""
     legs: set[str] = field(default_factory=set)
     """Of a Local call: the Uniqueids of its other channels, by which it may live on."""
+    unsent: bool = False
+    """Its Originate never left us: its end says nothing of trunk and number."""
     outcome: Outcome | None = None
     ended: float | None = None
 
@@ -207,6 +210,7 @@ class Tracker:
             phone_number=begun.phone_number,
             type=begun.type,
             queue=begun.queue,
+            trunk=begun.trunk,
             channel=begun.channel,
             channel_id=begun.channel_id,
             action_id=begun.action_id,
@@ -229,6 +233,7 @@ class Tracker:
             phone_number=attempt.phone_number,
             type=attempt.type,
             queue=attempt.queue,
+            trunk=attempt.trunk,
             channel="",
             channel_id=attempt.channel_id,
             action_id=attempt.action_id,
@@ -260,6 +265,7 @@ class Tracker:
     def unsent(self, call: Call, why: str, outcome: Outcome = Outcome.CANCELLED) -> None:
         """Originate was not sent and never will be."""
         call.detail = why
+        call.unsent = True
         self._end(call, outcome)
 
     def replied(self, call: Call, error: str | None) -> None:

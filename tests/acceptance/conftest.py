@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, migrate
+from tests.acceptance.installation import Installation, installed
 from tests.containers import AsteriskContainer, Databases
 from tests.sql.dialects import SERVERS
 
@@ -20,7 +20,7 @@ def migrated_database(
     SERVERS that an indirect parameter names."""
     dialect = SERVERS[getattr(request, "param", "postgresql")]
     server = database_server(dialect.name, dialect.version)
-    url = server.create(server.template("migrated for acceptance", migrate))
+    url = installed(server)
     yield url
     server.drop(url)
 

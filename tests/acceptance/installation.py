@@ -15,9 +15,11 @@ from typing import Any, Protocol, Self
 
 from sqlalchemy import make_url
 
+from dialer.takeover import takeover
 from tests.acceptance.dba import dba
-from tests.containers import free_ports
+from tests.containers import Databases, free_ports
 from tests.waiting import wait_for
+from worker.config import load
 
 SCHEMA = "nc"
 
@@ -30,8 +32,15 @@ def migrate(url: str) -> None:
 
 def take_over(url: str) -> None:
     """Make the server known under this address, too: MariaDB's are known by it."""
-    environ = {**_environ(), **_database(url)}
-    subprocess.run([sys.executable, "-m", "dialer", "takeover"], env=environ, check=True, timeout=60)
+    for _ in takeover(load(None, _database(url)).database, stop=False):
+        pass
+
+
+def installed(server: Databases) -> str:
+    """The URL of a new database at head, without a case."""
+    url = server.create(server.template("migrated for acceptance", migrate))
+    take_over(url)  # it is a copy of the template, and workers mind that
+    return url
 
 
 def _database(url: str) -> dict[str, str]:

@@ -130,8 +130,9 @@ def test_a_database_that_is_away_is_waited_for(asterisk: AsteriskContainer, carr
             # And gone again in the middle: what the calls told meanwhile is written afterwards.
             dialer.start_project("list")
             dialer.wait_for_attempts(4, "state = 'answered'")
+            told = dialer.log().count("action=database_down")
             server.kill()
-            dialer.wait_for_log("the ledger waits for the database")
+            wait_for(lambda: dialer.log().count("action=database_down") > told, 10, dialer.log)
             server.start_again()
             dialer.connect()
             dialer.wait_for_state("list", "finished", "idle", seconds=40)

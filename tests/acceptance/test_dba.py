@@ -24,7 +24,7 @@ WRITES: dict[str, list[str]] = {
         "UPDATE dialer_clients SET used = true WHERE id = %s",
         "UPDATE dialer_clients SET used = false WHERE id = %s",
     ],
-    "promised": ["UPDATE dialer_clients SET deferred_time = '2099-01-01 09:00+00' WHERE id = %s"],
+    "promised": ["UPDATE dialer_clients SET deferred_time = '2037-01-01 09:00+00' WHERE id = %s"],
     "deleted": ["DELETE FROM dialer_clients WHERE id = %s"],
 }
 """What the DBA writes, by the case that it is written to."""
@@ -63,7 +63,7 @@ def start(dialer: Installation) -> None:
 def assert_promised(dialer: Installation, case: int) -> None:
     promised = row(dialer, case)
     assert (promised["used"], promised["deferred_kind"], promised["deferred_done"]) == (False, "scheduled", False)
-    assert promised["deferred_time"].astimezone(UTC).isoformat() == "2099-01-01T09:00:00+00:00"
+    assert promised["deferred_time"].astimezone(UTC).isoformat() == "2037-01-01T09:00:00+00:00"
     assert dialer.value("SELECT reason FROM dialer_why WHERE case_id = %s", case) == "scheduled"
 
 

@@ -125,7 +125,7 @@ def test_a_new_case_and_one_brought_back_are_dialled_at_once(
     dialer.wait_for_state("waits", "finished")
 
     # A project that waits for tomorrow is no less awake: idle is not asleep.
-    dialer.cases("waits", "220009", deferred_time="2099-01-01 09:00+00")
+    dialer.cases("waits", "220009", deferred_time="2037-01-01 09:00+00")
     dialer.wait_for_state("waits", "idle", seconds=10)
     promised = dialer.change("UPDATE dialer_clients SET deferred_time = now() WHERE phone_number = '220009'")
     attempt = next_attempt(dialer, known + 1)

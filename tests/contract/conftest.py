@@ -51,6 +51,7 @@ def real_switch(directory: Path) -> Iterator[Switch]:
             asterisk.secret,
             asterisk.lab_secret,
             lambda wish: asterisk.command(f"core restart {wish}", check=False),
+            lambda module: asterisk.command(f"module load {module}", check=False),
         )
 
 

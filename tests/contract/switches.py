@@ -71,6 +71,7 @@ class Switch:
     secret: str
     lab_secret: str
     restart: Callable[[str], object]  # 'now' or 'gracefully', as in `core restart now`
+    load: Callable[[str], object] = lambda _: None  # a module, as in `module load`; the simulation has all it needs
 
     def connect(self, *, lab: bool = False) -> Phone:
         """A session of the user `dialer` (or `lab`, who may do everything), logged in."""

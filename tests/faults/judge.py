@@ -21,7 +21,8 @@ What it holds against the dialer (`Complaint.kind`):
     too_many_lines             of a project or a trunk, at some instant
     talker_called_again        who was talking when something died was rung again for it
     attempt_not_ended          no outcome, no effect on its case, or an outcome without an end
-    case_lost, case_twice      a case that is neither used nor waiting, or is both; or went on after its last call
+    case_lost, case_twice      a case that is neither used nor waiting, or is both; or went on after its last call;
+                               or has gone though no DBA took it away
     count_disagrees            dial_count is not the number of calls in the ledger
     left_in_hand               claims or lines that nobody needs any more
     invariant                  a row of dialer_invariants
@@ -41,6 +42,8 @@ from typing import Any
 
 Row = Mapping[str, Any]
 Sql = Callable[[str], Sequence[Row]]
+Identity = tuple[Any, ...]
+"""Who a case is: id, project_id, phone_number, inserted_at. Another one may get its id when a DBA takes it away."""
 
 SLACK = 0.1
 """Seconds by which two witnesses of one instant may differ."""
@@ -132,8 +135,8 @@ class Books:
 
     attempts: Sequence[Row]
     cases: Sequence[Row]
-    stat: Mapping[int, int]
-    """dial_count by case."""
+    stat: Mapping[int, Row]
+    """By case id."""
     lines: Mapping[str, int]
     """Of projects that have a limit."""
     trunk_lines: Mapping[tuple[str, str], int]
@@ -141,19 +144,26 @@ class Books:
     invariants: Sequence[Row]
     in_hand: Sequence[str]
     """What stands in dialer_claims and dialer_live."""
+    taken_away: Sequence[Row] = ()
+    """Cases that a DBA has deleted, as they were."""
 
     @classmethod
-    def read(cls, sql: Sql) -> Books:
+    def read(cls, sql: Sql, taken_away: Sequence[Row] = ()) -> Books:
         """`sql` runs a statement in a session whose zone is UTC; its rows as mappings."""
         claims = sql("SELECT case_id, attempt_id FROM dialer_claims")
         live = sql("SELECT phone_number, attempt_id FROM dialer_live")
         return cls(
             attempts=sql("SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a ORDER BY attempt_id"),
             cases=sql(
-                "SELECT id, project_id, phone_number, used, checked, call_back, deferred_time, deferred_done,"
-                " brought_back, last_attempt_id FROM dialer_clients"
+                "SELECT id, project_id, phone_number, inserted_at, used, checked, call_back, deferred_time,"
+                " deferred_done, brought_back, last_attempt_id FROM dialer_clients"
             ),
-            stat={row["id"]: row["dial_count"] for row in sql("SELECT id, dial_count FROM dialer_stat")},
+            stat={
+                row["id"]: row
+                for row in sql(
+                    "SELECT id, project_id, phone_number, case_inserted_at, dial_count, counted_from FROM dialer_stat"
+                )
+            },
             lines={
                 row["project_id"]: row["max_lines"]
                 for row in sql("SELECT project_id, dialer_rules.lines AS max_lines FROM dialer_rules")
@@ -168,6 +178,7 @@ class Books:
                 *(f"claim of case {row['case_id']}, attempt {row['attempt_id']}" for row in claims),
                 *(f"line of {row['phone_number']}, attempt {row['attempt_id']}" for row in live),
             ],
+            taken_away=taken_away,
         )
 
 
@@ -300,20 +311,41 @@ def _agent_unknown(row: Row, call: CallRecord, faults: Sequence[Fault], found: V
 # --- each case ---------------------------------------------------------------------------------------------------
 
 
+def _identity(case: Row) -> Identity:
+    return (case["id"], case["project_id"], case["phone_number"], case["inserted_at"])
+
+
+def _dialled(row: Row) -> Identity:
+    """The case that an attempt, or a row of dialer_stat by its own name for the id, is about."""
+    case_id = row["case_id"] if "case_id" in row else row["id"]
+    return (case_id, row["project_id"], row["phone_number"], row["case_inserted_at"])
+
+
 def _cases(books: Books) -> Iterator[Complaint]:
-    by_case: dict[int, list[Row]] = defaultdict(list)
+    by_case: dict[Identity, list[Row]] = defaultdict(list)
     for row in books.attempts:
-        by_case[row["case_id"]].append(row)
-    cases = {row["id"]: row for row in books.cases}
-    for case_id in by_case.keys() - cases.keys():
-        yield Complaint("case_lost", f"case {case_id} has attempts and is not there")
-    for case_id, case in cases.items():
-        attempts = by_case[case_id]
+        by_case[_dialled(row)].append(row)
+    namesakes = Counter(identity[0] for identity in by_case)
+    cases = {_identity(row): row for row in books.cases}
+    for identity in by_case.keys() - cases.keys() - {_identity(row) for row in books.taken_away}:
+        yield Complaint("case_lost", f"case {identity[0]} has attempts and is not there")
+    for identity, case in cases.items():
+        attempts = by_case[identity]
         yield from _case(case, attempts)
-        recorded = sum(row["outcome"] != "FAILED" for row in attempts)
-        counted = books.stat.get(case_id, 0)
+        # The count begins anew when a case comes back of whose id another one has been dialled meanwhile.
+        stat = books.stat.get(case["id"])
+        if stat is not None and _dialled(stat) == identity:
+            counted, since = stat["dial_count"], stat["counted_from"]
+        elif namesakes[case["id"]] > bool(attempts):
+            continue
+        else:
+            counted, since = 0, None
+        ended = [row for row in attempts if row["ended_at"] is not None]
+        recorded = sum(row["outcome"] != "FAILED" and (since is None or row["ended_at"] >= since) for row in ended)
         if counted != recorded:
-            yield Complaint("count_disagrees", f"case {case_id}: dial_count {counted}, calls in the ledger {recorded}")
+            yield Complaint(
+                "count_disagrees", f"case {case['id']}: dial_count {counted}, {recorded} calls in the ledger"
+            )
 
 
 def _case(case: Row, attempts: Sequence[Row]) -> Iterator[Complaint]:
@@ -376,12 +408,12 @@ def _talkers(
     """
     if not faults:
         return
-    later: dict[int, Row] = {}
+    later: dict[Identity, Row] = {}
     following: dict[int, Row] = {}
     for row in reversed(books.attempts):
-        if row["case_id"] in later:
-            following[row["id"]] = later[row["case_id"]]
-        later[row["case_id"]] = row
+        if _dialled(row) in later:
+            following[row["id"]] = later[_dialled(row)]
+        later[_dialled(row)] = row
     for row in books.attempts:
         for call in matched.get(row["id"], []):
             talking = call.answered if row["type"] == "autoinforming" else call.connected

@@ -29,6 +29,7 @@ from pathlib import Path
 import gevent
 from gevent.event import Event
 
+from tests.faults.hands import HANDS, Hands
 from tests.faults.judge import Books, Complaint, Fault, Verdict, judge
 from tests.faults.proxy import Proxy
 from tests.faults.soak_world import (
@@ -71,6 +72,7 @@ KINDS: Mapping[str, tuple[int, tuple[float, float]]] = {
     "database restarted": (1, (0.0, 0.0)),
     "database killed": (1, (0.2, 4.0)),
 }
+ALL_KINDS = {**KINDS, **HANDS}
 DOUBTS = ("database sessions ended",)
 """For the control run: after each, a worker clears up what it believes to be its own."""
 
@@ -90,7 +92,7 @@ class Blow:
 def schedule(seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Blow]:
     """The blows of a seed, without end."""
     dice = random.Random(seed)
-    weights = [KINDS[kind][0] for kind in kinds]
+    weights = [ALL_KINDS[kind][0] for kind in kinds]
     while True:
         (kind,) = dice.choices(kinds, weights)
         yield Blow(
@@ -98,7 +100,7 @@ def schedule(seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Blow]
             kind=kind,
             worker=dice.choice(WORKERS),
             asterisk=dice.choice(ASTERISKS),
-            seconds=dice.uniform(*KINDS[kind][1]),
+            seconds=dice.uniform(*ALL_KINDS[kind][1]),
         )
 
 
@@ -147,9 +149,17 @@ class Soak:
     breaks meanwhile."""
 
     def __init__(
-        self, world: World, calls: int, least_blows: int, blows: Iterator[Blow], say: Callable[[str], None] = print
+        self,
+        world: World,
+        calls: int,
+        least_blows: int,
+        blows: Iterator[Blow],
+        hands: Hands,
+        *,
+        say: Callable[[str], None] = print,
     ) -> None:
         self._world = world
+        self._hands = hands
         self._calls = calls
         self._least_blows = least_blows
         self._blows = blows
@@ -186,14 +196,14 @@ class Soak:
                 done = self._world.originated()
         finally:
             self._over.set()
-            breaking.join()
+            breaking.get()
         self._resume()
-        gevent.joinall(helpers)
+        gevent.joinall(helpers, raise_error=True)
         self._drain()
         for worker in world.workers.values():
             self._leave(worker)
         self._report.seconds = time.monotonic() - self._began
-        self._report.verdict = judge(world.calls(), Books.read(world.sql), self._all_faults())
+        self._report.verdict = judge(world.calls(), Books.read(world.sql, self._hands.taken_away), self._all_faults())
         self._report.verdict.complaints += self._trouble
         return self._report
 
@@ -207,6 +217,7 @@ class Soak:
             lambda: f"the first start: {self._world.log()[-3000:]}",
             every=0.1,
         )
+        self._hands.set_up()
         sql("UPDATE dialer_trunks SET max_lines = %s, calls_per_second = %s", TRUNK_LINES, CALLS_PER_SECOND)
         for project in PROJECTS:
             sql(
@@ -267,7 +278,7 @@ class Soak:
             self._report.blows[blow.kind] += 1
             self._say(f"{self._clock()} {blow.kind}: {target}, {blow.seconds:.1f} s; {self._world.originated()} calls")
             repairs.append(gevent.spawn(self._carry_out, target, blow, strike))
-        gevent.joinall(repairs)
+        gevent.joinall(repairs, raise_error=True)
 
     def _carry_out(self, target: str, blow: Blow, strike: Callable[[float], None]) -> None:
         began = time.time()
@@ -276,7 +287,8 @@ class Soak:
         except UNREACHABLE as error:
             self._say(f"{self._clock()} {blow.kind}: {target} could not be struck, the database is away ({error})")
         finally:
-            self._faults.append((blow.kind, began, time.time()))
+            if blow.kind in KINDS:  # a DBA's hands are no excuse for anything
+                self._faults.append((blow.kind, began, time.time()))
             del self._broken[target]
 
     def _strike(self, blow: Blow) -> tuple[str, Callable[[float], None]]:
@@ -328,6 +340,8 @@ class Soak:
             for link in world.database_links.values():
                 link.cut()
 
+        if blow.kind in HANDS:
+            return "cases", lambda _: self._hands.move(blow.kind)
         name = f"worker {blow.worker}"
         way = f"AMI of {blow.worker} to {blow.asterisk}"
         strikes: Mapping[str, tuple[str, Callable[[float], None]]] = {
@@ -457,7 +471,7 @@ def soak(
 ) -> Report:
     """One soak in a world of its own."""
     with World(database, directory, seed, fenced=fenced) as world:
-        return Soak(world, calls, least_blows, schedule(seed, kinds), say).run()
+        return Soak(world, calls, least_blows, schedule(seed, kinds), Hands(world, seed), say=say).run()
 
 
 def main() -> int:
@@ -467,7 +481,7 @@ def main() -> int:
     options.add_argument("--calls", type=int, default=10_000, help="to be made (default %(default)s)")
     options.add_argument("--database", choices=DATABASES, default=DATABASES[0], help="(default %(default)s)")
     options.add_argument("--unfenced", action="store_true", help="control: leases switched off, must be caught")
-    options.add_argument("--only", action="append", choices=list(KINDS), help="these kinds of blows alone")
+    options.add_argument("--only", action="append", choices=list(ALL_KINDS), help="these kinds of blows alone")
     options.add_argument("--directory", type=Path, help="for logs and call logs (default: a new one)")
     given = options.parse_args()
     seed = random.randrange(1_000_000) if given.seed is None else given.seed

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ import pymysql
 from psycopg import OperationalError
 from sqlalchemy import make_url
 
-from tests.acceptance.dba import dba
+from tests.acceptance.dba import Dba, dba
 from tests.acceptance.installation import SCHEMA, migrate, take_over
 from tests.containers import MariaDbContainer, PostgresContainer, free_ports
 from tests.faults.judge import CallRecord
@@ -246,10 +246,16 @@ class World:
             module = "dialer" if self.fenced else "tests.faults.unfenced"
             self.workers[worker] = Process([module, "worker"], environ, self.directory / f"worker-{worker}.log")
 
-    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Run SQL as a DBA, past all proxies, in a session of its own in UTC. Raises one of UNREACHABLE."""
+    @contextmanager
+    def session(self) -> Iterator[Dba]:
+        """A DBA's session in UTC, past all proxies. Raises one of UNREACHABLE, as what is done in it does."""
         with closing(dba(self._url, SCHEMA)) as session:
             session.sql("SET time_zone = '+00:00'" if self.is_mariadb else "SET timezone = 'UTC'")
+            yield session
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Run SQL in a session of its own."""
+        with self.session() as session:
             return session.sql(statement, *values)
 
     def terminate_connections(self) -> None:

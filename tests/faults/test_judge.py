@@ -25,6 +25,7 @@ def attempt(number: int, case: int, begun: float, ended: float, ending: str, **f
         "case_id": case,
         "project_id": "p",
         "phone_number": f"70{case}",
+        "case_inserted_at": instant(-60),
         "asterisk": "default",
         "trunk": "default",
         "type": "progressive",
@@ -45,6 +46,7 @@ def case(number: int, *, used: bool, last: int | None) -> Any:
         "id": number,
         "project_id": "p",
         "phone_number": f"70{number}",
+        "inserted_at": instant(-60),
         "used": used,
         "checked": False,
         "call_back": True,
@@ -52,6 +54,17 @@ def case(number: int, *, used: bool, last: int | None) -> Any:
         "deferred_done": False,
         "brought_back": 0,
         "last_attempt_id": last,
+    }
+
+
+def stat(number: int, dial_count: int) -> Any:
+    return {
+        "id": number,
+        "project_id": "p",
+        "phone_number": f"70{number}",
+        "case_inserted_at": instant(-60),
+        "counted_from": instant(-60),
+        "dial_count": dial_count,
     }
 
 
@@ -86,15 +99,25 @@ class Day:
             case(3, used=False, last=None),
         ]
     )
-    stat: dict[int, int] = field(default_factory=lambda: {1: 1, 2: 2})
+    stat: dict[int, Any] = field(default_factory=lambda: {1: stat(1, 1), 2: stat(2, 2)})
     lines: dict[str, int] = field(default_factory=lambda: {"p": 2})
     trunk_lines: dict[tuple[str, str], int] = field(default_factory=lambda: {("default", "default"): 30})
     invariants: list[Any] = field(default_factory=list)
     in_hand: list[str] = field(default_factory=list)
+    taken_away: list[Any] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def complaints(self) -> set[str]:
-        books = Books(self.attempts, self.cases, self.stat, self.lines, self.trunk_lines, self.invariants, self.in_hand)
+        books = Books(
+            self.attempts,
+            self.cases,
+            self.stat,
+            self.lines,
+            self.trunk_lines,
+            self.invariants,
+            self.in_hand,
+            self.taken_away,
+        )
         return {complaint.kind for complaint in judge(self.calls, books, self.faults).complaints}
 
     def ends(self, attempt_id: int, **facts: Any) -> None:
@@ -104,6 +127,12 @@ class Day:
     def use(self, case_id: int, *, used: bool) -> None:
         """The case is used, or is not."""
         self.cases = [{**row, "used": used} if row["id"] == case_id else row for row in self.cases]
+
+
+def replaced(day: Day) -> None:
+    """A DBA gives the id of the first one to somebody else."""
+    day.taken_away.append(day.cases[0])
+    day.cases[0] = {**case(1, used=False, last=None), "phone_number": "799", "inserted_at": instant(15)}
 
 
 def rung_by_a_stranger(day: Day) -> None:
@@ -193,8 +222,20 @@ def case_vanishes(day: Day) -> None:
     del day.cases[1]
 
 
+def namesake_is_swallowed(day: Day) -> None:
+    replaced(day)
+    day.use(1, used=True)
+
+
+def comes_back_and_is_rung_again(day: Day) -> None:
+    day.taken_away.append(day.cases[0])
+    day.attempts.append(attempt(4, 1, 50, 60, "ANSWERED used"))
+    day.calls.append(call(4, 1, 50, 60, answered=52, connected=53))
+    day.stat[1] = stat(1, 2)
+
+
 def miscounted(day: Day) -> None:
-    day.stat[2] = 3
+    day.stat[2] = stat(2, 3)
 
 
 def not_counted(day: Day) -> None:
@@ -214,7 +255,7 @@ def talker_rung_again(day: Day) -> None:
     day.ends(1, outcome="LOST", effect="redial")
     day.attempts.append(attempt(4, 1, 26, 29, "BUSY used"))
     day.calls.append(call(4, 1, 26, 29))
-    day.stat[1] = 2
+    day.stat[1] = stat(1, 2)
 
 
 def talker_forgotten(day: Day) -> None:
@@ -236,7 +277,7 @@ def talker_forgotten(day: Day) -> None:
         (answer_denied, {"wrong_outcome"}),
         (answer_invented, {"wrong_outcome"}),
         (agent_denied, {"wrong_outcome"}),
-        (no_outcome, {"attempt_not_ended", "wrong_outcome", "case_lost"}),
+        (no_outcome, {"attempt_not_ended", "wrong_outcome", "case_lost", "count_disagrees"}),
         (no_effect, {"attempt_not_ended", "case_lost"}),
         (call_without_end, {"attempt_not_ended"}),
         (crowded_project, {"too_many_lines"}),
@@ -246,6 +287,8 @@ def talker_forgotten(day: Day) -> None:
         (case_is_forgotten, {"case_lost"}),
         (redial_never_comes, {"case_lost"}),
         (case_vanishes, {"case_lost"}),
+        (namesake_is_swallowed, {"case_lost"}),
+        (comes_back_and_is_rung_again, {"case_twice"}),
         (miscounted, {"count_disagrees"}),
         (not_counted, {"count_disagrees"}),
         (claimed, {"left_in_hand"}),
@@ -268,6 +311,26 @@ def test_a_witness_who_knows_no_channels_is_matched_by_number_and_time() -> None
     assert day.complaints() == set()
     day.calls.append(replace(day.calls[1], call_id="stranger", began=NINE + 5, ended=NINE + 6))
     assert day.complaints() == {"two_calls_of_an_attempt", "more_calls_than_attempts", "rung_after_its_end"}
+
+
+def test_a_dba_may_take_cases_away_and_give_their_ids_to_others() -> None:
+    day = Day()
+    replaced(day)
+    assert day.complaints() == set()
+
+
+def test_the_count_of_who_came_back_begins_after_the_call_of_who_had_the_id_meanwhile() -> None:
+    day = Day()
+    day.attempts.append(attempt(4, 2, 50, 60, "BUSY redial"))
+    day.attempts.append(attempt(5, 2, 70, 80, "BUSY redial", brought_back=1))
+    for row in day.attempts[-2:]:
+        day.calls.append(call(row["id"], 2, 50 if row["id"] == 4 else 70, 60 if row["id"] == 4 else 80))
+    day.attempts[3] |= {"phone_number": "799", "case_inserted_at": instant(45)}
+    day.calls[3] = replace(day.calls[3], number="799")
+    day.taken_away.append({**case(2, used=False, last=4), "phone_number": "799", "inserted_at": instant(45)})
+    day.cases[1] = {**case(2, used=False, last=5), "brought_back": 1}
+    day.stat[2] = {**stat(2, 1), "counted_from": instant(80)}
+    assert day.complaints() == set()
 
 
 def test_an_agent_whom_nobody_could_see_is_no_complaint() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.hands import HANDS
 from tests.faults.soak import DOUBTS, KINDS, schedule, soak
 from tests.faults.soak_world import DATABASES, LEASE_SECONDS
 
@@ -44,6 +45,18 @@ def test_ten_thousand_calls_among_faults(database: str, tmp_path: Path) -> None:
     assert report.verdict.calls >= 10_000
     assert len(report.blows) == len(KINDS), "every kind of fault fell"
     assert not report.verdict.complaints, f"seed {FULL_SEED}: {report}"
+
+
+@pytest.mark.full
+@pytest.mark.docker
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_dba_moves_the_cases_while_they_are_called(database: str, tmp_path: Path) -> None:
+    kinds = (*HANDS, "worker killed", "AMI cut")
+    report = soak(database, SEED, 3000, tmp_path, least_blows=30, kinds=kinds, say=say)
+    print(report)
+    assert report.blows.keys() >= HANDS.keys()
+    assert not report.verdict.complaints, report
 
 
 @pytest.mark.full

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.dba import dba
-from tests.acceptance.installation import SCHEMA, migrate
+from tests.acceptance.installation import SCHEMA, installed
 from tests.containers import PostgresDatabases, free_ports
 from tests.waiting import wait_for
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def database(postgres_server: PostgresDatabases) -> Iterator[str]:
-    url = postgres_server.create(postgres_server.template("migrated for acceptance", migrate))
+    url = installed(postgres_server)
     yield url
     postgres_server.drop(url)
 

@@ -272,7 +272,7 @@ def test_a_server_in_utc_says_so(mariadb_server: MariaDbDatabases) -> None:
 @pytest.mark.parametrize(
     ("zone", "stored"), [("Europe/Berlin", "Europe/Berlin"), ("<+0545>-05:45", "+05:45"), ("<-03>+03", "-03:00")]
 )
-def test_postgresql_s_zone_is_taken_as_cases_can_write_it(
+def test_postgresql_s_own_zone_is_taken_as_cases_can_write_it(
     postgres_server: PostgresDatabases, zone: str, stored: str
 ) -> None:
     url = postgres_server.create()
@@ -281,6 +281,16 @@ def test_postgresql_s_zone_is_taken_as_cases_can_write_it(
     found, warnings = installed_from(url, "UTC")
     assert found == stored
     assert bool(warnings) == stored.startswith(("+", "-"))
+    postgres_server.drop(url)
+
+
+def test_a_name_without_a_slash_is_no_reason_to_believe_in_utc(postgres_server: PostgresDatabases) -> None:
+    """initdb chooses such a name where the machine's zone is a copy of its file."""
+    url = postgres_server.create()
+    with postgres_server.connect() as admin:
+        admin.execute(f"ALTER DATABASE {make_url(url).database} SET timezone = 'Japan'".encode())
+    found, warnings = installed_from(url, "UTC")
+    assert (found, bool(warnings)) in (("Japan", False), ("+09:00", True))
     postgres_server.drop(url)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, migrate
+from tests.acceptance.installation import Installation, installed
 from tests.containers import Databases
 from tests.sql.dialects import SERVERS
 from tests.waiting import wait_for
@@ -44,7 +44,7 @@ def dialer(
     tmp_path: Path,
 ) -> Iterator[Installation]:
     server = database_server(request.param, SERVERS[request.param].version)
-    url = server.create(server.template("migrated for acceptance", migrate))
+    url = installed(server)
     with Installation(url, asterisk, tmp_path) as installation:
         installation.environ["DIALER_LOGLEVEL"] = "2"
         yield installation

@@ -9,7 +9,7 @@ import pytest
 
 from dialer.migrate import migrate
 from dialer.takeover import takeover
-from tests.containers import Databases
+from tests.containers import Databases, PostgresDatabases
 from tests.factories import add_project
 from tests.sql.dialects import Dialect, execute, servers
 from worker.db import Database, procedures
@@ -113,3 +113,22 @@ def test_a_worker_that_is_led_to_another_server_begins_nothing(original: Databas
     original.dispose()
     with pytest.raises(DatabaseUnavailable, match="not known to dialer_servers"):
         procedures.worker_start(original, "w", 6)
+
+
+@pytest.mark.parametrize("dialect", servers("postgresql"), indirect=True)
+def test_a_server_that_does_not_tell_its_number_is_known_by_its_database_s_name(
+    server: PostgresDatabases, dialect: Dialect
+) -> None:
+    url = server.create()
+    with server.user(url) as (user, theirs):
+        with server.connect(url) as admin:
+            admin.execute(f"CREATE SCHEMA nc AUTHORIZATION {user}".encode())
+            admin.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+        migrate(dialect.settings(theirs))
+        database = Database(dialect.settings(theirs), known_server_only=True)
+        database.require_fit()
+        (row,) = database.query("SELECT identity FROM dialer_servers")
+        assert row["identity"].endswith(f" {database.settings.name}")
+        assert not row["identity"][0].isdigit()
+        database.dispose()
+        server.drop(url)

@@ -31,6 +31,8 @@ class FakeDatabase:
         """What dialer_agents_write was told last."""
         self.told: list[tuple[str, str | None]] = []
         """State and reason of the Asterisk, one after the other."""
+        self.troubles: list[tuple[Any, ...]] = []
+        """Kind, subject, step and detail of what was told to dialer_trouble_report."""
         self.calls: list[str] = []
         self.before: dict[str, Callable[[list[Any]], None]] = {}
         """By routine: called with its arguments first."""
@@ -38,7 +40,7 @@ class FakeDatabase:
     def as_database(self) -> Database:
         return cast("Database", self)
 
-    def call(self, routine: str, *arguments: Any) -> list[dict[str, Any]]:
+    def call(self, routine: str, *arguments: Any, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
         self.calls.append(routine)
         if self.slow:
             gevent.sleep(0)
@@ -60,13 +62,16 @@ class FakeDatabase:
         if routine == "dialer_agents_write":
             self.agents = json.loads(arguments[3])
             return []
+        if routine == "dialer_trouble_report":
+            self.troubles.append(tuple(arguments[3:7]))
+            return []
         if routine == "dialer_asterisk_report":
             self.told.append((arguments[3], arguments[4]))
             return []
         raise AssertionError(f"{routine} was not expected")
 
-    def value(self, routine: str, *arguments: Any) -> Any:
-        rows = self.call(routine, *arguments)
+    def value(self, routine: str, *arguments: Any, timeout_seconds: float | None = None) -> Any:
+        rows = self.call(routine, *arguments, timeout_seconds=timeout_seconds)
         return next(iter(rows[0].values())) if rows else None
 
     def outcomes(self) -> dict[int, str]:
@@ -86,6 +91,7 @@ def open_attempt(attempt_id: int = 1, channel_id: str = "c1", **changes: Any) ->
         "phone_number": "79990000001",
         "type": "progressive",
         "queue": "sales",
+        "trunk": "default",
         "channel_id": channel_id,
         "action_id": f"a-{channel_id}",
         "epoch": 1,

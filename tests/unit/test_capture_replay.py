@@ -118,7 +118,8 @@ class Replay:
         assert all(call.outcome is not None for call in self.tracker.over)
         self.ended += self.tracker.over
         self.tracker.over.clear()
-        assert all(self._truth["sales", one].get("Status") == "1" for one in self.agents.free("sales")), message.raw
+        real = {who.casefold() for (_, who), member in self._truth.items() if member.get("Status") == "1"}
+        assert self.agents.free("sales") <= real, message.raw
 
     def _begin(self, reply: Message) -> None:
         action_id = reply.get("ActionID")
@@ -249,7 +250,7 @@ def test_a_recorded_agent_becomes_free_by_a_check_only() -> None:
     run = clean()
     assert run.freed == []
     assert run.checks["QueueMember"] > 40
-    assert run.agents.free("sales") >= {"PJSIP/agent1", "PJSIP/agent2", "PJSIP/agent3"}
+    assert run.agents.free("sales") >= {"pjsip/agent1", "pjsip/agent2", "pjsip/agent3"}
 
 
 # --- forged ----------------------------------------------------------------------------------------------

@@ -328,6 +328,7 @@ def test_on_mariadb_the_scheme_is_the_database() -> None:
     assert load(None, environ).database.url().database == "nc"
     both = load(None, environ | {"DIALER_DATABASE_DB_NAME": "Asterisk"}).database
     assert (both.url().database, both.schema) == ("nc", "nc")
+    assert both.where() == "'nc' at h:3306", "messages name the database that is in use"
     assert load(None, {"DIALER_DATABASE_URL": "mariadb://u@h/calls"}).database.schema == "calls"
 
 
@@ -415,6 +416,18 @@ def test_variables_of_others_are_left_alone() -> None:
         "DIALER_PORT": "tcp://10.0.0.1:80",
     }
     assert load(None, DATABASE | foreign).http.port == 8080
+
+
+def test_names_of_the_api_are_a_list_or_a_text_with_commas(tmp_path: Path) -> None:
+    assert from_environment().http.names == ()
+    assert from_environment(HTTP_NAMES="dialer, dialer.example.com").http.names == ("dialer", "dialer.example.com")
+    path = toml(tmp_path, FULL.replace("[http]", '[http]\nNames = ["dialer.example.com"]'))
+    assert load(path, {}).http.names == ("dialer.example.com",)
+
+
+@pytest.mark.parametrize("names", ["http://dialer", "dialer:8080", "a,,b", "*", "a b"])
+def test_what_is_no_name_of_the_api_is_refused(names: str) -> None:
+    assert "is not a list of host names" in mistakes(None, DATABASE | {"DIALER_HTTP_NAMES": names})["DIALER_HTTP_NAMES"]
 
 
 def test_pool_limits_mean_what_the_original_meant() -> None:

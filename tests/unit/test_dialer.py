@@ -9,19 +9,23 @@ from typing import Any, cast
 
 import pytest
 from gevent.event import Event
+from sqlalchemy.exc import DataError
 
 from tests.unit.facts import member, queue_params
 from tests.unit.fake_database import FakeDatabase, open_attempt
 from worker.agents import Agents
+from worker.ami.actions import UnsafeAction
 from worker.ami.client import AmiLinkLost, AmiRefused
 from worker.ami.message import Message
 from worker.clock import VirtualClock
 from worker.dialer import SOON_SECONDS, TRUST_SECONDS, Dialer
 from worker.errors import DatabaseUnavailable, StatementTimedOut
+from worker.hopper import ERRANDS_MOST
 from worker.ledger import Ledger
 from worker.model import Begun, Outcome, Ownership
 from worker.session import Session
 from worker.tracker import Tracker
+from worker.troubles import Troubles
 
 START = 1_800_000_000.0
 POLL = 5.0
@@ -38,16 +42,27 @@ class Cases(FakeDatabase):
         self.begun: list[tuple[str, int]] = []
         self.refuse: dict[int, tuple[str, datetime | None]] = {}
         """Refusals by case: reason and retry_at."""
+        self.settled: list[str] = []
+        """Projects that were asked for their state alone."""
         self.reports: list[tuple[str, str | None]] = []
         self.released: list[str | None] = []
+        self.release_error: Exception | None = None
         self.answer_is_lost = False
         self.claim_is_lost = False
         self.hold: dict[str, Event] = {}
         """Claims of these projects take until the event."""
+        self.hold_begin: dict[str, Event] = {}
+        """Begins of these projects take until the event."""
+        self.asked: list[list[int]] = []
+        """The cases of each begin."""
+        self.errors: dict[int, Exception] = {}
+        """By case: what a begin with it runs into."""
+        self.claim_errors: dict[str, Exception] = {}
+        self.late_commits: set[str] = set()
+        """Begins of these projects are given up just after their commit."""
+        self.report_error: Exception | None = None
         self.slow_claims: set[str] = set()
         """Claims of these projects are given up."""
-        self.troubles: list[tuple[str, str, str | None]] = []
-        """Subject, step and detail of what was told."""
 
     def project(self, name: str, cases: int = 0, **changes: Any) -> None:
         first = 100 * (len(self.projects) + 1)
@@ -82,15 +97,22 @@ class Cases(FakeDatabase):
             **changes,
         }
 
-    def call(self, routine: str, *arguments: Any, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
+    def call(  # noqa: PLR0912 - a routine a branch
+        self, routine: str, *arguments: Any, timeout_seconds: float | None = None
+    ) -> list[dict[str, Any]]:
         if routine == "dialer_work" and not self.down:
             self.calls.append(routine)
-            return list(self.projects.values())
+            return [{key: value for key, value in row.items() if key != "caller_id"} for row in self.projects.values()]
         if routine == "dialer_claim":
             self.calls.append(routine)
             project, count = arguments[3], arguments[4]
             if project in self.hold:
                 self.hold[project].wait()
+            if project in self.claim_errors:
+                raise self.claim_errors[project]
+            if count == 0:
+                self.settled.append(project)
+                return []
             if self.claim_is_lost:
                 raise DatabaseUnavailable("of this test", "the connection broke")
             if project in self.slow_claims:
@@ -105,16 +127,28 @@ class Cases(FakeDatabase):
             return self._release(arguments[2])
         if routine == "dialer_attempt_begin":
             self.calls.append(routine)
-            return self._begin(arguments[3], json.loads(arguments[4]))
-        if routine == "dialer_trouble_report":
-            self.troubles.append((arguments[4], arguments[5], arguments[6]))
-            return []
+            project, requests = arguments[3], json.loads(arguments[4])
+            self.asked.append([request["case_id"] for request in requests])
+            if project in self.hold_begin:
+                self.hold_begin[project].wait()
+            for request in requests:
+                if request["case_id"] in self.errors:
+                    raise self.errors[request["case_id"]]
+            rows = self._begin(project, requests)
+            if project in self.late_commits:
+                self._open(rows)
+                raise StatementTimedOut("of this test", timeout_seconds or 0, "it took too long")
+            return rows
         if routine == "dialer_project_report":
+            if self.report_error is not None:
+                raise self.report_error
             self.reports.append((arguments[3], arguments[4]))
             return []
-        return super().call(routine, *arguments)
+        return super().call(routine, *arguments, timeout_seconds=timeout_seconds)
 
     def _release(self, project: str | None) -> list[dict[str, Any]]:
+        if self.release_error is not None and project is not None:
+            raise self.release_error
         self.released.append(project)
         for name in [project] if project else list(self.claimed):
             self.waiting.setdefault(name, [])[:0] = self.claimed.pop(name, [])
@@ -144,7 +178,7 @@ class Cases(FakeDatabase):
                     "exten": None,
                     "context": "progressive",
                     "queue": self.projects[project]["queue"],
-                    "caller_id": None,
+                    "caller_id": self.projects[project].get("caller_id"),
                     "dial_seconds": 30,
                     "abandon_seconds": 2,
                     "patience": None,
@@ -153,13 +187,18 @@ class Cases(FakeDatabase):
                 }
             )
         if self.answer_is_lost:
-            self.open = [
-                open_attempt(row["attempt_id"], row["channel_id"], action_id=row["action_id"], epoch=9)
-                for row in rows
-                if row["attempt_id"]
-            ]
+            self._open(rows)
             raise DatabaseUnavailable("of this test", "the connection broke")
         return rows
+
+    def _open(self, rows: list[dict[str, Any]]) -> None:
+        self.open = [
+            open_attempt(
+                row["attempt_id"], row["channel_id"], action_id=row["action_id"], epoch=9, case_id=row["case_id"]
+            )
+            for row in rows
+            if row["attempt_id"]
+        ]
 
 
 @dataclass
@@ -195,7 +234,8 @@ class FakeSession:
         self.owner = Ownership(4, "default", 9)
         self.tracker = Tracker(clock.monotonic)
         self.agents = Agents(clock.monotonic)
-        self.ledger = Ledger(database.as_database(), clock, self.tracker, self.owner)
+        self.troubles = Troubles(database.as_database(), clock, self.owner)
+        self.ledger = Ledger(database.as_database(), clock, self.tracker, self.owner, self.troubles)
         self.wake = Event()
         self.refusals: dict[str, str] = {}
         self.ready = True
@@ -203,10 +243,17 @@ class FakeSession:
         self.client = Lists()
         self.sent: list[Begun] = []
         self.given_up: list[Begun] = []
+        self.unsafe: set[str | None] = set()
+        """Caller ids that cannot be sent."""
 
-    def originate(self, begun: Begun) -> None:
+    def originate(self, begun: Begun) -> bool:
+        call = self.tracker.begin(begun)
+        if begun.caller_id in self.unsafe:
+            self.tracker.unsent(call, "an AMI line is too long", Outcome.FAILED)
+            raise UnsafeAction("an AMI line is too long")
         self.sent.append(begun)
-        self.tracker.sent(self.tracker.begin(begun))
+        self.tracker.sent(call)
+        return True
 
     def give_up(self, begun: Begun, why: str) -> None:
         self.given_up.append(begun)
@@ -247,6 +294,12 @@ class Lab:
 
     def at(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(self.clock.time() + seconds, UTC)
+
+    def troubles(self) -> dict[tuple[str, str, str], str]:
+        """What readers of the database see, by kind, subject and step."""
+        self.session.troubles.write()
+        told = {trouble[:3]: trouble[3] for trouble in self.database.troubles}
+        return {trouble: detail for trouble, detail in told.items() if detail is not None}
 
     def end_calls(self) -> None:
         for call in list(self.session.tracker.calls()):
@@ -480,8 +533,7 @@ def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab
             lab.pass_time(left)
     assert lab.database.calls.count("dialer_claim") == 7
     assert lab.clock.monotonic() == pytest.approx(1 + 2 + 4 + 8 + 16 + 30 + 30)
-    told = ("p", "claim", "a claim, limited to 2 s, was given up: it took too long")
-    assert set(lab.database.troubles) == {told}
+    assert lab.troubles() == {("project", "p", "claim"): "it gets no cases: given up after 2 s: it took too long"}
     assert lab.database.released.count("p") == 7, "its commit may have been in time"
     lab.database.slow_claims = set()
     lab.turn()
@@ -490,6 +542,7 @@ def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab
     lab.database.waiting["p"] = [101]
     lab.turn()
     assert lab.cases() == [100, 101], "that one has succeeded; nothing is left of the delay"
+    assert lab.troubles() == {}
 
 
 def test_change_of_its_cases_ends_the_wait_of_a_project_soon(lab: Lab) -> None:
@@ -535,6 +588,204 @@ def test_error_of_a_claim_that_took_long_is_told_by_the_next_turn(lab: Lab) -> N
     assert lab.session.wake.wait(5)
     with pytest.raises(DatabaseUnavailable):
         lab.turn()
+
+
+# --- what one project runs into is its own -------------------------------------------------------------------
+
+BAD_ROW = DataError("SELECT …", {}, Exception("Incorrect time value: '' for column v_opens"))
+
+
+def informing(lab: Lab, *names: str, cases: int = 9, lines: int = 2) -> None:
+    for name in names:
+        lab.database.project(name, cases, type="autoinforming", context="autoinforming", lines=lines)
+
+
+@pytest.mark.parametrize("error", [BAD_ROW, StatementTimedOut("of this test", 2, "locked"), KeyError("odd")])
+@pytest.mark.parametrize("step", ["claim", "begin", "obstacle", "fit", "dial"])
+def test_an_error_in_one_project_stops_no_other(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
+) -> None:
+    informing(lab, "a", "b")
+    if step == "claim":
+        lab.database.claim_errors["a"] = error
+    elif step == "begin":
+        lab.database.errors = dict.fromkeys(range(100, 109), error)
+    elif step == "obstacle":
+        lab.database.projects["a"]["context"] = "nowhere"
+        lab.database.report_error = error
+    else:
+        part = {"fit": "_obstacle", "dial": "_begin"}[step]
+        real = getattr(lab.dialer, part)
+
+        def choke(item: Any, *arguments: Any) -> Any:
+            if item.project_id == "a":
+                raise error
+            return real(item, *arguments)
+
+        monkeypatch.setattr(lab.dialer, part, choke)
+    for _ in range(50):
+        lab.turn()
+        lab.end_calls()
+        lab.pass_time(0.1)
+    assert [case for case in lab.cases() if case >= 200] == list(range(200, 209))
+    assert [case for case in lab.cases() if case < 200] == []
+    assert ("project", "a", step) in lab.troubles()
+    assert not any(subject == "b" for _, subject, _ in lab.troubles())
+
+
+def test_what_failed_comes_again_at_growing_intervals_and_is_over_when_it_works(lab: Lab) -> None:
+    informing(lab, "a", cases=1, lines=1)
+    lab.database.claim_errors["a"] = BAD_ROW
+    tried = []
+    for _ in range(400):
+        before = lab.database.calls.count("dialer_claim")
+        lab.turn()
+        if lab.database.calls.count("dialer_claim") > before:
+            tried.append(round(lab.clock.monotonic()))
+        lab.pass_time(0.25)
+    assert tried == [0, 1, 3, 7, 15, 31, 61, 91]
+    assert list(lab.troubles().values()) == ["it gets no cases: Incorrect time value: '' for column v_opens"]
+    lab.database.claim_errors.clear()
+    lab.dialer.changed("a")
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == [100], "somebody has changed it: it is tried at once"
+    assert lab.troubles() == {}
+
+
+def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab) -> None:
+    informing(lab, "a", cases=6, lines=3)
+    lab.database.errors[101] = BAD_ROW
+    for _ in range(100):
+        lab.turn()
+        lab.end_calls()
+        lab.pass_time(0.1)
+    assert sorted(lab.cases()) == [100, 102, 103, 104, 105]
+    told = lab.troubles()[("asterisk", "default", "case 101")]
+    assert "case 101 of project a cannot be begun: Incorrect time value" in told
+    lab.database.errors.clear()
+    lab.dialer.changed("a")
+    lab.pass_time(1)
+    lab.turn()
+    assert 101 in lab.cases()
+    assert lab.troubles() == {}
+
+
+def test_a_begin_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
+    informing(lab, "a", "b")
+    held = lab.database.hold_begin["a"] = Event()
+    lab.turn()
+    assert lab.cases() == [200, 201]
+    lab.turn()
+    assert [cases for cases in lab.database.asked if cases[0] < 200] == [[100, 101]], "one at a time"
+    begun = lab.cases()
+    held.set()
+    assert lab.session.wake.wait(5), "its answer wakes another turn"
+    assert lab.cases() == [*begun, 100, 101], "it is sent as soon as it is permitted"
+
+
+def test_agents_of_calls_that_are_being_begun_are_nobody_elses(lab: Lab) -> None:
+    lab.staff(2)
+    for name in ("a", "b"):
+        lab.database.project(name, cases=9)
+    held = lab.database.hold_begin["a"] = Event()
+    for _ in range(5):
+        lab.turn()
+        lab.pass_time(0.3)
+    begun = len(lab.cases())
+    held.set()
+    assert lab.session.wake.wait(5)
+    assert len(lab.cases()) == 2, f"two agents, and {begun} calls before the answer was there"
+
+
+def test_what_was_begun_although_it_was_given_up_is_cancelled_and_never_sent(lab: Lab) -> None:
+    """The time ran out just after the commit."""
+    informing(lab, "a", cases=2, lines=2)
+    lab.database.late_commits = {"a"}
+    lab.turn()
+    assert lab.cases() == []
+    lab.session.ledger.flush()
+    assert lab.database.outcomes() == {1100: Outcome.CANCELLED, 1101: Outcome.CANCELLED}
+    lab.database.late_commits = set()
+    lab.database.waiting["a"] = [102]
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == [102], "what was cancelled is not in hand any more"
+
+
+def test_a_claim_whose_cases_cannot_be_given_back_is_not_repeated_before_they_are(lab: Lab) -> None:
+    informing(lab, "a", cases=3)
+    lab.database.slow_claims = {"a"}
+    lab.database.release_error = StatementTimedOut("of this test", 2, "locked")
+    lab.turn()
+    lab.database.slow_claims = set()
+    for _ in range(3):
+        lab.pass_time(0.3)
+        lab.turn()
+    assert lab.cases() == []
+    lab.database.release_error = None
+    lab.pass_time(5)
+    lab.turn()
+    assert lab.cases() == [100, 101]
+
+
+def test_what_cannot_be_sent_is_the_projects_trouble_and_tried_one_by_one(lab: Lab) -> None:
+    informing(lab, "a", "b", lines=3)
+    lab.database.projects["a"]["caller_id"] = "9" * 1100
+    lab.session.unsafe = {"9" * 1100}
+    lab.turn()
+    failed = [call.case_id for call in lab.session.tracker.over if call.project_id == "a"]
+    assert failed == [100, 101, 102]
+    assert lab.cases() == [200, 201, 202]
+    assert lab.troubles()[("project", "a", "originate")].startswith("its calls cannot be sent: ")
+    lab.end_calls()
+    lab.turn()
+    assert not any(case < 200 for case in lab.cases())
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.database.asked[-1] == [103] or lab.database.asked[-2] == [103], "one, to see whether it is mended"
+    lab.database.projects["a"]["caller_id"] = None
+    lab.dialer.changed("a")
+    lab.pass_time(1)
+    lab.turn()
+    assert 104 in lab.cases()
+    assert lab.troubles() == {}
+
+
+def test_many_projects_behind_a_lock_hold_few_connections(lab: Lab) -> None:
+    informing(lab, *(f"p{number}" for number in range(12)))
+    held = Event()
+    lab.database.hold = {f"p{number}": held for number in range(12)}
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") == ERRANDS_MOST
+    held.set()
+
+
+# --- what a project is when nothing may begin ----------------------------------------------------------------
+
+
+def test_a_project_that_may_begin_nothing_is_asked_for_its_state_now_and_then(lab: Lab) -> None:
+    lab.staff(0)
+    lab.database.project("p", cases=3)
+    for _ in range(30):
+        lab.turn()
+        lab.pass_time(0.5)
+    assert lab.database.settled == ["p"] * 3, "each five seconds"
+    lab.database.projects["p"] |= {"state": "idle", "until_at": lab.at(60)}
+    lab.pass_time(5)
+    lab.turn()
+    lab.database.settled.clear()
+    for _ in range(30):
+        lab.turn()
+        lab.pass_time(0.5)
+    assert lab.database.settled == []
+    lab.dialer.changed("p")
+    lab.turn()
+    assert lab.database.settled == ["p"], "a case has come"
+    lab.database.projects["p"]["until_at"] = lab.at(0)
+    lab.pass_time(5)
+    lab.turn()
+    assert lab.database.settled == ["p"] * 2, "its hour has come"
 
 
 # --- claims that nobody remembers ------------------------------------------------------------------------

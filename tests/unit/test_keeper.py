@@ -29,7 +29,7 @@ class Leases(FakeDatabase):
         self.workers = 0
         self.lease_until = 0.0
 
-    def call(self, routine: str, *arguments: Any) -> list[dict[str, Any]]:
+    def call(self, routine: str, *arguments: Any, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
         self.calls.append(routine)
         self.time.now += self.delay
         if self.down:
@@ -137,10 +137,10 @@ def test_worker_that_is_dead_and_cannot_register_may_not_dial(keeper: Keeper, le
     leases.alive = False
     call = leases.call
 
-    def die_after_the_beat(routine: str, *arguments: Any) -> list[dict[str, Any]]:
+    def die_after_the_beat(routine: str, *arguments: Any, **limit: Any) -> list[dict[str, Any]]:
         if routine == "dialer_worker_start":
             raise DatabaseUnavailable("of this test", "it is down")
-        return call(routine, *arguments)
+        return call(routine, *arguments, **limit)
 
     leases.call = die_after_the_beat  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from gevent.event import Event
 
 from tests.unit.facts import event, member, queue_params, up
 from tests.unit.test_dialer import START, Cases, Lab
@@ -372,3 +373,83 @@ def test_calls_to_cases_that_seldom_answer_are_weighed_as_such(room: Room) -> No
     redialled = {call.odds for call in room.seen().calls if call.odds < 1}
     assert fresh
     assert redialled
+
+
+# --- what goes wrong ---------------------------------------------------------------------------------------------
+
+
+def test_agents_of_calls_that_are_being_begun_are_nobody_elses(room: Room) -> None:
+    room.staff(2)
+    room.predictive("a", predictive_agents=1)
+    room.predictive("b", predictive_agents=1)
+    held = room.database.hold_begin["a"] = Event()
+    for _ in range(5):
+        room.turn()
+        room.pass_time(0.3)
+    held.set()
+    assert room.session.wake.wait(5)
+    assert len(room.session.sent) == 2, "for two agents, while nothing is learned yet"
+
+
+def test_what_one_pools_pacing_runs_into_stops_no_other_project(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.staff(6, "sales")
+    agents = [member("QueueMember", f"PJSIP/other{number}", queue="support") for number in range(2)]
+    room.session.agents.add_queue([queue_params("support"), *agents])
+    room.predictive("p")
+    room.database.project("q", 10, queue="support")
+    room.database.windows = {"hours": (1, 2, 3)}
+    monkeypatch.setattr(room.dialer._pacer, "_ledger", lambda *_: (_ for _ in ()).throw(KeyError("odd")))
+    for _ in range(20):
+        room.turn()
+        room.pass_time(0.2)
+    assert {begun.project_id for begun in room.session.sent} == {"q"}
+    assert list(room.troubles()) == [("project", "p", "pacing")]
+    monkeypatch.undo()
+    room.pass_time(30)
+    room.turn()
+    assert {begun.project_id for begun in room.session.sent} == {"p", "q"}
+    assert room.troubles() == {}
+
+
+def test_a_lock_on_what_was_learned_holds_up_no_call_and_loses_nothing(room: Room) -> None:
+    held = Event()
+    real = room.database.call
+
+    def wait(routine: str, *arguments: Any, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
+        if routine in ("dialer_journal_write", "dialer_pacing_save"):
+            assert timeout_seconds is not None
+            held.wait()
+        return real(routine, *arguments, timeout_seconds=timeout_seconds)
+
+    room.staff(6)
+    room.predictive()
+    room.database.call = wait  # type: ignore[method-assign]
+    for _ in range(40):
+        room.turn()
+        for call in room.in_flight():
+            room.nobody_answers(call)
+        room.pass_time(0.5)
+    assert len(room.session.sent) > 40
+    assert room.database.journal == []
+    held.set()
+    rows = room.decisions()
+    assert len(rows) > 20
+    instants = [json.loads(row["inputs"])["now"] for row in rows]
+    assert instants == sorted(set(instants)), "each once, oldest first"
+    assert json.loads(room.database.states["p"])
+
+
+def test_what_is_known_of_calls_is_forgotten_with_them_in_any_mode(room: Room) -> None:
+    room.staff(2)
+    room.database.project("p", 50)
+    room.database.guarded = set(range(100, 150))
+    pacer = room.dialer._pacer
+    for _ in range(20):
+        room.turn()
+        assert len(pacer._guarded) <= 2
+        for call in room.in_flight():
+            room.nobody_answers(call)
+        room.pass_time(1)
+    assert len(room.session.sent) > 10
+    room.turn()
+    assert (pacer._odds, pacer._features) == ({}, {})

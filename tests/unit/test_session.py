@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,13 +11,15 @@ import gevent
 import pytest
 from gevent.lock import Semaphore
 
-from tests.unit.ami.peer import SECRET, USERNAME, Connection, Peer, until
+from tests.unit.ami.peer import BANNER, CHALLENGE, SECRET, USERNAME, Connection, Peer, until
 from tests.unit.facts import BEGUN
 from tests.unit.fake_database import FakeDatabase, open_attempt
 from worker import session as module
+from worker.ami.actions import UnsafeAction
 from worker.clock import SystemClock
 from worker.config import AsteriskSettings
 from worker.config_reader import Secret
+from worker.errors import StatementTimedOut
 from worker.model import Outcome, Ownership, Step
 from worker.session import Session
 
@@ -174,7 +177,7 @@ def test_nothing_is_originated_before_channels_and_members_were_listed(lab: Lab)
 def test_session_is_up_after_its_first_look(lab: Lab) -> None:
     session = lab.start()
     assert lab.asterisk.said == ["CoreShowChannels", "QueueStatus"]
-    assert session.agents.free("sales") == {"PJSIP/agent1"}
+    assert session.agents.free("sales") == {"pjsip/agent1"}
     until(lambda: lab.database.told == [("up", None)])
     until(lambda: [row["interface"] for row in lab.database.agents] == ["PJSIP/agent1"])
     assert session.wake.is_set()
@@ -390,16 +393,16 @@ def test_shutdown_during_the_first_look_does_not_end_in_ready(lab: Lab) -> None:
 def test_member_becomes_free_by_a_list_only(lab: Lab) -> None:
     lab.asterisk.members = [member("PJSIP/agent1", Status="2"), member("PJSIP/agent2")]
     session = lab.start()
-    assert session.agents.free("sales") == {"PJSIP/agent2"}
+    assert session.agents.free("sales") == {"pjsip/agent2"}
     asked = len(lab.asterisk.said)
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
     until(lambda: len(lab.asterisk.said) > asked)
     until(lambda: not session.agents.unsure)
-    assert session.agents.free("sales") == {"PJSIP/agent2"}, "the list says that he talks"
+    assert session.agents.free("sales") == {"pjsip/agent2"}, "the list says that he talks"
     lab.asterisk.members = [member("PJSIP/agent1"), member("PJSIP/agent2")]
     session.wake.clear()
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
-    until(lambda: session.agents.free("sales") == {"PJSIP/agent1", "PJSIP/agent2"})
+    until(lambda: session.agents.free("sales") == {"pjsip/agent1", "pjsip/agent2"})
     assert session.wake.wait(5), "there is somebody to dial for"
 
 
@@ -421,7 +424,7 @@ def test_name_that_cannot_be_asked_for_holds_up_no_other_member(lab: Lab) -> Non
     session.agents.unsure.add(("sales", "PJSIP/a\nb"))
     lab.asterisk.members = [member("PJSIP/agent1")]
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
-    until(lambda: session.agents.free("sales") == {"PJSIP/agent1"})
+    until(lambda: session.agents.free("sales") == {"pjsip/agent1"})
     assert session.agents.unsure == set()
 
 
@@ -512,9 +515,11 @@ def test_originate_during_a_shutdown_is_not_the_projects_fault(lab: Lab) -> None
 
 def test_originate_that_cannot_be_sent_safely_fails(lab: Lab) -> None:
     lab.start()
-    lab.originate(queue="a\r\nAction: Command")
+    with pytest.raises(UnsafeAction):
+        lab.originate(queue="a\r\nAction: Command")
     until(lambda: lab.outcome() == Outcome.FAILED)
     assert lab.asterisk.originates == []
+    assert lab.database.ended[0]["unsent"] is True, "it says nothing of the trunk"
 
 
 def test_missing_event_is_not_waited_for_longer_than_it_takes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -556,6 +561,72 @@ def test_rows_that_the_database_cannot_take_silence_nothing(lab: Lab) -> None:
     lab.asterisk.replies = {"Originate": "Extension does not exist."}
     lab.originate(2)
     until(lambda: lab.outcome(2) == Outcome.FAILED)
+
+
+def test_calls_go_by_the_name_that_asterisk_gives_their_queue(lab: Lab) -> None:
+    session = lab.start()
+    lab.originate(queue="SALES")
+    until(lambda: bool(lab.asterisk.originates))
+    raw = lab.asterisk.link.raw.decode() if lab.asterisk.link else ""
+    assert "Variable: __DIALER_QUEUE=sales\r\n" in raw
+    lab.asterisk.event("Newchannel", Uniqueid="c1", Linkedid="c1", Channel="PJSIP/x")
+    lab.asterisk.event("QueueCallerJoin", Uniqueid="c1", Queue="sales")
+    until(lambda: any(Step.WAITING in call.steps for call in session.tracker.calls()))
+    assert session.tracker.wrong_queue == {}
+
+
+def test_what_asterisk_says_in_no_encoding_of_ours_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login is refused with a Latin-1 byte: readers see it, and looks go on."""
+    monkeypatch.setattr(module, "STOPPING_SECONDS", 0.02)
+
+    def refuse(connection: Connection) -> None:
+        connection.send(BANNER)
+        connection.reply(connection.read("Challenge"), Challenge=CHALLENGE)
+        action = connection.read("Login")
+        text = f"Response: Error\r\nActionID: {action['ActionID']}\r\nMessage: Zugriff f\xfcr dich verweigert\r\n\r\n"
+        connection.send(text.encode("latin-1"))
+        connection.close()
+
+    database = FakeDatabase()
+    with Peer(refuse) as peer:
+        lab = Lab(peer.port, Asterisk(), database)
+        lab.session.client._refused_seconds = 0.01
+        lab.session.start()
+        until(lambda: bool(database.told))
+        state, reason = database.told[-1]
+        assert state == "down"
+        reason.encode()  # type: ignore[union-attr]
+        told = len(database.calls)
+        database.told.clear()
+        lab.session._told = None
+        until(lambda: bool(database.told) and len(database.calls) > told)
+        lab.session.stop()
+
+
+def test_an_orderly_stop_is_no_outage(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    session = lab.start()
+    caplog.set_level("INFO")
+    session.stop()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    lab.session._down("the link broke")
+    assert "Asterisk is down" not in caplog.text
+
+
+def test_what_readers_cannot_be_told_holds_up_no_end(lab: Lab) -> None:
+    def held(_: object) -> None:
+        raise StatementTimedOut("of this test", 1, "somebody holds the row")
+
+    lab.database.before["dialer_agents_write"] = lab.database.before["dialer_asterisk_report"] = held
+    session = lab.start()
+    lab.asterisk.replies = {"Originate": "Extension does not exist."}
+    lab.originate()
+    until(lambda: lab.outcome() == Outcome.FAILED)
+    until(lambda: any(trouble[2] == "agents" for trouble in lab.database.troubles))
+    assert lab.database.calls.count("dialer_agents_write") < 3, "at growing intervals"
+    lab.database.before.clear()
+    session._agents_held.over()
+    session._written.set()
+    until(lambda: bool(lab.database.agents))
 
 
 def test_stop_leaves_calls_alone_and_is_harmless_twice(lab: Lab) -> None:

@@ -32,6 +32,7 @@ from gevent.queue import Queue
 from worker.ami.actions import UnsafeAction, encode
 from worker.ami.message import Framer, FramingError, Message
 from worker.errors import DialerError
+from worker.supervisor import Supervisor, errand
 
 if TYPE_CHECKING:
     import ssl
@@ -160,7 +161,7 @@ class _Link:
     authenticated: bool = False
     up: bool = False
     pings: int = 0  # sent and not answered
-    greenlets: list[gevent.Greenlet[[], None]] = field(default_factory=list)
+    greenlets: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
 
 class AmiClient:
@@ -211,7 +212,8 @@ class AmiClient:
         self._reconnect_seconds = reconnect_seconds
         self._send_seconds = send_seconds
         self._link: _Link | None = None
-        self._runner: gevent.Greenlet[[], None] | None = None
+        self._runner: gevent.Greenlet[..., None] | None = None
+        self._reported: str | None = None
         self._generation = 0
         self._heard_at = time.monotonic()
         self._booted_at: float | None = None  # time.monotonic() of Asterisk's start, as of the last link
@@ -233,7 +235,7 @@ class AmiClient:
         """Connect in the background and stay connected. Starting what runs is harmless."""
         if self._runner is None:
             self._heard_at = time.monotonic()
-            self._runner = gevent.spawn(self._run)
+            self._runner = Supervisor(Event()).keep("the link to Asterisk", self._stay_connected)
 
     def stop(self) -> None:
         """Log off, end all greenlets, fail what is under way. Harmless when stopped; `start` works again."""
@@ -378,35 +380,33 @@ class AmiClient:
 
     # Connecting, again and again
 
-    def _run(self) -> None:
-        reported = None
-        while True:
-            self._wait_for_room()
-            least = 0.0
-            try:
-                reason = self._serve_one_link()
-            except _LoginFailedError as error:
-                reason, least = str(error), self._refused_seconds
-            except DialerError as error:
-                reason = str(error)
-            except Exception:
-                # The link must outlive any mistake in here: without it all calls are blind.
-                reason = "an internal error; see the log"
-                log.exception("The AMI link failed", extra={"action": "ami_error"})
-            self.down_reason = reason
-            if reason != reported or self._attempts == 0:  # once, not every 15 s; anew after a good link
-                level = logging.ERROR if least else logging.WARNING
-                log.log(
-                    level,
-                    "No link to Asterisk: %s",
-                    reason,
-                    extra={"action": "ami_down", "address": self._address},
-                )
-                reported = reason
-            low, high = self._reconnect_seconds
-            self._attempts += 1
-            ceiling = min(high, low * 2 ** min(self._attempts, 30))
-            gevent.sleep(max(least, low + self._jitter() * (ceiling - low)))
+    def _stay_connected(self) -> None:
+        """One link, and the time until the next."""
+        self._wait_for_room()
+        least = 0.0
+        try:
+            reason = self._serve_one_link()
+        except _LoginFailedError as error:
+            reason, least = str(error), self._refused_seconds
+        except DialerError as error:
+            reason = str(error)
+        except Exception:
+            self.down_reason = "an internal error; see the log"
+            raise
+        self.down_reason = reason
+        if reason != self._reported or self._attempts == 0:  # once, not every 15 s; anew after a good link
+            level = logging.ERROR if least else logging.WARNING
+            log.log(
+                level,
+                "No link to Asterisk: %s",
+                reason,
+                extra={"action": "ami_down", "address": self._address},
+            )
+            self._reported = reason
+        low, high = self._reconnect_seconds
+        self._attempts += 1
+        ceiling = min(high, low * 2 ** min(self._attempts, 30))
+        gevent.sleep(max(least, low + self._jitter() * (ceiling - low)))
 
     def _wait_for_room(self) -> None:
         """After an overflow a new link is of use only when the consumer has caught up."""
@@ -504,7 +504,7 @@ class AmiClient:
                 log.exception("The AMI link failed", extra={"action": "ami_error"})
                 self._drop(link, "an internal error; see the log")
 
-        link.greenlets.append(gevent.spawn(run))
+        link.greenlets.append(errand(run))
 
     def _close(self, link: _Link) -> None:
         """End a link: nobody is left waiting on it, and the consumer learns last that it is gone.

@@ -7,16 +7,19 @@ drivers give way to other greenlets while they wait (if they were imported after
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from worker.backoff import Outage
 from worker.config import DatabaseSettings
 from worker.db import servers
 from worker.db.dialect import Wakeups, dialect_of
@@ -26,6 +29,7 @@ from worker.errors import (
     DatabaseRefused,
     DatabaseUnavailable,
     DatabaseUnfit,
+    LockTimedOut,
     Mistake,
     StatementTimedOut,
 )
@@ -39,7 +43,7 @@ _TRIES = 5
 _FAULTS_SECONDS = 60.0
 """How long an answer of `faults` holds: readiness is asked every few seconds."""
 _SUSPICION_SECONDS = 5.0
-"""How long it holds while errors say that something is not as it should be."""
+"""How long it holds while something is amiss, or errors say so."""
 
 POOLED = Mistake(
     "the pooler",
@@ -48,8 +52,17 @@ POOLED = Mistake(
 )
 
 
+@cache
+def _outage_of(where: str) -> Outage:
+    """One for all who use that database in this process: one outage is one line."""
+    return Outage(log, "database_down", "waiting for the database", "the database is back")
+
+
 class Database:
-    """One database, as one kind of process uses it; safe for any number of greenlets."""
+    """One database, as one kind of process uses it; safe for any number of greenlets.
+
+    Its outages are told here and nowhere else: whoever meets a DatabaseUnavailable only waits.
+    """
 
     def __init__(
         self, settings: DatabaseSettings, *, statement_timeout_seconds: float = 30, known_server_only: bool = False
@@ -63,6 +76,8 @@ class Database:
         self.connection_lost = self.dialect.lost
         """What Wakeups.wait raises when its connection is gone."""
         self.retries = 0
+        self._limit = statement_timeout_seconds
+        self._outage = _outage_of(self.where)
         self._known_server_only = known_server_only
         self._faults: tuple[float, list[Mistake]] | None = None
         self._busy = 0
@@ -89,7 +104,9 @@ class Database:
         try:
             return self.dialect.wakeups(self.settings)
         except self.dialect.lost as error:
-            raise DatabaseUnavailable(self.where, reason(error)) from error
+            unavailable = DatabaseUnavailable(self.where, reason(error))
+            self._outage.failed(str(unavailable))
+            raise unavailable from error
 
     def busy(self) -> bool:
         """Is a transaction under way? A virtual clock stands still meanwhile."""
@@ -102,6 +119,17 @@ class Database:
         Raises DatabaseUnavailable when the server does not answer, refuses us, or the connection is lost;
         then it is unknown whether a commit under way took place. What somebody has to mend is a DatabaseRefused.
         """
+        try:
+            with self._transaction() as connection:
+                yield connection
+        except DatabaseUnavailable as error:
+            self._outage.failed(str(error))
+            raise
+        if self._outage.lasts:
+            self._outage.worked()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         with self._lock:
             self._busy += 1
         try:
@@ -131,24 +159,22 @@ class Database:
         """`work` in a transaction, again when the database rolled it back for another transaction's sake.
 
         timeout_seconds: what `work` has told the server as the limit of its statements. Raises StatementTimedOut when
-        that is over, or a lock is not to be had; without a limit, that is a DatabaseUnavailable like others.
+        that is over, or the usual limit; LockTimedOut, which is one, when a lock was not to be had in all tries (with a
+        limit: in the first). Neither says anything of the database: it answers.
         """
         for attempt in range(1, _TRIES + 1):
             try:
                 with self.transaction() as connection:
                     return work(connection)
-            except DatabaseUnavailable as error:
-                said = error.__cause__
-                if timeout_seconds is None or said is None or not self.dialect.is_timeout(cause(said)):
-                    raise
-                raise StatementTimedOut(self.where, timeout_seconds, reason(said)) from said
             except DBAPIError as error:
-                timed_out = self.dialect.is_timeout(cause(error))
-                if timed_out and timeout_seconds is not None:
-                    raise StatementTimedOut(self.where, timeout_seconds, reason(error)) from error
-                if timed_out and attempt == _TRIES:
-                    raise DatabaseUnavailable(self.where, reason(error)) from error
-                if attempt == _TRIES or not self.dialect.is_retryable(cause(error)):
+                found = cause(error)
+                last = attempt == _TRIES or timeout_seconds is not None
+                if self.dialect.is_timeout(found):
+                    if not self.dialect.is_retryable(found):
+                        raise StatementTimedOut(self.where, timeout_seconds or self._limit, reason(error)) from error
+                    if last:
+                        raise LockTimedOut(self.where, timeout_seconds, reason(error)) from error
+                if attempt == _TRIES or not self.dialect.is_retryable(found):
                     raise
                 self.retries += 1
                 log.info("transaction rolled back, tried again", extra={"action": "retry", "try": attempt})
@@ -175,9 +201,9 @@ class Database:
 
         return self.run(work, timeout_seconds=timeout_seconds)
 
-    def value(self, routine: str, *arguments: object) -> Any:
-        """Call a routine that returns one value."""
-        rows = self.call(routine, *arguments)
+    def value(self, routine: str, *arguments: object, timeout_seconds: float | None = None) -> Any:
+        """Call a routine that returns one value. timeout_seconds: as in `call`."""
+        rows = self.call(routine, *arguments, timeout_seconds=timeout_seconds)
         return next(iter(rows[0].values())) if rows else None
 
     def query(self, statement: str, /, **values: object) -> list[Row]:
@@ -221,9 +247,12 @@ class Database:
         """What keeps the dialer from working with a database that is at head (of another nothing is said), and what to
         do about it; an answer that is not older than `seconds`. Raises DatabaseUnavailable."""
         now = time.monotonic()
-        if self._faults is None or self._faults[0] < now - seconds:
-            self._faults = now, self._look_for_faults()
-        return self._faults[1]
+        since, found = self._faults or (-math.inf, [])
+        # What is amiss is looked at again soon: somebody may be mending it.
+        if since < now - min(seconds, _SUSPICION_SECONDS if found else seconds):
+            found = self._look_for_faults()
+            self._faults = now, found
+        return found
 
     def _look_for_faults(self) -> list[Mistake]:
         try:
@@ -257,6 +286,8 @@ class Database:
     def _interpret(self, error: DBAPIError) -> None:
         """Raise what the error means, unless it concerns nobody but who has made it."""
         found = cause(error)
+        if self.dialect.is_timeout(found) and not error.connection_invalidated:
+            return
         if self.dialect.is_refused(found):
             remedy = "Correct Username and Password in [database], or the user's rights on the server."
             raise DatabaseRefused(self.where, reason(error), remedy) from error

@@ -296,10 +296,13 @@ class PostgreSQL:
 
     def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
         """Which server and database this is: a standby that is promoted is the same one, a restored dump another."""
-        found = connection.execute(
-            text("SELECT system_identifier || ' ' || current_database() FROM pg_control_system()")
-        ).scalar()
-        return [str(found)]
+        may_ask = text("SELECT has_function_privilege('pg_control_system()', 'execute')")
+        server = (
+            connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar()
+            if connection.execute(may_ask).scalar()
+            else "a server that does not tell its number,"
+        )
+        return [f"{server} {connection.execute(text('SELECT current_database()')).scalar()}"]
 
     def wakeups(self, settings: DatabaseSettings) -> Wakeups:
         """Listen for wake-ups from here on. Raises one of `lost`."""

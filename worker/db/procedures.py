@@ -33,11 +33,40 @@ Report = dict[str, Any]
 
 _TELL_SECONDS = 1.0
 """For what is told to readers alone: it must not hold up who tells it."""
+_OWN_SECONDS = 2.0
+"""For taking, confirming and yielding an Asterisk: the lease of the others must not pass meanwhile."""
+
+
+def _json(value: Any) -> str:
+    """JSON that a database takes, whatever bytes the texts in it once were."""
+    text = json.dumps(value)
+    # Escaped is what is not ASCII or a control character: halves of characters and NUL are among these.
+    return json.dumps(_storable(value)) if "\\u" in text else text
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(key): _storable(one) for key, one in value.items()}
+    if isinstance(value, Sequence):
+        return [_storable(one) for one in value]
+    return value
+
+
+def _sentence(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 def instant(clock: Clock) -> datetime | None:
     """The p_now of a routine: the database's own time (None), but on a virtual clock that clock's."""
     return None if isinstance(clock, SystemClock) else datetime.fromtimestamp(clock.time(), UTC)
+
+
+def database_time(database: Database) -> datetime:
+    """The time by the database's clock."""
+    instant: datetime = database.query("SELECT dialer_now() AS instant")[0]["instant"]
+    return instant
 
 
 def _numbers(row: Row) -> dict[str, Any]:
@@ -55,7 +84,9 @@ def worker_start(database: Database, name: str, lease_seconds: float) -> int:
 
 def worker_beat(database: Database, worker_id: int, lease_seconds: float) -> bool:
     """Renew the leases; False: the worker was declared dead and has to start anew."""
-    return bool(database.value("dialer_worker_beat", worker_id, lease_seconds))
+    # One that takes longer would come too late as a rule; another one is tried then.
+    beaten = database.value("dialer_worker_beat", worker_id, lease_seconds, timeout_seconds=lease_seconds / 2)
+    return bool(beaten)
 
 
 def worker_stop(database: Database, worker_id: int) -> None:
@@ -65,23 +96,48 @@ def worker_stop(database: Database, worker_id: int) -> None:
 
 def asterisk_own(database: Database, worker_id: int, asterisk: str, lease_seconds: float) -> Ownership | None:
     """Take an Asterisk, or confirm that it is ours; None while another worker owns it."""
-    epoch = database.value("dialer_asterisk_own", worker_id, asterisk, lease_seconds)
+    epoch = database.value("dialer_asterisk_own", worker_id, asterisk, lease_seconds, timeout_seconds=_OWN_SECONDS)
     return None if epoch is None else Ownership(worker_id, asterisk, int(epoch))
 
 
 def asterisk_yield(database: Database, owner: Ownership, reason: str) -> bool:
     """Give an Asterisk that cannot be reached to another worker; False: there is none, or it is not ours."""
-    return bool(database.value("dialer_asterisk_yield", owner.worker_id, owner.asterisk, owner.epoch, storable(reason)))
+    return bool(
+        database.value(
+            "dialer_asterisk_yield",
+            owner.worker_id,
+            owner.asterisk,
+            owner.epoch,
+            storable(reason),
+            timeout_seconds=_OWN_SECONDS,
+        )
+    )
 
 
 def asterisk_report(database: Database, owner: Ownership, state: str, reason: str | None) -> None:
     """Tell readers that an Asterisk is up or down, and why."""
-    database.call("dialer_asterisk_report", owner.worker_id, owner.asterisk, owner.epoch, state, reason)
+    database.call(
+        "dialer_asterisk_report",
+        owner.worker_id,
+        owner.asterisk,
+        owner.epoch,
+        state,
+        _sentence(reason),
+        timeout_seconds=_TELL_SECONDS,
+    )
 
 
 def agents_write(database: Database, owner: Ownership, members: Sequence[Report], now: datetime | None) -> None:
     """Tell readers what all queue members of an Asterisk do."""
-    database.call("dialer_agents_write", owner.worker_id, owner.asterisk, owner.epoch, json.dumps(list(members)), now)
+    database.call(
+        "dialer_agents_write",
+        owner.worker_id,
+        owner.asterisk,
+        owner.epoch,
+        _json(members),
+        now,
+        timeout_seconds=_TELL_SECONDS,
+    )
 
 
 def reap(database: Database) -> int:
@@ -135,15 +191,20 @@ def trouble_report(  # noqa: PLR0917 - as the routine has them
         kind,
         storable(subject),
         step,
-        None if detail is None else storable(detail),
+        _sentence(detail),
         now,
         timeout_seconds=_TELL_SECONDS,
     )
 
 
-def release(database: Database, owner: Ownership, project_id: str | None = None) -> int:
+def release(
+    database: Database, owner: Ownership, project_id: str | None = None, *, timeout_seconds: float | None = None
+) -> int:
     """Give back what was claimed on an Asterisk and not dialled; of one project or of all."""
-    return int(database.value("dialer_release", owner.worker_id, owner.asterisk, project_id) or 0)
+    freed = database.value(
+        "dialer_release", owner.worker_id, owner.asterisk, project_id, timeout_seconds=timeout_seconds
+    )
+    return int(freed or 0)
 
 
 def attempt_begin(
@@ -154,6 +215,7 @@ def attempt_begin(
     now: datetime | None,
     *,
     guaranteed: Collection[int] = (),
+    timeout_seconds: float | None = None,
 ) -> tuple[list[Begun], list[Refusal]]:
     """Ask to dial: `requests` are (case_id, channel_id, action_id) in dial order, of one project.
 
@@ -161,7 +223,7 @@ def attempt_begin(
     the number of a call that was abandoned lately is refused: agent_not_guaranteed, or, where no agent can be
     guaranteed, abandoned_number; either gives the claim back and puts the case off.
     """
-    text = json.dumps(
+    text = _json(
         [
             {"case_id": case, "channel_id": channel, "action_id": action, "guaranteed": case in guaranteed}
             for case, channel, action in requests
@@ -170,7 +232,14 @@ def attempt_begin(
     begun: list[Begun] = []
     refused: list[Refusal] = []
     for row in database.call(
-        "dialer_attempt_begin", owner.worker_id, owner.asterisk, owner.epoch, item.project_id, text, now
+        "dialer_attempt_begin",
+        owner.worker_id,
+        owner.asterisk,
+        owner.epoch,
+        item.project_id,
+        text,
+        now,
+        timeout_seconds=timeout_seconds,
     ):
         if row["attempt_id"] is None:
             refused.append(Refusal(row["case_id"], row["refusal"], row["retry_at"]))
@@ -179,11 +248,18 @@ def attempt_begin(
         values["dial_seconds"] = float(values["dial_seconds"])
         values["abandon_seconds"] = float(values["abandon_seconds"])
         values["amd"] = bool(values["amd"])
-        begun.append(Begun(project_id=item.project_id, type=item.type, **values))
+        begun.append(Begun(project_id=item.project_id, type=item.type, trunk=item.trunk, **values))
     return begun, refused
 
 
-def attempt_advance(database: Database, owner: Ownership, reports: Sequence[Report], now: datetime | None) -> bool:
+def attempt_advance(
+    database: Database,
+    owner: Ownership,
+    reports: Sequence[Report],
+    now: datetime | None,
+    *,
+    timeout_seconds: float | None = None,
+) -> bool:
     """Write where calls have got to; False: not ours any more."""
     return bool(
         database.value(
@@ -191,13 +267,21 @@ def attempt_advance(database: Database, owner: Ownership, reports: Sequence[Repo
             owner.worker_id,
             owner.asterisk,
             owner.epoch,
-            json.dumps(list(reports)),
+            _json(reports),
             now,
+            timeout_seconds=timeout_seconds,
         )
     )
 
 
-def attempt_finish(database: Database, owner: Ownership, reports: Sequence[Report], now: datetime | None) -> bool:
+def attempt_finish(
+    database: Database,
+    owner: Ownership,
+    reports: Sequence[Report],
+    now: datetime | None,
+    *,
+    timeout_seconds: float | None = None,
+) -> bool:
     """Write how calls have ended, once; False: not ours any more."""
     return bool(
         database.value(
@@ -205,13 +289,16 @@ def attempt_finish(database: Database, owner: Ownership, reports: Sequence[Repor
             owner.worker_id,
             owner.asterisk,
             owner.epoch,
-            json.dumps(list(reports)),
+            _json(reports),
             now,
+            timeout_seconds=timeout_seconds,
         )
     )
 
 
-def open_attempts(database: Database, asterisk: str, now: datetime | None) -> list[OpenAttempt]:
+def open_attempts(
+    database: Database, asterisk: str, now: datetime | None, *, timeout_seconds: float | None = None
+) -> list[OpenAttempt]:
     """The attempts without an end on an Asterisk."""
     return [
         OpenAttempt(
@@ -221,6 +308,7 @@ def open_attempts(database: Database, asterisk: str, now: datetime | None) -> li
             phone_number=row["phone_number"],
             type=row["type"],
             queue=row["queue"],
+            trunk=row["trunk"],
             channel_id=row["channel_id"],
             action_id=row["action_id"],
             epoch=row["epoch"],
@@ -232,15 +320,30 @@ def open_attempts(database: Database, asterisk: str, now: datetime | None) -> li
             amd_verdict=AmdVerdict(row["amd_verdict"]) if row["amd_verdict"] else None,
             signed_off=bool(row["signed_off"]),
         )
-        for row in database.call("dialer_open_attempts", asterisk, now)
+        for row in database.call("dialer_open_attempts", asterisk, now, timeout_seconds=timeout_seconds)
     ]
 
 
 def project_report(
-    database: Database, owner: Ownership, project_id: str, reason: str | None, now: datetime | None
+    database: Database,
+    owner: Ownership,
+    project_id: str,
+    reason: str | None,
+    now: datetime | None,
+    *,
+    timeout_seconds: float | None = None,
 ) -> None:
     """Say why a project cannot be dialled on an Asterisk (a sentence), or that it can (None)."""
-    database.call("dialer_project_report", owner.worker_id, owner.asterisk, owner.epoch, project_id, reason, now)
+    database.call(
+        "dialer_project_report",
+        owner.worker_id,
+        owner.asterisk,
+        owner.epoch,
+        project_id,
+        _sentence(reason),
+        now,
+        timeout_seconds=timeout_seconds,
+    )
 
 
 def project_count(database: Database, project_id: str, now: datetime | None) -> None:
@@ -266,21 +369,49 @@ def pacing_load(database: Database, project_id: str) -> tuple[str, datetime] | N
     return (rows[0]["learned"], rows[0]["saved_at"]) if rows else None
 
 
-def pacing_save(database: Database, owner: Ownership, learned: Mapping[str, str], now: datetime | None) -> bool:
+def pacing_save(
+    database: Database,
+    owner: Ownership,
+    learned: Mapping[str, str],
+    now: datetime | None,
+    *,
+    timeout_seconds: float | None = None,
+) -> bool:
     """Keep what the pacing has learned, by project; False: not ours any more."""
     states = [{"project_id": project, "learned": text} for project, text in learned.items()]
     return bool(
-        database.value("dialer_pacing_save", owner.worker_id, owner.asterisk, owner.epoch, json.dumps(states), now)
+        database.value(
+            "dialer_pacing_save",
+            owner.worker_id,
+            owner.asterisk,
+            owner.epoch,
+            _json(states),
+            now,
+            timeout_seconds=timeout_seconds,
+        )
     )
 
 
 def journal_write(
-    database: Database, owner: Ownership, decisions: Sequence[PacingDecision], now: datetime | None
+    database: Database,
+    owner: Ownership,
+    decisions: Sequence[PacingDecision],
+    now: datetime | None,
+    *,
+    timeout_seconds: float | None = None,
 ) -> bool:
     """Write decisions of the pacing into its journal, oldest first; False: not ours any more."""
     rows = [asdict(decision) for decision in decisions]
     return bool(
-        database.value("dialer_journal_write", owner.worker_id, owner.asterisk, owner.epoch, json.dumps(rows), now)
+        database.value(
+            "dialer_journal_write",
+            owner.worker_id,
+            owner.asterisk,
+            owner.epoch,
+            _json(rows),
+            now,
+            timeout_seconds=timeout_seconds,
+        )
     )
 
 
@@ -289,7 +420,7 @@ def journal(database: Database, project_id: str, hours: float) -> Iterator[str]:
 
     Projects that share agents share a decision, and its inputs stand with the first of them.
     """
-    since = database.query("SELECT dialer_now() AS instant")[0]["instant"] - timedelta(hours=hours)
+    since = database_time(database) - timedelta(hours=hours)
     last = 0
     while True:
         rows = database.query(
@@ -343,24 +474,22 @@ def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
     if project is None:
         raise UnknownProject(project_id)
     pacing = database.query("SELECT * FROM dialer_stat_pacing WHERE project_id = :project", project=project_id)
+    now = database.query("SELECT dialer_now() AS instant")[0]["instant"]
     return {
         "project": project,
         "pacing": dict(pacing[0]) if pacing else None,
         "outcomes": [
             dict(row)
             for row in database.query(
-                "SELECT outcome, attempts, last_at FROM dialer_stat_outcome"
-                " WHERE project_id = :project ORDER BY attempts DESC, outcome",
+                # As dialer_stat_outcome; a bound that is no function's has PostgreSQL take the index, however long the
+                # ledger.
+                "SELECT outcome, count(*) AS attempts, max(ended_at) AS last_at FROM dialer_attempts"
+                " WHERE project_id = :project AND ended_at > :since GROUP BY outcome ORDER BY attempts DESC, outcome",
                 project=project_id,
+                since=now - timedelta(hours=24),
             )
         ],
-        "hours": [
-            dict(row)
-            for row in database.query(
-                "SELECT * FROM dialer_stat_hour WHERE project_id = :project ORDER BY hour_at DESC LIMIT 24",
-                project=project_id,
-            )
-        ],
+        "hours": _hours(database, project_id, _hour(now) - timedelta(hours=23)),
         "agents": [
             dict(row)
             for row in database.query(
@@ -371,6 +500,48 @@ def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
             )
         ],
     }
+
+
+_HOURS = """
+    SELECT min(ended_at) AS hour_at,
+        count(*) AS attempts,
+        count(DISTINCT case_id) AS cases,
+        count(answered_at) AS answered,
+        count(CASE WHEN counts_as = 'connected' THEN 1 END) AS connected,
+        count(CASE WHEN counts_as = 'abandoned' THEN 1 END) AS abandoned,
+        avg(ring_seconds) AS ring_seconds,
+        avg(wait_seconds) AS wait_seconds,
+        avg(talk_seconds) AS talk_seconds,
+        count(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost,
+        count(agent_at) AS talked,
+        count(CASE WHEN outcome = 'ANSWERED' THEN played_at END) AS heard
+    FROM dialer_attempts
+    WHERE project_id = :project AND ended_at >= :since
+    GROUP BY CAST(ended_at AS date), extract(HOUR FROM ended_at)
+    ORDER BY hour_at DESC
+"""
+
+
+def _hours(database: Database, project_id: str, since: datetime) -> list[dict[str, Any]]:
+    """Hours from an instant on as dialer_stat_hour has them, the latest first: that view reads all that a project has
+    ever called, for no index knows its hours."""
+
+    def rate(part: int, whole: int) -> float | None:
+        return part / whole if whole else None
+
+    return [
+        dict(row)
+        | {
+            "hour_at": _hour(row["hour_at"]),
+            "abandon_rate": rate(row["abandoned"], row["connected"] + row["abandoned"]),
+            "answer_rate": rate(row["answered"], row["attempts"]),
+        }
+        for row in database.query(_HOURS, project=project_id, since=since)
+    ]
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
 
 
 def readiness(database: Database) -> list[str]:

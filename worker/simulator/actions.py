@@ -366,13 +366,18 @@ class Actions:
             return error(action, "'Queue' not specified.")
         if not interface:
             return error(action, "'Interface' not specified.")
-        queue = self.switch.app_queue.queues.get(name)
+        queue = self.switch.app_queue.queues.get(name.lower())
         if queue is None:
             return error(action, "Unable to add interface to queue: No such queue")
         penalty = action.get("penalty")
         paused = action.get("paused").lower() in ("true", "yes", "1", "on", "y", "t")
         added = self.switch.app_queue.add_member(
-            queue, interface, action.get("membername"), paused, int(penalty) if penalty.isdigit() else 0
+            queue,
+            interface,
+            action.get("membername"),
+            telephone=action.get("stateinterface"),
+            paused=paused,
+            penalty=int(penalty) if penalty.isdigit() else 0,
         )
         if not added:
             return error(action, "Unable to add interface: Already there")
@@ -382,7 +387,7 @@ class Actions:
         name, interface = action.get("queue"), action.get("interface")
         if not name or not interface:
             return error(action, "Need 'Queue' and 'Interface' parameters.")
-        queue = self.switch.app_queue.queues.get(name)
+        queue = self.switch.app_queue.queues.get(name.lower())
         if queue is None:
             return error(action, "Unable to remove interface from queue: No such queue")
         member = queue.member(interface)
@@ -398,7 +403,8 @@ class Actions:
         if not interface or not wish:
             return error(action, "Need 'Interface' and 'Paused' parameters.")
         paused = wish.lower() in ("true", "yes", "1", "on", "y", "t")
-        device = self.switch.app_queue.devices.get(interface)
+        members = (queue.member(interface) for queue in self.switch.app_queue.queues.values())
+        device = next((member.device for member in members if member is not None), None)
         if device is None or not self.switch.app_queue.pause(device, paused, action.get("reason"), action.get("queue")):
             return error(action, "Interface not found")
         return success(action, f"Interface {'' if paused else 'un'}paused successfully")

@@ -59,19 +59,20 @@ class AppQueue:
         now = self._clock.time()
         self.devices = {agent.interface: Device(agent) for agent in self._scenario.agents}
         self.queues: dict[str, CallQueue] = {}
+        """By name, in lower case: Asterisk finds them so."""
         for spec in self._scenario.queues:
             self.add_queue(spec, now)
         for device in self.devices.values():
             self._plan_break(device, 0)
 
     def add_queue(self, spec: Queue, now: float) -> CallQueue:
-        queue = self.queues[spec.name] = CallQueue(spec)
+        queue = self.queues[spec.name.lower()] = CallQueue(spec)
         for interface in spec.members:
             self._add(queue, self.devices[interface], "static", now)
         return queue
 
-    def _add(self, queue: CallQueue, device: Device, membership: str, now: float) -> Member:
-        member = Member(queue, device, membership, now)
+    def _add(self, queue: CallQueue, device: Device, membership: str, now: float, interface: str = "") -> Member:
+        member = Member(queue, device, membership, now, interface)
         queue.members.append(member)
         device.members.append(member)
         member.refresh()
@@ -81,7 +82,7 @@ class AppQueue:
 
     def join(self, call: Call, name: str, longest: float | None) -> bool:
         """Queue(name,r,,,longest); None: as long as the queue itself lets wait. False: there is no such queue."""
-        queue = self.queues.get(name)
+        queue = self.queues.get(name.lower())
         if queue is None:
             return False
         now = self._clock.time()
@@ -97,7 +98,7 @@ class AppQueue:
         self._channels.emit(
             "agent",
             "QueueCallerJoin",
-            f"{call.channel.block()}Queue: {name}\r\nPosition: {count}\r\nCount: {count}\r\n",
+            f"{call.channel.block()}Queue: {queue.spec.name}\r\nPosition: {count}\r\nCount: {count}\r\n",
         )
         if call.behaviour.patience is not None:
             call.timers.append(self._engine.after(call.behaviour.patience, self._dialplan.subscriber_leaves, call))
@@ -227,7 +228,7 @@ class AppQueue:
     def _device(self, device: Device, state: int) -> None:
         """A telephone's state changed: every queue it is in tells it."""
         device.set_state(state)
-        if device.shown != state:
+        if device.known and device.shown != state:
             device.shown = state
             for member in device.members:
                 self._channels.emit("agent", "QueueMemberStatus", member.event_body())
@@ -444,14 +445,20 @@ class AppQueue:
         if device.state in (NOT_IN_USE, UNAVAILABLE):
             self._device_free(device)
 
-    def add_member(self, queue: CallQueue, interface: str, name: str, paused: bool, penalty: int) -> bool:
-        """QueueAdd; False: it is in that queue already."""
+    def add_member(
+        self, queue: CallQueue, interface: str, name: str, *, telephone: str, paused: bool, penalty: int
+    ) -> bool:
+        """QueueAdd; False: it is in that queue already. telephone: whose state counts, StateInterface. That of a
+        Custom one nobody has set is unknown."""
         if queue.member(interface) is not None:
             return False
-        device = self.devices.get(interface)
+        telephone = telephone or interface
+        device = self.devices.get(telephone)
         if device is None:
-            device = self.devices[interface] = Device(Agent(interface, name))
-        member = self._add(queue, device, "dynamic", self._clock.time())
+            known = self.devices.get(interface)
+            agent = Agent(interface, name) if known is None else known.agent
+            device = self.devices[telephone] = Device(agent, telephone, known=not telephone.startswith("Custom:"))
+        member = self._add(queue, device, "dynamic", self._clock.time(), interface)
         member.name = name or interface
         member.paused = paused
         member.refresh()

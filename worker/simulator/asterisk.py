@@ -27,6 +27,7 @@ from worker.simulator.engine import Engine
 from worker.simulator.events import message
 from worker.simulator.scenario import Scenario, Trunk, User
 from worker.simulator.switch import Switch
+from worker.supervisor import errand
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ class _Session:
         self._wake.set()
         self._peer_inode: int | None = None
         self._peer_fd = -1
-        self._reader = gevent.spawn(self._read)
-        self._writer = gevent.spawn(self._write)
+        self._reader = errand(self._read)
+        self._writer = errand(self._write)
 
     # --- what actions call --------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ class _Session:
 
     def refuse(self, reply: str) -> None:
         self.deaf = True
-        gevent.spawn(self._refuse_later, reply)
+        errand(self._refuse_later, reply)
 
     def _refuse_later(self, reply: str) -> None:
         self.owner.clock.sleep(1.0)
@@ -245,7 +246,7 @@ class SimulatedAsterisk:
         listener.listen(128)
         self._address = (self._address[0], listener.getsockname()[1])
         self._listener = listener
-        self._acceptor = gevent.spawn(self._accept, listener)
+        self._acceptor = errand(self._accept, listener)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

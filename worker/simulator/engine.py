@@ -16,6 +16,7 @@ import gevent
 from gevent.event import Event
 
 from worker.clock import Clock
+from worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Engine:
 
     def start(self) -> None:
         if self._greenlet is None:
-            self._greenlet = gevent.spawn(self._run)
+            self._greenlet = Supervisor(Event()).keep("the simulated Asterisk", self._run)
 
     def stop(self) -> None:
         """No timer runs any more."""
@@ -82,15 +83,14 @@ class Engine:
         self._heap.clear()
 
     def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            self._turn()
-            self._waiting_for = self._heap[0][0] if self._heap else float("inf")
-            if self._wake.is_set():
-                continue
-            timeout = self._waiting_for - self.clock.monotonic() if self._heap else None
-            self.clock.wait(self._wake, timeout)
-            self._waiting_for = 0.0
+        self._wake.clear()
+        self._turn()
+        self._waiting_for = self._heap[0][0] if self._heap else float("inf")
+        if self._wake.is_set():
+            return
+        timeout = self._waiting_for - self.clock.monotonic() if self._heap else None
+        self.clock.wait(self._wake, timeout)
+        self._waiting_for = 0.0
 
     def _turn(self) -> None:
         """Run all that is due."""

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from worker.simulator.calls import Call
 
 #: Device states as QueueMemberStatus names them.
-NOT_IN_USE, IN_USE, UNAVAILABLE, RINGING = 1, 2, 5, 6
+UNKNOWN, NOT_IN_USE, IN_USE, UNAVAILABLE, RINGING = 0, 1, 2, 5, 6
 
 
 class Device:
-    """An agent's telephone and whether it is in use."""
+    """An agent's telephone and whether it is in use. `known`: Asterisk is told so."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, telephone: str = "", *, known: bool = True) -> None:
         self.agent = agent
+        self.telephone = telephone or agent.interface
+        self.known = known
         self.members: list[Member] = []
         self.present = agent.present
         self.state = NOT_IN_USE if agent.present else UNAVAILABLE
         # What was last told to the world: an offer is known a little before its ringing.
-        self.shown = self.state
+        self.shown = self.state if known else UNKNOWN
         # Why its agent has paused: a note to be written, a break.
         self.wrapping = False
         self.on_break = False
@@ -44,11 +46,11 @@ class Device:
 class Member:
     """A device in a queue."""
 
-    def __init__(self, queue: CallQueue, device: Device, membership: str, now: float) -> None:
+    def __init__(self, queue: CallQueue, device: Device, membership: str, now: float, interface: str = "") -> None:
         self.queue = queue
         self.device = device
         self.name = device.agent.member_name
-        self.interface = device.agent.interface
+        self.interface = interface or device.agent.interface
         self.membership = membership
         self.paused = device.agent.paused
         self.pause_reason = ""
@@ -72,7 +74,7 @@ class Member:
         """The fields of QueueMemberStatus, -Pause, -Added and -Removed."""
         return (
             f"Queue: {self.queue.spec.name}\r\nMemberName: {self.name}\r\nInterface: {self.interface}\r\n"
-            f"StateInterface: {self.interface}\r\n"
+            f"StateInterface: {self.device.telephone}\r\n"
             f"Membership: {self.membership}\r\nPenalty: {self.penalty}\r\n"
             f"CallsTaken: {self.calls_taken}\r\n"
             f"LastCall: {self.last_call}\r\nLastPause: {self.last_pause}\r\n"
@@ -85,7 +87,7 @@ class Member:
         """This member in the answer to QueueStatus."""
         return (
             f"Event: QueueMember\r\nQueue: {self.queue.spec.name}\r\nName: {self.name}\r\n"
-            f"Location: {self.interface}\r\nStateInterface: {self.interface}\r\n"
+            f"Location: {self.interface}\r\nStateInterface: {self.device.telephone}\r\n"
             f"Membership: {self.membership}\r\n"
             f"Penalty: {self.penalty}\r\nCallsTaken: {self.calls_taken}\r\nLastCall: {self.last_call}\r\n"
             f"LastPause: {self.last_pause}\r\nLoginTime: {self.login_time}\r\nInCall: {self.in_call}\r\n"

@@ -5,8 +5,8 @@ CREATE OR REPLACE PROCEDURE dialer_open_attempts(p_asterisk varchar(400), p_now 
 BEGIN
     DECLARE v_now datetime(6);
     SELECT dialer_instant(p_now) INTO v_now;
-    SELECT a.id AS attempt_id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.channel_id, a.action_id,
-        a.epoch, a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
+    SELECT a.id AS attempt_id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.trunk, a.channel_id,
+        a.action_id, a.epoch, a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
         w.stopped_at IS NOT NULL AS signed_off,
         timestampdiff(MICROSECOND, a.begun_at, v_now) / 1000000e0 AS begun_ago,
         timestampdiff(MICROSECOND, a.dialing_at, v_now) / 1000000e0 AS dialing_ago,

@@ -49,11 +49,13 @@ FROM (
 ) h
 WHERE h.ended_at < dialer_now() - INTERVAL 1 MINUTE
 UNION ALL
-SELECT 'window_unreadable', c.id, concat('case ', c.id, ' of project ', c.project_id, ' is never dialled: ''',
+SELECT 'window_unreadable', min(c.id), concat(count(*), ' cases of project ', c.project_id, ' are never dialled: ''',
     c.allowed_start, ''' to ''', c.allowed_stop, ''' is no call window'),
     'write times of day like 09:00:00 into allowed_start and allowed_stop'
 FROM dialer_clients c
-WHERE NOT c.used AND dialer_window_next('Z', c.allowed_start, c.allowed_stop, '2026-01-01 00:00:00') IS NULL
+WHERE NOT c.used
+GROUP BY c.project_id, c.allowed_start, c.allowed_stop
+HAVING dialer_window_next('Z', c.allowed_start, c.allowed_stop, '2026-01-01 00:00:00') IS NULL
 UNION ALL
 SELECT 'trunk_failing', NULL, concat('trunk ', t.trunk, ' on ', t.asterisk, ': ', t.reason),
     'it is tried again by itself; a change of dial_template tries it at once'

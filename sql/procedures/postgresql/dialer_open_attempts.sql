@@ -9,6 +9,7 @@ RETURNS TABLE (
     phone_number varchar,
     type varchar,
     queue varchar,
+    trunk varchar,
     channel_id varchar,
     action_id varchar,
     epoch bigint,
@@ -33,8 +34,8 @@ DECLARE
     v_now timestamptz := dialer_instant(p_now);
 BEGIN
     RETURN QUERY
-    SELECT a.id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.channel_id, a.action_id, a.epoch,
-        a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
+    SELECT a.id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.trunk, a.channel_id, a.action_id,
+        a.epoch, a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
         w.stopped_at IS NOT NULL,
         extract(epoch FROM v_now - a.begun_at)::double precision,
         extract(epoch FROM v_now - a.dialing_at)::double precision,

@@ -19,7 +19,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
+    -- Without the ownership's lock, which may be the very trouble; the word of an owner of before is soon forgotten.
+    IF NOT EXISTS (
+        SELECT FROM dialer_asterisks a
+        WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch)
+    THEN
         RETURN;
     END IF;
     PERFORM dialer_trouble_write(p_kind, p_subject, p_asterisk, p_step, p_detail, dialer_instant(p_now));

@@ -15,7 +15,7 @@ from webtest import TestApp
 
 from api.app import make_app
 from worker.db import Database
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, UnknownProject
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, LockTimedOut, UnknownProject
 from worker.model import ProjectStatus
 
 HERE = "192.0.2.1:8080"
@@ -203,6 +203,14 @@ def test_what_the_server_refuses_is_503_with_its_reason(app: TestApp, sql: FakeP
     answer = app.get(path, status=503)
     assert 'relation "dialer_projects" does not exist.' in answer.json["error"]
     assert "dialer check" in answer.json["remedy"]
+
+
+def test_a_lock_that_somebody_holds_is_503_and_names_the_way_out(app: TestApp, sql: FakeProcedures) -> None:
+    sql.fails = LockTimedOut("'calls' at db:5432", None, "canceling statement due to lock timeout")
+    answer = app.get("/?action=stop&projectid=sales", status=503)
+    assert "open transaction" in answer.json["error"]
+    assert "commit" in answer.json["remedy"]
+    assert answer.headers["Retry-After"]
 
 
 def test_healthz_lives_without_a_database(app: TestApp, sql: FakeProcedures) -> None:

@@ -1,0 +1,22 @@
+"""The dialer with time-outs of a tenth, for tests that outlast them: `python -m tests.integration.hasty`."""
+
+from __future__ import annotations
+
+import sys
+
+from dialer.__main__ import main  # first: it patches the process
+from worker import hopper, ledger, pacer
+from worker.db import mariadb, postgresql, procedures
+
+if __name__ == "__main__":
+    for module in (mariadb, postgresql):
+        vars(module)["LOCK_SECONDS"] = 1  # MariaDB's are whole seconds, so that is the least
+    for module, names in (
+        (hopper, ("ASK_SECONDS",)),
+        (ledger, ("WRITE_SECONDS",)),
+        (pacer, ("WRITE_SECONDS",)),
+        (procedures, ("_TELL_SECONDS", "_OWN_SECONDS")),
+    ):
+        for name in names:
+            setattr(module, name, getattr(module, name) / 10)
+    sys.exit(main())

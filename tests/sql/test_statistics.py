@@ -1,0 +1,55 @@
+"""The figures of a project's page are those of the views, and cost the same however long the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.factories import add_case, add_project, add_trunk
+from tests.sql.caller import Caller
+from tests.sql.dialects import Dialect
+from worker.db import Database, procedures
+
+
+@pytest.fixture
+def calls(db: Database, dialect: Dialect) -> Caller:
+    """Calls of the last day and of older ones, by the real clock: the page asks about now."""
+    add_project(db)
+    add_trunk(db)
+    now = datetime.now(UTC)
+    caller = Caller(db, dialect, now - timedelta(days=3))
+    caller.start()
+    for before in (timedelta(days=2), timedelta(hours=30), timedelta(hours=5), timedelta(minutes=3)):
+        caller.now = now - before
+        for outcome, facts in (
+            ("BUSY", {}),
+            ("ABANDONED", {"answered": 10}),
+            ("ANSWERED", {"answered": 10, "agent": 9}),
+        ):
+            attempt = caller.dial(add_case(db))
+            caller.forward(seconds=30)
+            caller.finish(attempt, outcome, **facts)
+    return caller
+
+
+def test_the_pages_hours_are_those_of_the_view(calls: Caller) -> None:
+    page = procedures.project_statistics(calls.db, "p")
+    first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
+    view = calls.db.query("SELECT * FROM dialer_stat_hour WHERE hour_at >= :first ORDER BY hour_at DESC", first=first)
+    assert sum(row["attempts"] for row in view) == 6
+    assert page["hours"] == [
+        {
+            name: pytest.approx(float(value)) if name.endswith("_rate") else value
+            for name, value in row.items()
+            if name != "project_id"
+        }
+        for row in view
+    ]
+
+
+def test_the_pages_outcomes_are_those_of_the_view(calls: Caller) -> None:
+    page = procedures.project_statistics(calls.db, "p")
+    view = calls.db.query("SELECT outcome, attempts, last_at FROM dialer_stat_outcome ORDER BY outcome")
+    assert [row["attempts"] for row in view] == [2, 2, 2]
+    assert page["outcomes"] == view

@@ -1,0 +1,112 @@
+"""What fails is tried again at growing intervals, and the log hears of it at growing intervals, too."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from math import inf
+
+SAY_AGAIN_SECONDS = 60.0
+SAY_AGAIN_MOST_SECONDS = 3600.0
+"""An outage that goes on is said again after the first; each time after twice as long, up to the second."""
+
+
+class Backoff:
+    """When something that fails is to be tried again: after `first` seconds, then twice as long each time, up to
+    `most`. The time is the caller's."""
+
+    __slots__ = ("_first", "_most", "failures", "until")
+
+    def __init__(self, first: float = 1.0, most: float = 30.0) -> None:
+        self._first = first
+        self._most = most
+        self.failures = 0
+        """In a row."""
+        self.until = -inf
+        """The instant of the next try."""
+
+    def failed(self, now: float) -> float:
+        """It has failed; seconds until the next try."""
+        delay: float = min(self._first * 2.0 ** min(self.failures, 30), self._most)
+        self.failures += 1
+        self.until = now + delay
+        return delay
+
+    def over(self) -> bool:
+        """It has worked; True: it had failed before."""
+        failed = self.failures > 0
+        self.failures = 0
+        self.until = -inf
+        return failed
+
+    def left(self, now: float) -> float:
+        """Seconds until the next try, 0 if it may be tried now."""
+        return max(0.0, self.until - now)
+
+    def sooner(self, until: float) -> None:
+        """What was in the way may be gone: the next try comes at that instant at the latest."""
+        self.until = min(self.until, until)
+
+
+class Outage:
+    """Tells the log that something is away, or keeps failing: once, again at growing intervals, and when it is over.
+
+    It is over when it works again, a while after it has failed last: of a database that was restarted each connection
+    fails once, and that is one outage. By the machine's time, as the log is.
+    """
+
+    def __init__(
+        self,
+        log: logging.Logger,
+        action: str,
+        began: str,
+        over: str,
+        *,
+        settled_seconds: float = 1.0,
+        level: int = logging.WARNING,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`began` and `over`: what is said, beside `action` and the facts."""
+        self._log = log
+        self._action = action
+        self._began = began
+        self._over = over
+        self._settled = settled_seconds
+        self._level = level
+        self._monotonic = monotonic
+        self._since: float | None = None
+        self._failed = 0.0
+        self._times = 0
+        self._say = Backoff(SAY_AGAIN_SECONDS, SAY_AGAIN_MOST_SECONDS)
+
+    @property
+    def lasts(self) -> bool:
+        """Has it failed, and not worked since?"""
+        return self._since is not None
+
+    def failed(self, why: str, error: BaseException | None = None, **facts: object) -> None:
+        """It is away, or has failed; `error`: an unforeseen one, whose traceback is wanted."""
+        now = self._failed = self._monotonic()
+        self._times += 1
+        if self._since is None:
+            self._since = now
+        elif self._say.left(now) > 0:
+            return
+        lasting = {"seconds": round(now - self._since), "times": self._times} if self._times > 1 else {}
+        self._say.failed(now)
+        self._log.log(
+            self._level,
+            self._began,
+            extra={"action": self._action, **facts, "why": why, **lasting},
+            exc_info=error,
+        )
+
+    def worked(self, **facts: object) -> None:
+        """It works."""
+        if self._since is None or (now := self._monotonic()) - self._failed < self._settled:
+            return
+        told = {"action": f"{self._action}_over", **facts, "seconds": round(now - self._since), "times": self._times}
+        self._since, self._times = None, 0
+        self._say.over()
+        self._log.info(self._over, extra=told)
