@@ -87,3 +87,16 @@ def test_a_forgotten_patch_is_said_loudly() -> None:
     done = dialer(program=("-c", late))
     assert done.returncode == 1
     assert "psycopg was imported before gevent" in done.stderr
+
+
+@pytest.mark.parametrize("loglevel", [2, 3])
+def test_what_nobody_caught_is_a_line_of_the_log(loglevel: int) -> None:
+    lost = (
+        "import sys, gevent, dialer.__main__; from dialer import cli; from worker import log;"
+        f"log.setup({loglevel}, sys.stderr); cli._log_lost_greenlets(); gevent.spawn(lambda: 1 / 0).join()"
+    )
+    said = dialer(program=("-c", lost)).stderr
+    assert "action=greenlet_failed" in said
+    assert 'error="ZeroDivisionError: division by zero"' in said
+    assert ("Traceback" in said) == (loglevel == 3)
+    assert len(said.splitlines()) == 1 or loglevel == 3
