@@ -234,14 +234,14 @@ class Dialer:
             self._hopper.settle(item, self._poll_seconds)
             return self._poll_seconds
         wait = self._poll_seconds
-        before = len(hand.cases)
+        before = hand.ready()
         if quota > before:
             again = self._hopper.fill(item, quota - before)
             if again is not None:
                 wait = min(wait, again)
             if hand.busy():
                 return wait
-            if len(hand.cases) == before and item.until_at is not None and again is None:
+            if hand.ready() == before and item.until_at is not None and again is None:
                 wait = max(SOON_SECONDS, min(wait, item.until_at.timestamp() - self._wall()))
         if hand.cases:
             wait = min(wait, self._begin(item, hand, quota))
@@ -285,7 +285,7 @@ class Dialer:
         except (StatementTimedOut, DBAPIError) as error:
             self._not_begun(item, hand, chosen, error)
             # Its time may have run out just after its commit.
-            hand.drop(self._disown_unsent(requests))
+            self._hopper.drop(hand, self._disown_unsent(requests))
             raise
         finally:
             self._pacer.asked(item, 0)
@@ -294,14 +294,16 @@ class Dialer:
         dialled = {one.case_id for one in begun}
         self._pacer.begun(item.project_id, [claim for claim in chosen if claim.case_id in dialled], guaranteed)
         done = dialled | {one.case_id for one in refused if one.reason not in _LATER}
-        hand.drop(done)
-        for case_id in done:
-            self._hopper.forgive(hand, case_id)
+        self._hopper.drop(hand, done)
         return self._after(hand, refused)
 
     def _not_begun(self, item: Work, hand: Hand, chosen: Sequence[Claim], error: DialerError | DBAPIError) -> None:
         hand.careful = True
-        if len(chosen) == 1 and len(hand.cases) > len(hand.shunned):
+        if len(chosen) > 1:
+            return
+        if chosen[0].case_id in hand.shunned:
+            hand.cases = [*hand.cases[1:], *hand.cases[:1]]  # another one the next time
+        else:
             self._hopper.shun(item.project_id, chosen[0], reason(error))
 
     def _after(self, hand: Hand, refused: Sequence[Refusal]) -> float:
@@ -313,7 +315,7 @@ class Dialer:
                 extra={"action": "refused", "case_id": refusal.case_id, "reason": refusal.reason},
             )
             if refusal.reason in _NOT_NOW:
-                hand.cases.clear()
+                self._hopper.drop(hand)
                 hand.unreleased = True
                 break
             if refusal.reason in _LATER:

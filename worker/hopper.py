@@ -10,7 +10,7 @@ somebody says that the project or its cases have changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
 from math import inf
 
@@ -96,14 +96,14 @@ class Hand:
         """Seconds until these steps may be tried again."""
         return max((self.rests[step].left(now) for step in steps if step in self.rests), default=0.0)
 
+    def ready(self) -> int:
+        """How many can be begun, as far as is known."""
+        return len(self.cases) - len(self.shunned)
+
     def choose(self, count: int) -> list[Claim]:
         """Those that are begun next."""
         ready = [claim for claim in self.cases if claim.case_id not in self.shunned]
         return ready[: 1 if self.careful else count] if ready else self.cases[:1]
-
-    def drop(self, done: Container[int]) -> None:
-        """Those cases are not in hand any more."""
-        self.cases = [claim for claim in self.cases if claim.case_id not in done]
 
 
 class Hopper:
@@ -216,9 +216,10 @@ class Hopper:
             f"case {claim.case_id} of project {project_id} cannot be begun: {why}",
         )
 
-    def forgive(self, hand: Hand, case_id: int) -> None:
-        """It could, or is not ours any more."""
-        if case_id in hand.shunned:
+    def drop(self, hand: Hand, done: Collection[int] | None = None) -> None:
+        """Those cases, or all, are not in hand any more."""
+        hand.cases = [claim for claim in hand.cases if done is not None and claim.case_id not in done]
+        for case_id in hand.shunned - {claim.case_id for claim in hand.cases}:
             hand.shunned.discard(case_id)
             self._troubles.note("asterisk", self._owner.asterisk, f"case {case_id}", None)
 
@@ -272,7 +273,7 @@ class Hopper:
             claimed = self._ask(hand, item, count) or (self._ask(hand, item, count) if item.state == "running" else [])
         except StatementTimedOut:
             # Its time may have run out just after its commit, so that cases are claimed that nobody knows of.
-            hand.cases.clear()
+            self.drop(hand)
             hand.unreleased = True
             raise
         hand.cases += claimed
@@ -295,9 +296,7 @@ class Hopper:
     def give_back(self, project_id: str) -> None:
         """Give back what is in hand of a project, now or as soon as it can be. Raises DatabaseUnavailable."""
         hand = self.hand(project_id)
-        hand.cases.clear()
-        for case_id in list(hand.shunned):
-            self.forgive(hand, case_id)
+        self.drop(hand)
         hand.unreleased = True
         if not hand.busy() and hand.left(self._clock.monotonic(), RELEASE) <= 0:
             self.run(project_id, RELEASE, lambda: self._release(hand, project_id))
@@ -312,6 +311,7 @@ class Hopper:
         for project, hand in list(self._hands.items()):
             if hand.busy():
                 continue
+            self.tell(hand)
             if hand.unreleased or (hand.cases and project not in projects):
                 self.give_back(project)
             if project not in projects and not (hand.busy() or hand.unreleased):
@@ -328,7 +328,7 @@ class Hopper:
         StatementTimedOut."""
         self.wait()
         for hand in self._hands.values():
-            hand.cases.clear()
+            self.drop(hand)
             hand.unreleased = True  # if all at once cannot be
         procedures.release(self._database, self._owner, timeout_seconds=ASK_SECONDS)
         self._hands = {project: hand for project, hand in self._hands.items() if hand.failing()}

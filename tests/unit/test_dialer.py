@@ -653,8 +653,9 @@ def test_what_failed_comes_again_at_growing_intervals_and_is_over_when_it_works(
     assert lab.troubles() == {}
 
 
-def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab) -> None:
-    informing(lab, "a", cases=6, lines=3)
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, lines: int) -> None:
+    informing(lab, "a", cases=6, lines=lines)
     lab.database.errors[101] = BAD_ROW
     for _ in range(100):
         lab.turn()
@@ -669,6 +670,20 @@ def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab) -> None:
     lab.turn()
     assert 101 in lab.cases()
     assert lab.troubles() == {}
+
+
+def test_of_several_cases_that_cannot_be_begun_each_is_tried_again(lab: Lab) -> None:
+    informing(lab, "a", cases=2, lines=2)
+    lab.database.errors = {100: BAD_ROW, 101: BAD_ROW}
+    for _ in range(40):
+        lab.turn()
+        lab.pass_time(0.5)
+    del lab.database.errors[101]
+    for _ in range(4):
+        lab.dialer.changed("a")
+        lab.pass_time(1)
+        lab.turn()
+    assert lab.cases() == [101]
 
 
 def test_a_begin_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
