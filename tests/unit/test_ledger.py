@@ -322,6 +322,15 @@ def test_one_step_that_is_refused_keeps_no_other_from_being_written(setup: Setup
     assert {report["attempt_id"] for report in setup.database.advanced} == {0, 1, 2, 4, 5}
 
 
+def test_the_log_says_whose_call_ended(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    setup.end(3)
+    with caplog.at_level(logging.INFO):
+        setup.ledger.flush()
+    (facts,) = [vars(record) for record in caplog.records if vars(record).get("action") == "attempt_ended"]
+    assert (facts["attempt_id"], facts["case_id"], facts["project_id"]) == (3, 7, "p")
+    assert facts["number"] == "***0001"
+
+
 def test_what_never_left_us_says_so(setup: Setup) -> None:
     setup.end(1)
     sent = begin(setup.tracker, attempt_id=2, channel_id="c2", action_id="a2")
