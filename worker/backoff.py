@@ -78,6 +78,8 @@ class Outage:
         self._since: float | None = None
         self._failed = 0.0
         self._times = 0
+        self._asked = False
+        """Has somebody been told to act?"""
         self._say = Backoff(SAY_AGAIN_SECONDS, SAY_AGAIN_MOST_SECONDS)
 
     @property
@@ -85,14 +87,18 @@ class Outage:
         """Has it failed, and not worked since?"""
         return self._since is not None
 
-    def failed(self, why: str, error: BaseException | None = None, **facts: object) -> None:
-        """It is away, or has failed; `error`: an unforeseen one, whose traceback is wanted."""
+    def failed(
+        self, why: str, error: BaseException | None = None, *, for_somebody: bool = False, **facts: object
+    ) -> None:
+        """It is away, or has failed; `error`: an unforeseen one, whose traceback is wanted. `for_somebody`: it will not
+        be over before somebody acts, which an outage says once at once, whatever it has said before."""
         now = self._failed = self._monotonic()
         self._times += 1
         if self._since is None:
             self._since = now
-        elif self._say.left(now) > 0:
+        elif self._say.left(now) > 0 and not (for_somebody and not self._asked):
             return
+        self._asked = self._asked or for_somebody
         lasting = {"seconds": round(now - self._since), "times": self._times} if self._times > 1 else {}
         self._say.failed(now)
         self._log.log(
@@ -107,6 +113,6 @@ class Outage:
         if self._since is None or (now := self._monotonic()) - self._failed < self._settled:
             return
         told = {"action": f"{self._action}_over", **facts, "seconds": round(now - self._since), "times": self._times}
-        self._since, self._times = None, 0
+        self._since, self._times, self._asked = None, 0, False
         self._say.over()
         self._log.info(self._over, extra=told)

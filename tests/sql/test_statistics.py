@@ -30,6 +30,7 @@ def calls(db: Database, dialect: Dialect) -> Caller:
             attempt = caller.dial(add_case(db))
             caller.forward(seconds=30)
             caller.finish(attempt, outcome, **facts)
+    db.dispose()  # the sessions whose time was set
     return caller
 
 

@@ -81,3 +81,14 @@ def test_what_works_now_and_then_is_one_outage(outage: Outage, time: Time, caplo
     time.now += 1
     outage.worked()
     assert len(said(caplog)) == 2
+
+
+def test_what_somebody_has_to_act_on_is_said_at_once_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(logging.getLogger("test"), "away", "it is away", "it is back", settled_seconds=0)
+    outage.failed("it restarts")
+    outage.failed("the password is wrong", for_somebody=True)
+    outage.failed("the password is wrong", for_somebody=True)
+    assert [vars(record)["why"] for record in caplog.records] == ["it restarts", "the password is wrong"]
+    outage.worked()
+    outage.failed("the password is wrong", for_somebody=True)
+    assert len(caplog.records) == 3

@@ -123,7 +123,7 @@ class Database:
             with self._transaction() as connection:
                 yield connection
         except DatabaseUnavailable as error:
-            self._outage.failed(str(error))
+            self._outage.failed(str(error), for_somebody=isinstance(error, DatabaseRefused))
             raise
         if self._outage.lasts:
             self._outage.worked()
