@@ -77,6 +77,9 @@ class Dialect(Protocol):
     def call(self, routine: str, *arguments: object) -> str:
         """The statement that calls a routine, its arguments written in."""
 
+    def zones(self, db: Database) -> set[str]:
+        """Names of the zones that the server knows; those of Debian's tzdata-legacy are not on every one."""
+
     def unchecked(self, db: Database, table: str) -> AbstractContextManager[None]:
         """Rows of `table` are written as they come within the block: its BEFORE triggers are away."""
 
@@ -171,6 +174,9 @@ class PostgreSQL:
     def call(self, routine: str, *arguments: object) -> str:
         return f"SELECT * FROM {routine}({', '.join(map(_literal, arguments))})"
 
+    def zones(self, db: Database) -> set[str]:
+        return {row["name"] for row in db.query("SELECT name FROM pg_timezone_names")}
+
     @contextmanager
     def unchecked(self, db: Database, table: str) -> Iterator[None]:
         execute(db, f"ALTER TABLE {table} DISABLE TRIGGER USER")
@@ -258,6 +264,9 @@ class MariaDB:
 
     def call(self, routine: str, *arguments: object) -> str:
         return f"CALL {routine}({', '.join(map(_literal, arguments))})"
+
+    def zones(self, db: Database) -> set[str]:
+        return {row["name"] for row in db.query("SELECT name FROM mysql.time_zone_name")}
 
     @contextmanager
     def unchecked(self, db: Database, table: str) -> Iterator[None]:

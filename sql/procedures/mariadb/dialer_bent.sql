@@ -3,6 +3,8 @@
 -- becomes 0, a long text is cut, an instant loses its offset, and only a warning tells. For the BEFORE triggers of the
 -- tables that people write, if the statement has warnings: they see the row as it was bent, and the warnings of the
 -- statement so far. Only what concerns a column counts: not that IGNORE has passed over a row that was there before.
+-- And a session is refused in which warnings or values would go unseen: by its max_error_count, or because its
+-- default_regex_flags change what the patterns of the checks mean.
 CREATE OR REPLACE PROCEDURE dialer_bent(p_table varchar(400))
 NO SQL
 BEGIN
@@ -13,6 +15,10 @@ BEGIN
     DECLARE v_column varchar(1000);
     DECLARE v_value varchar(1000);
     GET DIAGNOSTICS v_count = NUMBER;
+    IF @@default_regex_flags <> '' THEN
+        CALL dialer_refuse('default_regex_flags', @@default_regex_flags,
+            'with it values would not be checked as they should: SET default_regex_flags = ''''');
+    END IF;
     -- Beyond that many the server keeps none, so what it bends would go unseen.
     IF v_count >= @@max_error_count THEN
         CALL dialer_refuse('max_error_count', @@max_error_count, concat('the statement has as many warnings, so',

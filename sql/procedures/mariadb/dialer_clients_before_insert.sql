@@ -5,7 +5,7 @@
 CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
 BEGIN
-    IF @@warning_count > 0 OR @@max_error_count = 0 THEN
+    IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_clients');
     END IF;
     IF NEW.recall IS NOT NULL OR NEW.recall_period IS NOT NULL THEN

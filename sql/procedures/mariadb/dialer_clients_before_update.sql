@@ -30,7 +30,7 @@ BEGIN
     IF v_rewritten OR (NEW.last_attempt_id <=> OLD.last_attempt_id AND NOT (
         NEW.used <=> OLD.used AND NEW.deferred_time <=> OLD.deferred_time AND NEW.deferred_kind <=> OLD.deferred_kind
         AND coalesce(NEW.deferred_done IN (0, 1), false))) THEN
-        IF @@max_error_count = 0 THEN
+        IF @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
             CALL dialer_bent('dialer_clients');
         END IF;
         IF NOT NEW.deferred_time <=> OLD.deferred_time THEN

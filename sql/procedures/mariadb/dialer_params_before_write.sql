@@ -30,7 +30,7 @@ CREATE OR REPLACE PROCEDURE dialer_params_before_write(
 )
 READS SQL DATA
 BEGIN
-    IF @@warning_count > 0 OR @@max_error_count = 0 THEN
+    IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_params');
     END IF;
     SET p_dial_time = coalesce(p_call_time, p_dial_time), p_call_time = NULL;

@@ -3,7 +3,7 @@
 CREATE OR REPLACE PROCEDURE dialer_settings_before_write(p_name varchar(400), p_value varchar(400), p_description varchar(400))
 READS SQL DATA
 BEGIN
-    IF @@warning_count > 0 OR @@max_error_count = 0 THEN
+    IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_settings');
     END IF;
     IF NOT coalesce(dialer_printable(p_name) AND char_length(p_name) BETWEEN 1 AND 100, false) THEN

@@ -9,7 +9,7 @@ CREATE OR REPLACE PROCEDURE dialer_trunks_before_write(
 )
 NO SQL
 BEGIN
-    IF @@warning_count > 0 OR @@max_error_count = 0 THEN
+    IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_trunks');
     END IF;
     IF NOT coalesce(dialer_printable(p_trunk) AND char_length(p_trunk) BETWEEN 1 AND 100, false) THEN
