@@ -336,8 +336,8 @@ def test_a_bad_row_is_in_no_other_ones_way_and_can_be_withdrawn_or_mended(caller
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
     caller.stop()
     with pytest.raises(DBAPIError, match=column):
-        write(caller, bad, "priority = 7")
-    write(caller, bad, "used = true")
+        write(caller, bad, "created = :at", at=NOON)
+    write(caller, bad, "used = true, priority = 7")
     write(caller, bad, f"{column} = :good, used = false", good=MENDED[column])
 
 

@@ -160,6 +160,8 @@ def test_without_zone_tables_a_zone_is_refused_with_the_remedy(without_zones: Da
     assert "mariadb-tzinfo-to-sql /usr/share/zoneinfo" in reason(caught.value)
     with pytest.raises(DBAPIError, match="mariadb-tzinfo-to-sql"):
         add_project(without_zones, zone="Europe/Moscow")
+    with pytest.raises(DBAPIError, match="mariadb-tzinfo-to-sql"):
+        add_case(without_zones, utc="Japan")
     with pytest.raises(DBAPIError, match="write an offset like"):
         add_case(without_zones, utc="+3 hours")
     add_case(without_zones, utc="+03.00h")

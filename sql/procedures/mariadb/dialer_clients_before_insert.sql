@@ -32,7 +32,8 @@ BEGIN
            AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)
            AND dialer_offset_written(NEW.deferred_time, true) THEN
             CALL dialer_refuse('dialer_clients.deferred_time', NEW.deferred_time,
-                'write it in the zone of the session, without an offset; from a file: SET deferred_time = str_to_date(@text, ''%Y-%m-%d %H:%i:%s'')');
+                concat('write it in the zone of the session, without an offset; from a file:',
+                    ' SET deferred_time = str_to_date(@text, ''%Y-%m-%d %H:%i:%s'')'));
         END IF;
         IF coalesce(NEW.created <> now(6), false) AND second(NEW.created) <= 14
            AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)

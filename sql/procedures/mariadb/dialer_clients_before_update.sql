@@ -9,6 +9,7 @@
 CREATE OR REPLACE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients
 FOR EACH ROW
 BEGIN
+    DECLARE v_checked_anew tinyint(1);
     DECLARE v_rewritten tinyint(1);
     -- Also where a value was bent to the one that stands there.
     IF @@warning_count > 0 THEN
@@ -21,12 +22,13 @@ BEGIN
             NEW.recall_period = NULL;
     END IF;
     SET NEW.inserted_at = OLD.inserted_at,
-        v_rewritten = NOT (
+        v_checked_anew = NOT (
             NEW.id <=> OLD.id AND NEW.case_name <=> OLD.case_name AND NEW.project_id <=> OLD.project_id
-            AND NEW.phone_number <=> OLD.phone_number AND NEW.priority <=> OLD.priority AND NEW.utc <=> OLD.utc
-            AND NEW.call_back <=> OLD.call_back AND NEW.allowed_start <=> OLD.allowed_start
+            AND NEW.phone_number <=> OLD.phone_number AND NEW.utc <=> OLD.utc AND NEW.allowed_start <=> OLD.allowed_start
             AND NEW.allowed_stop <=> OLD.allowed_stop AND NEW.call_back_period <=> OLD.call_back_period
-            AND NEW.created <=> OLD.created);
+            AND NEW.created <=> OLD.created),
+        v_rewritten = v_checked_anew
+            OR NOT (NEW.priority <=> OLD.priority AND NEW.call_back <=> OLD.call_back);
     IF v_rewritten OR (NEW.last_attempt_id <=> OLD.last_attempt_id AND NOT (
         NEW.used <=> OLD.used AND NEW.deferred_time <=> OLD.deferred_time AND NEW.deferred_kind <=> OLD.deferred_kind
         AND coalesce(NEW.deferred_done IN (0, 1), false))) THEN
@@ -65,7 +67,8 @@ BEGIN
             CALL dialer_refuse('dialer_clients.created', NEW.created,
                 'write it in the zone of the session, without an offset');
         END IF;
-        IF v_rewritten OR NOT coalesce(NEW.used IN (0, 1), false) OR (OLD.used AND NOT NEW.used)
+        IF v_checked_anew OR NEW.priority IS NULL OR NOT coalesce(NEW.call_back IN (0, 1), false)
+           OR NOT coalesce(NEW.used IN (0, 1), false) OR (OLD.used AND NOT NEW.used)
            OR NOT coalesce(NEW.deferred_done IN (0, 1), false)
            OR (NOT NEW.deferred_time <=> OLD.deferred_time AND NEW.deferred_time IS NOT NULL) THEN
             -- An id that the server has given stays, whatever it is.

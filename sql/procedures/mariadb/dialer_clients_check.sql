@@ -28,7 +28,7 @@ BEGIN
             'write 1 to 80 of the characters 0-9 + * #, a digit among them, without spaces or dashes');
     END IF;
     IF p_utc <> '' AND NOT dialer_zone_known(p_utc) THEN
-        CALL dialer_refuse('dialer_clients.utc', p_utc, IF(dialer_zone_known('Europe/London') OR p_utc NOT LIKE '%/%',
+        CALL dialer_refuse('dialer_clients.utc', p_utc, IF(dialer_zone_known('Europe/London') OR p_utc NOT REGEXP '^[A-Za-z]',
             'write an offset like +03.00h, +3, +05:30 or Z, an IANA zone like Europe/Moscow, or NULL',
             'this server knows no zone by its name: load them with mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql, or write an offset like +03.00h'));
     END IF;

@@ -122,7 +122,7 @@ BEGIN
             'write number or Name <number>, up to 200 characters, or NULL');
     END IF;
     IF p_zone IS NOT NULL AND NOT dialer_zone_known(p_zone) THEN
-        CALL dialer_refuse('dialer_params.zone', p_zone, IF(dialer_zone_known('Europe/London') OR p_zone NOT LIKE '%/%',
+        CALL dialer_refuse('dialer_params.zone', p_zone, IF(dialer_zone_known('Europe/London') OR p_zone NOT REGEXP '^[A-Za-z]',
             'write an offset like +03.00h, an IANA zone like Europe/Moscow, or NULL',
             'this server knows no zone by its name: load them with mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql, or write an offset like +03.00h'));
     END IF;

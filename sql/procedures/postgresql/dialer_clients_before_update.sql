@@ -12,18 +12,19 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_rewritten bool;
+    v_checked_anew bool;
 BEGIN
     NEW.inserted_at := OLD.inserted_at;
     NEW.call_back := coalesce(NEW.recall, NEW.call_back);
     NEW.call_back_period := coalesce(NEW.recall_period, NEW.call_back_period);
     NEW.recall := NULL;
     NEW.recall_period := NULL;
-    v_rewritten := (NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc, NEW.call_back,
-            NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.created)
-        IS DISTINCT FROM (OLD.id, OLD.case_name, OLD.project_id, OLD.phone_number, OLD.priority, OLD.utc, OLD.call_back,
-            OLD.allowed_start, OLD.allowed_stop, OLD.call_back_period, OLD.created);
-    IF NEW.last_attempt_id IS DISTINCT FROM OLD.last_attempt_id AND NOT v_rewritten THEN
+    v_checked_anew := (NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.utc, NEW.allowed_start,
+            NEW.allowed_stop, NEW.call_back_period, NEW.created)
+        IS DISTINCT FROM (OLD.id, OLD.case_name, OLD.project_id, OLD.phone_number, OLD.utc, OLD.allowed_start,
+            OLD.allowed_stop, OLD.call_back_period, OLD.created);
+    IF NEW.last_attempt_id IS DISTINCT FROM OLD.last_attempt_id AND NOT v_checked_anew
+       AND (NEW.priority, NEW.call_back) IS NOT DISTINCT FROM (OLD.priority, OLD.call_back) THEN
         RETURN NEW;
     END IF;
     IF NEW.deferred_time IS DISTINCT FROM OLD.deferred_time THEN
@@ -50,7 +51,8 @@ BEGIN
         NEW.not_before_at := NULL;
         NEW.brought_back := OLD.brought_back + 1;
     END IF;
-    IF v_rewritten OR NEW.used IS NULL OR OLD.used AND NOT NEW.used OR NEW.deferred_done IS NULL
+    IF v_checked_anew OR NEW.priority IS NULL OR NEW.call_back IS NULL OR NEW.used IS NULL OR NEW.deferred_done IS NULL
+       OR OLD.used AND NOT NEW.used
        OR NEW.deferred_time IS DISTINCT FROM OLD.deferred_time AND NEW.deferred_time IS NOT NULL THEN
         PERFORM dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
             NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.deferred_time,
