@@ -9,7 +9,7 @@ import pytest
 from tests.factories import add_case, add_project, add_trunk
 from tests.sql.caller import NOON, Caller
 from tests.sql.dialects import Dialect, execute, query_at
-from worker.db import Database
+from worker.db import Database, procedures
 from worker.db.database import Row
 
 
@@ -250,8 +250,9 @@ def test_agents_are_what_the_owner_of_their_asterisk_sees(caller: Caller) -> Non
     assert caller.db.query("SELECT * FROM dialer_agents") == [], "who is not in it has left"
 
 
-def test_what_an_agent_did_today_stands_beside_what_they_do_now(caller: Caller) -> None:
-    members = '[{"queue": "p", "interface": "PJSIP/a", "name": "Ann", "state": "talking", "since": 0}]'
+@pytest.mark.parametrize("queue", ["p", "P"], ids=["as written", "as Asterisk writes it"])
+def test_what_an_agent_did_today_stands_beside_what_they_do_now(caller: Caller, queue: str) -> None:
+    members = f'[{{"queue": "{queue}", "interface": "PJSIP/a", "name": "Ann", "state": "talking", "since": 0}}]'
     caller.db.call("dialer_agents_write", *caller.owner, members, caller.now)
     caller.start()
     attempt = caller.dial(add_case(caller.db))
@@ -260,6 +261,7 @@ def test_what_an_agent_did_today_stands_beside_what_they_do_now(caller: Caller) 
     row = query_at(caller.db, caller.dialect, caller.now, "SELECT * FROM dialer_stat_agent")[0]
     assert (row["agent"], row["state"]) == ("PJSIP/a", "talking")
     assert (row["calls"], float(row["talk_seconds"])) == (1, 30)
+    assert [row["name"] for row in procedures.project_statistics(caller.db, "p")["agents"]] == ["Ann"]
 
 
 # --- several Asterisks: what one lacks says nothing of the other ---------------------------------------------------

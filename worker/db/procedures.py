@@ -494,7 +494,7 @@ def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
             dict(row)
             for row in database.query(
                 "SELECT a.agent, a.name, a.state, a.since_at, a.calls, a.talk_seconds FROM dialer_stat_agent a"
-                " JOIN dialer_rules r ON r.queue = a.queue AND r.asterisk = a.asterisk"
+                " JOIN dialer_rules r ON lower(r.queue) = lower(a.queue) AND r.asterisk = a.asterisk"
                 " WHERE r.project_id = :project ORDER BY a.name",
                 project=project_id,
             )

@@ -79,7 +79,7 @@ FROM (
                 SELECT count(*) FROM dialer_agents g
                 WHERE g.asterisk = r.asterisk AND lower(g.queue) = lower(r.queue) AND g.state = 'free') <= (
                 SELECT count(*) FROM dialer_calls a
-                WHERE a.asterisk = r.asterisk AND a.ended_at IS NULL AND a.queue = r.queue AND a.agent_at IS NULL)
+                WHERE a.asterisk = r.asterisk AND a.ended_at IS NULL AND lower(a.queue) = lower(r.queue) AND a.agent_at IS NULL)
                 THEN 'agent_not_guaranteed'
             ELSE 'queued'
         END AS reason

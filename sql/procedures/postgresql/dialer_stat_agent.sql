@@ -1,4 +1,5 @@
--- dialer_stat_agent: queue members, what they do now and what they did in the last 24 hours.
+-- dialer_stat_agent: queue members, what they do now and what they did in the last 24 hours. Queues go by Asterisk's
+-- name; in dialer_attempts they are written as in dialer_params, in any case.
 CREATE OR REPLACE VIEW dialer_stat_agent AS
 SELECT
     g.asterisk, g.queue, g.interface AS agent, g.name, g.state, g.since_at,
@@ -6,8 +7,8 @@ SELECT
     coalesce(d.talk_seconds, 0) AS talk_seconds
 FROM dialer_agents g
 LEFT JOIN (
-    SELECT asterisk, queue, agent, count(*) AS calls, sum(talk_seconds) AS talk_seconds
+    SELECT asterisk, lower(queue) AS queue, agent, count(*) AS calls, sum(talk_seconds) AS talk_seconds
     FROM dialer_attempts
     WHERE ended_at > dialer_now() - interval '24 hours' AND agent IS NOT NULL
-    GROUP BY asterisk, queue, agent
-) d ON d.asterisk = g.asterisk AND d.queue = g.queue AND d.agent = g.interface
+    GROUP BY asterisk, lower(queue), agent
+) d ON d.asterisk = g.asterisk AND d.queue = lower(g.queue) AND d.agent = g.interface
