@@ -23,7 +23,7 @@ from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.db.database import reason
 from worker.errors import DatabaseUnavailable, DialerError, StatementTimedOut
-from worker.hopper import ASK_SECONDS, BEGIN, DIAL, FIT, OBSTACLE, ORIGINATE, Hand, Hopper
+from worker.hopper import ASK_SECONDS, BEGIN, CASE, DIAL, FIT, OBSTACLE, ORIGINATE, Hand, Hopper
 from worker.log import masked
 from worker.model import Begun, Claim, Refusal, Work
 from worker.pacer import Pacer
@@ -250,7 +250,9 @@ class Dialer:
     def _begin(self, item: Work, hand: Hand, quota: int) -> float:
         # A number that was abandoned before is called only if an agent is certain: there is one for each call that is
         # in flight then, so no more than those are begun with it. (Without one, begin puts the case off.)
-        chosen = hand.choose(quota)
+        chosen = hand.choose(quota, self._clock.monotonic())
+        if not chosen:
+            return hand.left(self._clock.monotonic(), CASE)
         certain = self._pacer.guaranteed(item.project_id, quota)
         if certain > 0 and any(claim.guarded for claim in chosen[:certain]):
             chosen = chosen[:certain]
@@ -258,8 +260,9 @@ class Dialer:
         # Until the answer is there their agents and lines are nobody else's.
         self._pacer.asked(item, len(chosen))
         answer: list[float] = []
+        step = CASE if chosen[0].case_id in hand.shunned else BEGIN
         over = self._hopper.run(
-            item.project_id, BEGIN, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
+            item.project_id, step, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
         )
         if not over:
             if not hand.busy():
@@ -267,7 +270,7 @@ class Dialer:
             return self._poll_seconds
         if hand.unreleased:
             self._hopper.give_back(item.project_id)
-        return answer[0] if answer else hand.left(self._clock.monotonic(), BEGIN, ORIGINATE)
+        return answer[0] if answer else hand.left(self._clock.monotonic(), step, ORIGINATE)
 
     def _ask_to_begin(self, item: Work, hand: Hand, chosen: Sequence[Claim], guaranteed: set[int]) -> float:
         """Begin these cases, and originate what was permitted; seconds until this project wants another turn."""
@@ -283,9 +286,13 @@ class Dialer:
                 timeout_seconds=ASK_SECONDS,
             )
         except (StatementTimedOut, DBAPIError) as error:
-            self._not_begun(item, hand, chosen, error)
-            # Its time may have run out just after its commit.
-            self._hopper.drop(hand, self._disown_unsent(requests))
+            hand.careful = True
+            try:
+                if len(chosen) == 1:
+                    self._hopper.shun(hand, chosen[0], error)
+            finally:
+                # Its time may have run out just after its commit.
+                self._hopper.drop(hand, self._disown_unsent(requests))
             raise
         finally:
             self._pacer.asked(item, 0)
@@ -296,15 +303,6 @@ class Dialer:
         done = dialled | {one.case_id for one in refused if one.reason not in _LATER}
         self._hopper.drop(hand, done)
         return self._after(hand, refused)
-
-    def _not_begun(self, item: Work, hand: Hand, chosen: Sequence[Claim], error: DialerError | DBAPIError) -> None:
-        hand.careful = True
-        if len(chosen) > 1:
-            return
-        if chosen[0].case_id in hand.shunned:
-            hand.cases = [*hand.cases[1:], *hand.cases[:1]]  # another one the next time
-        else:
-            self._hopper.shun(item.project_id, chosen[0], reason(error))
 
     def _after(self, hand: Hand, refused: Sequence[Refusal]) -> float:
         """What refusals mean for the project; seconds until it wants another turn."""

@@ -92,6 +92,13 @@ class LockTimedOut(StatementTimedOut):
         )
 
 
+class CaseNotBegun(DialerError):  # noqa: N818
+    """A call for one case cannot be begun, even if nothing else is asked for."""
+
+    def __init__(self, case_id: int, reason: str) -> None:
+        super().__init__(f"case {case_id}: {reason}")
+
+
 class DatabaseNotAtHead(DialerError):  # noqa: N818
     """The database's schema is not the one that this version of the dialer was written for."""
 

@@ -21,7 +21,7 @@ from worker.backoff import Backoff
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.db.database import reason
-from worker.errors import DatabaseUnavailable, DialerError, StatementTimedOut
+from worker.errors import CaseNotBegun, DatabaseUnavailable, DialerError, StatementTimedOut
 from worker.model import Claim, Ownership, Work
 from worker.supervisor import errand
 from worker.troubles import Troubles
@@ -45,11 +45,13 @@ BEGIN = "begin"
 RELEASE = "release"
 OBSTACLE = "obstacle"
 ORIGINATE = "originate"
+CASE = "case"
 FIT = "fit"
 DIAL = "dial"
 _TOLD = {
     CLAIM: "it gets no cases",
     BEGIN: "its calls cannot be begun",
+    CASE: "not all its cases can be begun",
     RELEASE: "cases that were claimed cannot be given back",
     FIT: "what it needs on this Asterisk cannot be looked at",
     OBSTACLE: "what it lacks on this Asterisk cannot be written",
@@ -58,13 +60,22 @@ _TOLD = {
 }
 
 
+def _said(error: Exception) -> str:
+    if isinstance(error, StatementTimedOut):
+        return error.told
+    if isinstance(error, DBAPIError):
+        return reason(error)
+    return str(error) or type(error).__name__
+
+
 @dataclass
 class Hand:
     """A project's cases claimed and not dialled, in dial order, and what is asked for it."""
 
+    project_id: str
     cases: list[Claim] = field(default_factory=list)
     shunned: set[int] = field(default_factory=set)
-    """Those of them that could not be begun even alone."""
+    """Those of them that could not be begun even alone; now and then one of them is tried again."""
     careful: bool = False
     """Cases are begun one by one, since several at once failed."""
     retry: float = 0.0
@@ -100,10 +111,11 @@ class Hand:
         """How many can be begun, as far as is known."""
         return len(self.cases) - len(self.shunned)
 
-    def choose(self, count: int) -> list[Claim]:
-        """Those that are begun next."""
-        ready = [claim for claim in self.cases if claim.case_id not in self.shunned]
-        return ready[: 1 if self.careful else count] if ready else self.cases[:1]
+    def choose(self, count: int, now: float) -> list[Claim]:
+        """Those that are begun next: a shunned one alone if it is its time, or those that are not shunned."""
+        if self.shunned and self.left(now, CASE) <= 0:
+            return [next(claim for claim in self.cases if claim.case_id in self.shunned)]
+        return [claim for claim in self.cases if claim.case_id not in self.shunned][: 1 if self.careful else count]
 
 
 class Hopper:
@@ -123,7 +135,7 @@ class Hopper:
     def hand(self, project_id: str) -> Hand:
         """The cases in hand of a project; an empty hand, if it is new."""
         if project_id not in self._hands:
-            self._hands[project_id] = Hand()
+            self._hands[project_id] = Hand(project_id)
         return self._hands[project_id]
 
     def cases(self) -> dict[str, list[Claim]]:
@@ -191,14 +203,8 @@ class Hopper:
         """A step of a project did not work: it comes again after a while, and readers are told."""
         backoff = self.hand(project_id).rests.setdefault(step, Backoff())
         backoff.failed(self._clock.monotonic())
-        if isinstance(error, StatementTimedOut):
-            said = error.told
-        elif isinstance(error, DBAPIError):
-            said = reason(error)
-        else:
-            said = str(error) or type(error).__name__
         unforeseen = None if isinstance(error, (DialerError, DBAPIError)) else error
-        self._troubles.note("project", project_id, step, f"{_TOLD[step]}: {said}", unforeseen)
+        self._troubles.note("project", project_id, step, f"{_TOLD[step]}: {_said(error)}", unforeseen)
 
     def worked(self, project_id: str, step: str) -> None:
         """A step of a project worked."""
@@ -206,22 +212,23 @@ class Hopper:
         if backoff is not None and backoff.over():
             self._troubles.note("project", project_id, step, None)
 
-    def shun(self, project_id: str, claim: Claim, why: str) -> None:
-        """A case could not be begun, even alone: the others go first."""
-        self.hand(project_id).shunned.add(claim.case_id)
-        self._troubles.note(
-            "asterisk",
-            self._owner.asterisk,
-            f"case {claim.case_id}",
-            f"case {claim.case_id} of project {project_id} cannot be begun: {why}",
-        )
+    def shun(self, hand: Hand, claim: Claim, error: Exception) -> None:
+        """A case could not be begun, even alone: the others go first, and it comes again. Raises CaseNotBegun, if it
+        has come again."""
+        known = claim.case_id in hand.shunned
+        hand.shunned.add(claim.case_id)
+        hand.cases.sort(key=lambda other: other.case_id == claim.case_id)  # another shunned one the next time
+        alone = CaseNotBegun(claim.case_id, _said(error))
+        if known:
+            raise alone from error
+        self.failed(hand.project_id, CASE, alone)
 
     def drop(self, hand: Hand, done: Collection[int] | None = None) -> None:
         """Those cases, or all, are not in hand any more."""
         hand.cases = [claim for claim in hand.cases if done is not None and claim.case_id not in done]
-        for case_id in hand.shunned - {claim.case_id for claim in hand.cases}:
-            hand.shunned.discard(case_id)
-            self._troubles.note("asterisk", self._owner.asterisk, f"case {case_id}", None)
+        hand.shunned &= {claim.case_id for claim in hand.cases}
+        if not hand.shunned:
+            self.worked(hand.project_id, CASE)
 
     def changed(self, project_id: str) -> None:
         """Somebody says that a project or its cases (of any: '') have changed: what failed may work now."""

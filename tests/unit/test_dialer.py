@@ -662,14 +662,35 @@ def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, lines: i
         lab.end_calls()
         lab.pass_time(0.1)
     assert sorted(lab.cases()) == [100, 102, 103, 104, 105]
-    told = lab.troubles()[("asterisk", "default", "case 101")]
-    assert "case 101 of project a cannot be begun: Incorrect time value" in told
+    told = lab.troubles()[("project", "a", "case")]
+    assert told.startswith("not all its cases can be begun: case 101: Incorrect time value")
     lab.database.errors.clear()
     lab.dialer.changed("a")
     lab.pass_time(1)
     lab.turn()
     assert 101 in lab.cases()
     assert lab.troubles() == {}
+
+
+def test_a_case_that_could_not_be_begun_is_tried_again_while_others_go_on(lab: Lab) -> None:
+    """As after an open edit of the trunk: what was in hand then is not to wait for the end of the list."""
+    informing(lab, "a", cases=900, lines=2)
+    lab.database.errors[101] = BAD_ROW
+    asked = []
+    for second in range(100):
+        if second == 80:
+            lab.database.errors.clear()
+        lab.turn()
+        asked += [second for cases in lab.database.asked if 101 in cases]
+        lab.database.asked.clear()
+        lab.end_calls()
+        lab.pass_time(1)
+        if second > 5:
+            told = set(lab.troubles())
+            assert told == (set() if 101 in lab.cases() else {("project", "a", "case")}), "the case is not the project"
+    assert 101 in lab.cases()
+    assert len(lab.cases()) > 120, "the others are dialled meanwhile"
+    assert len(asked) < 12, asked
 
 
 def test_of_several_cases_that_cannot_be_begun_each_is_tried_again(lab: Lab) -> None:
