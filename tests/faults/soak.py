@@ -90,11 +90,12 @@ class Blow:
 
 
 def schedule(seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Blow]:
-    """The blows of a seed, without end."""
+    """The blows of a seed, without end: first one of each kind, then as often as such things happen."""
     dice = random.Random(seed)
     weights = [ALL_KINDS[kind][0] for kind in kinds]
+    first = dice.sample(kinds, len(kinds))
     while True:
-        (kind,) = dice.choices(kinds, weights)
+        kind = first.pop() if first else dice.choices(kinds, weights)[0]
         yield Blow(
             gap=dice.uniform(*GAP),
             kind=kind,

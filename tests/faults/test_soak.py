@@ -78,7 +78,7 @@ def test_a_seed_gives_the_same_schedule_again() -> None:
 
 def test_the_schedule_has_faults_of_every_kind_every_few_seconds() -> None:
     blows = list(islice(schedule(3), 400))
-    assert {blow.kind for blow in blows} == set(KINDS)
+    assert {blow.kind for blow in blows[: len(KINDS)]} == set(KINDS)
     assert all(2 <= blow.gap <= 5 for blow in blows)
     frozen = [blow.seconds for blow in blows if blow.kind == "worker frozen past its lease"]
     assert min(frozen) > LEASE_SECONDS
