@@ -139,9 +139,9 @@ def _add_config(parser: argparse.ArgumentParser, default: str | None) -> None:
     parser.add_argument("--config", metavar="PATH", default=default, help=told)
 
 
-def _settings(arguments: argparse.Namespace) -> config.Settings:
+def _settings(arguments: argparse.Namespace, *, calling: bool = True) -> config.Settings:
     path = arguments.config or os.environ.get("DIALER_CONFIG") or None
-    settings = config.load(Path(path) if path else None, os.environ)
+    settings = config.load(Path(path) if path else None, os.environ, calling=calling)
     log.setup(settings.loglevel, sys.stderr)
     _log_lost_greenlets()
     return settings
@@ -193,7 +193,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, calling=False)
     from dialer.migrate import migrate, require_unused  # noqa: PLC0415
 
     if arguments.down is not None and not (arguments.down == "base" and arguments.delete_everything):
@@ -203,7 +203,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 
 def _takeover(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, calling=False)
     from dialer.takeover import takeover  # noqa: PLC0415
 
     for told in takeover(settings.database, stop=arguments.stop):
@@ -212,7 +212,7 @@ def _takeover(arguments: argparse.Namespace) -> int:
 
 
 def _pacing_replay(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, calling=False)
     from dialer.pacing import replay_journal  # noqa: PLC0415
 
     return replay_journal(settings.database, arguments.project, arguments.hours)

@@ -170,18 +170,19 @@ class Settings:
     """1 ERROR, 2 also INFO, 3 also DEBUG."""
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Settings out of a TOML file, out of a folder of JSON files, or (None) out of the environment alone.
+def load(path: Path | None, environ: Mapping[str, str], *, calling: bool = True) -> Settings:
+    """Settings out of a TOML file, out of a folder of JSON files, or (None) out of the environment alone. Who calls
+    nobody, `calling` False, needs no Asterisk: he may have a file without its password.
 
     Raises SettingsError with every mistake in file and environment together.
     """
     reader = Reader()
-    if path is not None:
-        reader.read_path(path)
+    if path is not None and not reader.read_path(path):
+        raise SettingsError(reader.mistakes)  # all that is missing by it is no news
     reader.read_environment(environ)
     settings = Settings(
         database=_database(reader),
-        asterisks=_asterisks(reader),
+        asterisks=_asterisks(reader) if calling else (),
         http=_http(reader),
         worker=_worker(reader),
         loglevel=reader.integer("log", "loglevel", 2, (1, 3), unit="a level: 1 ERROR, 2 also INFO, 3 also DEBUG;"),

@@ -89,11 +89,11 @@ class Reader:
     def wrong(self, name: str, fault: str, remedy: str) -> None:
         self.mistakes.append(Mistake(name, fault, remedy))
 
-    def read_path(self, path: Path) -> None:
+    def read_path(self, path: Path) -> bool:
+        """False: nothing could be read."""
         self._place = str(path)
         if path.is_dir():
-            self._read_folder(path)
-            return
+            return self._read_folder(path)
         try:
             document = tomllib.loads(path.read_text("utf-8-sig"))
         except OSError as error:
@@ -103,8 +103,10 @@ class Reader:
             self.wrong(str(path), f"is not TOML ({_without_content(error)})", "Correct that line.")
         else:
             self._read_toml(document, path.name)
+            return True
+        return False
 
-    def _read_folder(self, folder: Path) -> None:
+    def _read_folder(self, folder: Path) -> bool:
         present = [name for name in _FILES if (folder / name).is_file()]
         if not present:
             remedy = f"It must hold {', '.join(_FILES)}, or give --config a TOML file."
@@ -123,6 +125,7 @@ class Reader:
                 self.wrong(str(folder / name), f"holds a {_kind(document)}", remedy)
                 continue
             self._read_section(_FILES[name], document, "{key} in " + name)
+        return bool(present)
 
     def _read_toml(self, document: dict[str, Any], file: str) -> None:
         for title, table in document.items():

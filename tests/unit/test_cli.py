@@ -49,7 +49,7 @@ def test_a_wrong_command_is_exit_code_2(arguments: tuple[str, ...]) -> None:
 def test_wrong_settings_are_exit_code_2_and_sentences(command: str) -> None:
     done = dialer(command, DIALER_HTTP_PORT="70000", DIALER_AMI_IP="pbx", DIALER_AMI_PASSWORD="hush")
     assert done.returncode == 2
-    assert "3 settings are wrong:" in done.stderr
+    assert f"{2 if command == 'migrate' else 3} settings are wrong:" in done.stderr  # it calls nobody
     assert "DIALER_HTTP_PORT: 70000 is out of range. Give a port from 1 to 65535." in done.stderr
     assert "Traceback" not in done.stderr
     assert "hush" not in done.stderr
@@ -74,7 +74,7 @@ def test_a_worker_needs_an_asterisk(command: str) -> None:
 
 
 def test_a_database_that_is_not_there_is_a_sentence() -> None:
-    done = dialer("migrate", DIALER_DATABASE_URL=NOWHERE)
+    done = dialer("migrate", DIALER_DATABASE_URL=NOWHERE, DIALER_AMI_IP="pbx")
     assert done.returncode == 1
     assert "The database 'calls' at 127.0.0.1:1 cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr

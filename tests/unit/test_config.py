@@ -131,6 +131,12 @@ def test_the_environment_alone_is_enough() -> None:
     assert settings.worker.lease_seconds == 6
 
 
+def test_who_calls_nobody_needs_no_password_of_an_asterisk(tmp_path: Path) -> None:
+    path = toml(tmp_path, '[ami]\nIp = "pbx"\nUsername = "dialer"\n[asterisk.east]\nIp = "east"\nTls = 7\n')
+    assert "[ami] Password" in mistakes(path, DATABASE)
+    assert load(path, DATABASE, calling=False).database.host
+
+
 def test_two_workers_get_different_names() -> None:
     assert load(None, DATABASE).worker.name != load(None, DATABASE).worker.name
 
@@ -264,6 +270,7 @@ def test_a_file_that_is_no_toml_or_not_there_is_said_with_its_place(tmp_path: Pa
     assert "line 2" in mistakes(path, DATABASE)[str(path)]
     missing = tmp_path / "none.toml"
     assert "No such file" in mistakes(missing, DATABASE)[str(missing)]
+    assert list(mistakes(missing, {})) == [str(missing)], "what is missing by it is no news"
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"a = '\xff'")
     assert "not UTF-8" in mistakes(binary, DATABASE)[str(binary)]

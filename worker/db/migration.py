@@ -21,26 +21,33 @@ from worker.db.objects import SchemaObject, schema_objects
 
 VERSION_TABLE = "dialer_version"
 
-_INI = Path(__file__).resolve().parents[2] / "alembic.ini"
+_INSTALLED = Path(__file__).with_name("migrations")
+"""Where an installed dialer has what lies in alembic/ of its sources (pyproject.toml)."""
+_SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "alembic"
 
 
 def config(settings: DatabaseSettings) -> Config:
     """Alembic's configuration for these settings, from whatever directory it is asked."""
-    made = Config(_INI)
+    made = Config()
+    made.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     made.attributes["database"] = settings
     return made
 
 
+def _history() -> ScriptDirectory:
+    return ScriptDirectory(str(_SCRIPTS))
+
+
 def head() -> str:
     """The revision that this program needs."""
-    revision = ScriptDirectory.from_config(Config(_INI)).get_current_head()
+    revision = _history().get_current_head()
     assert revision is not None
     return revision
 
 
 def knows(revision: str) -> bool:
     """Is it in this program's history? If not, a newer dialer has made it."""
-    return revision in {script.revision for script in ScriptDirectory.from_config(Config(_INI)).walk_revisions()}
+    return revision in {script.revision for script in _history().walk_revisions()}
 
 
 @cache
@@ -48,7 +55,7 @@ def objects_at_head(dialect: str) -> tuple[SchemaObject, ...]:
     """All routines, views and triggers of the program, in the order of need: those that the migrations name in ROUTINES
     and TRIGGERS, each as its file stands now."""
     found: dict[tuple[str, str], SchemaObject] = {}
-    for script in reversed(list(ScriptDirectory.from_config(Config(_INI)).walk_revisions())):
+    for script in reversed(list(_history().walk_revisions())):
         routines = getattr(script.module, "ROUTINES", [])
         triggers = getattr(script.module, "TRIGGERS", {}).get(dialect, [])
         found |= {(one.kind, one.name): one for one in schema_objects(dialect, routines, triggers)}
