@@ -577,7 +577,11 @@ def troubles(database: Database) -> list[str]:
     return [
         f"{row['kind']} {row['subject']} on {row['asterisk']}: {row['detail']}"
         for row in database.query(
-            "SELECT kind, subject, asterisk, detail FROM dialer_troubles"
-            " WHERE kind = 'case' OR told_at > dialer_now() - INTERVAL '5' MINUTE ORDER BY since_at LIMIT 20"
+            "SELECT kind, subject, asterisk, detail, since_at FROM dialer_troubles"
+            " WHERE kind = 'case' OR told_at > dialer_now() - INTERVAL '5' MINUTE"
+            " UNION ALL SELECT 'project', j.project_id, coalesce(r.asterisk, 'default'),"
+            " concat('it gets no cases: ', j.claims_slow), j.claims_slow_at"
+            " FROM dialer_projects j JOIN dialer_rules r ON r.project_id = j.project_id"
+            " WHERE j.claims_slow IS NOT NULL AND j.wanted = 'start' ORDER BY since_at LIMIT 20"
         )
     ]

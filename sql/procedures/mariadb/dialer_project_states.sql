@@ -29,7 +29,8 @@ FROM (
         k.*,
         CASE k.fault
             WHEN 'no_project' THEN 'no row in dialer_params: insert one for this project_id'
-            WHEN 'no_worker' THEN concat('no live worker owns Asterisk ', k.asterisk, ': start one with `dialer run`')
+            WHEN 'no_worker' THEN concat('no live worker owns Asterisk ', k.asterisk,
+                ': start `dialer run` with that Asterisk in its settings')
             WHEN 'asterisk_down' THEN concat('Asterisk ', k.asterisk, ' is down: ', coalesce(k.down_reason, 'unknown'))
             WHEN 'unfit' THEN k.unfit_reason
             WHEN 'no_trunk' THEN concat('trunk ', k.trunk, ' has no row in dialer_trunks for Asterisk ', k.asterisk,

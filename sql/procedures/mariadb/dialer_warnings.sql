@@ -19,7 +19,7 @@ SELECT 'dial_time_in_seconds', p.id, concat('dial_time ', p.dial_time, ' of proj
 FROM dialer_params p
 WHERE p.dial_time < 1000
 UNION ALL
-SELECT 'project_failing', p.id, concat(s.project_id, ': ', s.reason), 'it is tried again by itself'
+SELECT 'project_failing', p.id, concat(s.project_id, ': ', s.reason), 'do what the detail says; it is tried again by itself'
 FROM dialer_project_states s
 JOIN dialer_params p ON p.project_id = s.project_id
 WHERE s.state = 'failing'

@@ -40,7 +40,8 @@ CROSS JOIN LATERAL (
         CASE
             WHEN r.project_id IS NULL THEN 'no row in dialer_params: insert one for this project_id'
             WHEN o.asterisk IS NULL OR NOT o.is_alive THEN
-                'no live worker owns Asterisk ' || a.asterisk || ': start one with `dialer run`'
+                'no live worker owns Asterisk ' || a.asterisk
+                    || ': start `dialer run` with that Asterisk in its settings'
             WHEN o.state = 'down' THEN 'Asterisk ' || a.asterisk || ' is down: ' || coalesce(o.reason, 'unknown')
             WHEN f.reason IS NOT NULL THEN f.reason
             WHEN t.trunk IS NULL THEN 'trunk ' || r.trunk || ' has no row in dialer_trunks for Asterisk '
