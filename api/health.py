@@ -23,8 +23,7 @@ def ready(db: Db) -> Any:
     """
     troubles: list[str] = []
     try:
-        reasons = db.unready()
-        troubles = db.troubles()
+        reasons, troubles = db.readiness()
     except DialerError as error:
         reasons = [str(error)]
     except Exception as error:

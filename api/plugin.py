@@ -30,7 +30,7 @@ from worker.errors import (
 
 if TYPE_CHECKING:
     from worker.db import Database
-    from worker.model import ProjectStatus
+    from worker.model import ProjectStatus, Readiness
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,7 @@ class Procedures(Protocol):
 
     def project_statistics(self, database: Database, project_id: str, /) -> dict[str, Any]: ...
 
-    def readiness(self, database: Database, /) -> list[str]: ...
-
-    def troubles(self, database: Database, /) -> list[str]: ...
+    def readiness(self, database: Database, /) -> Readiness: ...
 
 
 class Db:
@@ -89,13 +87,9 @@ class Db:
     def statistics(self, project_id: str) -> dict[str, Any]:
         return self._procedures.project_statistics(self._database, project_id)
 
-    def unready(self) -> list[str]:
-        """Why the dialer cannot dial now; empty when it can."""
+    def readiness(self) -> Readiness:
+        """Can the dialer do its work, and for whom not?"""
         return self._procedures.readiness(self._database)
-
-    def troubles(self) -> list[str]:
-        """What keeps one project, trunk or case from being served while the others are."""
-        return self._procedures.troubles(self._database)
 
 
 class DatabasePlugin:

@@ -91,6 +91,10 @@ class _Connection(WSGIHandler):
         if kind is not _TooLate:
             log.error("An answer could not be given", extra={"action": "http_error"}, exc_info=error)
 
+    def log_error(self, msg: str, *args: object) -> None:
+        """What is no HTTP comes from scanners in thousands."""
+        log.debug("refused", extra={"action": "http_malformed", "why": msg % args if args else msg})
+
     def log_request(self) -> None:
         log.debug("request", extra={"action": "http_request", "line": self.requestline, "status": self.code})
 
@@ -120,7 +124,7 @@ class HttpServer(WSGIServer):
         self.answer_seconds = answer_seconds
         self._most_silent = most // 2
         self._silent: dict[_Connection, None] = {}  # in the order in which they fell silent
-        errors = LoggingLogAdapter(log, logging.WARNING)
+        errors = LoggingLogAdapter(log, logging.WARNING)  # wsgi.errors of the application
         super().__init__(listener, application, backlog=most, spawn=Pool(most), log=None, error_log=errors)
 
     def waits(self, connection: _Connection) -> None:

@@ -318,7 +318,7 @@ class Dialer:
                 break
             if refusal.reason in _LATER:
                 if refusal.retry_at is not None:
-                    wait = max(0.0, refusal.retry_at.timestamp() - self._wall())
+                    wait = min(max(0.0, refusal.retry_at.timestamp() - self._wall()), self._poll_seconds)
                     hand.retry = self._clock.monotonic() + wait
                 break
             wait = SOON_SECONDS  # another case may have its place

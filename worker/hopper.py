@@ -237,6 +237,8 @@ class Hopper:
             if project_id in ("", project):
                 hand.changed = True
                 hand.empty.over()
+                if not project_id:
+                    hand.retry = 0.0  # a trunk's, perhaps
                 for backoff in hand.rests.values():
                     backoff.sooner(soon)
 

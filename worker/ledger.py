@@ -266,7 +266,7 @@ class Ledger:
         if not timed_out:
             log.error(
                 "the end of an attempt cannot be written; it is tried again at growing intervals",
-                extra={"action": "attempt_refused", "attempt_id": call.attempt_id, "error": str(error)},
+                extra={"action": "attempt_refused", "attempt_id": call.attempt_id, "error": reason(error)},
             )
         self._report(lane, error)
 

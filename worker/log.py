@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -18,6 +19,12 @@ LEVELS = {1: logging.ERROR, 2: logging.INFO, 3: logging.DEBUG}
 _NUMBERS = frozenset({"number", "phone", "phone_number", "caller", "caller_number", "callerid"})
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+*#@%,;~[]{}()'!?<>&$^|")
+
+
+_ROWS = re.compile(r"\n(?:DETAIL:|CONTEXT:|\[SQL:|\[parameters:).*", re.DOTALL)
+"""What a database's error says after its sentence: the row that was refused, a person with name and number, and the
+statement."""
+_ROW = re.compile(r"\nDETAIL:.*")
 
 
 def setup(loglevel: int, stream: TextIO) -> None:
@@ -84,7 +91,7 @@ class FactFormatter(logging.Formatter):
         line = " ".join(words)
         if error is not None and self.tracebacks:
             told = "".join(traceback.format_exception(error)).rstrip("\n")
-            line += "".join(f"\n    {part}" for part in told.splitlines())
+            line += "".join(f"\n    {part}" for part in _ROW.sub("", told).splitlines())
         return line
 
 
@@ -97,7 +104,7 @@ def _value(key: str, value: Any) -> str:
         value = f"{value:.3f}".rstrip("0").rstrip(".")
     elif isinstance(value, datetime):
         value = value.isoformat()
-    text = str(value)
+    text = _ROWS.sub("", str(value))
     return text if text and _PLAIN.issuperset(text) else _one_line(json.dumps(text, ensure_ascii=False))
 
 

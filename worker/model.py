@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Step(StrEnum):
@@ -288,6 +289,15 @@ class OpenAttempt:
     amd_verdict: AmdVerdict | None = None
     signed_off: bool = False
     """The worker that began it has left in order: nothing of it is on its way to Asterisk any more."""
+
+
+class Readiness(NamedTuple):
+    """Can the dialer do its work?"""
+
+    reasons: list[str]
+    """What keeps it from dialling, a sentence each; none: it is ready."""
+    troubles: list[str]
+    """What keeps one project, trunk, Asterisk, worker or case from being served; the others are."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def refused_everywhere(settings: Settings, sentence: str) -> None:
     service.close()
     with opened(settings.database) as database:
         try:
-            reasons = procedures.readiness(database)
+            reasons = procedures.readiness(database).reasons
         except DialerError as error:
             reasons = [str(error)]
         assert any(sentence in one for one in reasons), reasons

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dialer.takeover import takeover
 from tests.factories import PROJECT, add_case, add_project, add_trunk
 from tests.sql.dialects import Dialect, clean, query_at, rows_of
-from worker.db import Database
+from worker.db import Database, procedures
 from worker.db.database import Row
 from worker.db.migration import objects_at_head
 from worker.db.objects import VIEW
+from worker.model import Readiness
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -44,6 +46,15 @@ class Caller:
         """Let time pass: forward(minutes=1)."""
         self.now += timedelta(**span)
         return self.now
+
+    def readiness(self) -> Readiness:
+        """What `GET /readyz` is told; a test's database is a copy, which has to be made known first."""
+        list(takeover(self.db.settings, stop=False))
+        database = Database(self.db.settings)
+        try:
+            return procedures.readiness(database)
+        finally:
+            database.dispose()
 
     # --- projects ---------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from tests.factories import add_case, add_cases, add_project, add_trunk
 from tests.sql.caller import Caller
 from tests.sql.dialects import Dialect, execute, query_at
 from tests.waiting import wait_for
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.patience import IDLE_SECONDS
 from worker.errors import StatementTimedOut
 
@@ -103,11 +103,11 @@ def test_project_of_which_all_is_held_waits_visibly_and_is_not_finished(caller: 
             "project p gets no cases since 2026-06-01 12:00:00: an open transaction holds the first of its cases that"
             " wait"
         ]
-        assert procedures.troubles(caller.db) == [
+        assert caller.readiness().troubles == [
             "project p on default: it gets no cases: an open transaction holds the first of its cases that wait"
         ], "GET /readyz says so, too"
         caller.stop()
-        assert slow(caller) == procedures.troubles(caller.db) == [], "nobody asks for its cases"
+        assert slow(caller) == caller.readiness().troubles == [], "nobody asks for its cases"
         caller.start()
     caller.claim()
     assert slow(caller) == []

@@ -223,6 +223,19 @@ def archive_and_back(caller: Caller, *, restoring: bool) -> None:
         dba.exec_driver_sql(f"DROP {temporary}TABLE archive")
 
 
+@pytest.mark.parametrize("in_call", [False, True])
+def test_a_case_that_is_away_for_a_moment_keeps_its_claim(caller: Caller, in_call: bool) -> None:
+    case = add_case(caller.db)
+    caller.claim()
+    attempt = caller.dial(case) if in_call else None
+    archive_and_back(caller, restoring=True)
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+    assert caller.claim() == []
+    assert caller.finish(attempt or caller.dial(case), "ANSWERED", answered=1)
+    assert caller.case(case)["used"]
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
 def all_states(caller: Caller) -> dict[str, int]:
     """A case of each kind that there is."""
     cases = {

@@ -54,7 +54,7 @@ def test_a_copy_is_refused_until_it_is_taken_over(copy: str, dialect: Dialect) -
     with pytest.raises(DatabaseUnavailable, match=refused):
         procedures.worker_start(worker, "w", 6)
     api = Database(settings)
-    assert "not known to dialer_servers" in procedures.readiness(api)[0]
+    assert "not known to dialer_servers" in procedures.readiness(api).reasons[0]
 
     migrate(settings)
     with pytest.raises(DatabaseUnfit, match=refused):

@@ -79,7 +79,7 @@ def works(url: str, dialect: Dialect) -> None:
     """From the migration over a whole call to the wake-ups and the figures."""
     with set_up(url, dialect) as database:
         a_call_from_end_to_end(database, dialect)
-        assert procedures.readiness(database) == []
+        assert procedures.readiness(database).reasons == []
         with closing(database.wakeups()) as wakeups:
             database.call("dialer_wake", "p")
             assert next(wakeups.wait(5)) == "p"

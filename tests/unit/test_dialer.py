@@ -410,6 +410,22 @@ def test_what_has_no_room_now_stays_in_hand_until_it_has(lab: Lab, reason: str) 
     assert lab.database.calls.count("dialer_claim") == 1
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_trunk_that_was_slowed_down_and_is_not_any_more_is_used_at_once(lab: Lab, told: bool) -> None:
+    """calls_per_second was 0.001 for a moment."""
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.refuse = {100: ("pacing", lab.at(1000))}
+    lab.turn()
+    lab.database.refuse = {}
+    if told:
+        lab.dialer.changed("")
+    else:
+        lab.pass_time(POLL)
+    lab.turn()
+    assert lab.cases() == [100]
+
+
 @pytest.mark.parametrize("reason", ["not_owner", "project_stopped", "project_failing", "no_trunk", "trunk_failing"])
 def test_what_holds_for_the_whole_project_gives_all_of_it_back(lab: Lab, reason: str) -> None:
     lab.staff(3)

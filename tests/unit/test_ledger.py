@@ -183,13 +183,19 @@ def test_report_that_the_database_cannot_take_holds_up_no_other(setup: Setup, ca
     assert setup.ledger.holds(1), "nobody adopts it as a call that may be up"
 
 
-def test_refused_end_is_told_again_when_the_database_may_take_it(setup: Setup) -> None:
+def test_refused_end_is_told_again_when_the_database_may_take_it(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
     def choke(_: list[Any]) -> None:
-        raise DataError("UPDATE dialer_clients …", {}, Exception("a trigger of the DBA's says no"))
+        said = "a constraint of the DBA's says no\nDETAIL:  Failing row contains (Ivan, 79991230642)."
+        raise DataError("UPDATE dialer_clients …", {}, Exception(said))
 
     setup.end(1)
     setup.database.before["dialer_attempt_finish"] = choke
     setup.ledger.flush()
+    assert [vars(record)["error"] for record in caplog.records if record.levelname == "ERROR"] == [
+        "a constraint of the DBA's says no"
+    ]
     setup.pass_time(ASIDE_FIRST_SECONDS / 2)
     setup.database.before.clear()
     setup.ledger.flush()

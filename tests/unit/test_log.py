@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from worker import log
 from worker.config import Secret
@@ -126,3 +127,18 @@ def test_an_error_is_named_on_the_line_and_traced_only_at_debug(stream: io.Strin
     log.setup(3, stream)
     fail()
     assert "\n    Traceback" in stream.getvalue()
+
+
+@pytest.mark.parametrize("loglevel", [2, 3])
+def test_the_row_that_a_database_refuses_stays_out(stream: io.StringIO, loglevel: int) -> None:
+    """A constraint of a DBA's, for one."""
+    said = 'new row violates check constraint "theirs"\nDETAIL:  Failing row contains (Ivan, 79991230642).'
+    refused = IntegrityError("UPDATE t", {"a": 79991230642}, Exception(said), hide_parameters=True)
+    log.setup(loglevel, stream)
+    try:
+        raise refused
+    except IntegrityError:
+        logging.getLogger("worker").exception("refused", extra={"action": "refused", "why": str(refused)})
+    assert "violates check constraint" in stream.getvalue()
+    assert "Ivan" not in stream.getvalue()
+    assert "0642" not in stream.getvalue()

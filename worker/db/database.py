@@ -88,6 +88,7 @@ class Database:
             connect_args=self.dialect.connect_args(settings, statement_timeout_seconds),
             # Each use is one transaction, ended by `transaction`: another ROLLBACK at its end would be a question more.
             pool_reset_on_return=None,
+            hide_parameters=True,  # in errors, which get into the log
         )
         event.listen(
             self._engine,
@@ -187,32 +188,30 @@ class Database:
         StatementTimedOut then.
         """
         names = [f"p{index}" for index in range(len(arguments))]
-        call = self.dialect.call(routine, names)
-        statements = (call,) if timeout_seconds is None else self.dialect.limited(call, timeout_seconds)
-        *before, statement = map(text, statements)
         values = dict(zip(names, arguments, strict=True))
-
-        def work(connection: Connection) -> list[Row]:
-            for one in before:
-                connection.execute(one)
-            result = connection.execute(statement, values)
-            # A procedure that only writes has no result, not even an empty one.
-            return [dict(row) for row in result.mappings()] if result.returns_rows else []
-
-        return self.run(work, timeout_seconds=timeout_seconds)
+        return self._ask(self.dialect.call(routine, names), values, timeout_seconds)
 
     def value(self, routine: str, *arguments: object, timeout_seconds: float | None = None) -> Any:
         """Call a routine that returns one value. timeout_seconds: as in `call`."""
         rows = self.call(routine, *arguments, timeout_seconds=timeout_seconds)
         return next(iter(rows[0].values())) if rows else None
 
-    def query(self, statement: str, /, **values: object) -> list[Row]:
-        """Read from a view; the statement is ours, the values are bound."""
+    def query(self, statement: str, /, *, timeout_seconds: float | None = None, **values: object) -> list[Row]:
+        """Read from a view; the statement is ours, the values are bound. timeout_seconds: as in `call`."""
+        return self._ask(statement, values, timeout_seconds)
+
+    def _ask(self, statement: str, values: Mapping[str, object], timeout_seconds: float | None) -> list[Row]:
+        limited = (statement,) if timeout_seconds is None else self.dialect.limited(statement, timeout_seconds)
+        *before, last = map(text, limited)
 
         def work(connection: Connection) -> list[Row]:
-            return [dict(row) for row in connection.execute(text(statement), values).mappings()]
+            for one in before:
+                connection.execute(one)
+            result = connection.execute(last, values)
+            # A procedure that only writes has no result, not even an empty one.
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
-        return self.run(work)
+        return self.run(work, timeout_seconds=timeout_seconds)
 
     def revision(self) -> str | None:
         """The revision that the schema is at; None when nothing is installed."""

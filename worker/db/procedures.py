@@ -22,6 +22,7 @@ from worker.model import (
     Ownership,
     PacingDecision,
     ProjectStatus,
+    Readiness,
     Refusal,
     Step,
     Work,
@@ -544,11 +545,23 @@ def _hour(instant: datetime) -> datetime:
     return instant.replace(minute=0, second=0, microsecond=0)
 
 
-def readiness(database: Database) -> list[str]:
-    """What keeps the dialer from dialling; empty when it is ready."""
+LOOK_SECONDS = 1.0
+"""Whoever asks for readiness has not long to wait."""
+_TROUBLES = (
+    "SELECT kind, subject, asterisk, detail, since_at FROM dialer_troubles"
+    " WHERE kind = 'case' OR told_at > dialer_now() - INTERVAL '5' MINUTE"
+    " UNION ALL SELECT 'project', j.project_id, coalesce(r.asterisk, 'default'),"
+    " concat('it gets no cases: ', j.claims_slow), j.claims_slow_at"
+    " FROM dialer_projects j JOIN dialer_rules r ON r.project_id = j.project_id"
+    " WHERE j.claims_slow IS NOT NULL AND j.wanted = 'start' ORDER BY since_at LIMIT 20"
+)
+
+
+def readiness(database: Database) -> Readiness:
+    """Can the dialer do its work? What somebody locks is a trouble, and not waited for."""
     database.require_head()
     if faults := database.faults():
-        return [f"{one.name} {one.fault}. {one.remedy}" for one in faults]
+        return Readiness([f"{one.name} {one.fault}. {one.remedy}" for one in faults], [])
     reasons = [
         f"Asterisk {row['asterisk']} is down: {row['reason']}"
         for row in database.query("SELECT asterisk, reason FROM dialer_asterisks WHERE state = 'down'")
@@ -560,28 +573,21 @@ def readiness(database: Database) -> list[str]:
         )
     ):
         reasons.append("no live worker owns an Asterisk: start one with `dialer run` or `dialer worker`")
-    reasons += [
-        f"dialer_invariants: {row['kind']} {row['id']}: {row['detail']}"
-        for row in database.query("SELECT kind, id, detail FROM dialer_invariants LIMIT 5")
-    ]
-    return reasons
+    broken, unseen = _look(database, "dialer_invariants", "SELECT kind, id, detail FROM dialer_invariants LIMIT 5")
+    troubles, unread = _look(database, "dialer_troubles", _TROUBLES)
+    reasons += [f"dialer_invariants: {row['kind']} {row['id']}: {row['detail']}" for row in broken]
+    told = [f"{row['kind']} {row['subject']} on {row['asterisk']}: {row['detail']}" for row in troubles]
+    return Readiness(reasons, [*unseen, *unread, *told])
+
+
+def _look(database: Database, name: str, statement: str) -> tuple[list[Row], list[str]]:
+    """Rows, and why there are none to be had."""
+    try:
+        return database.query(statement, timeout_seconds=LOOK_SECONDS), []
+    except StatementTimedOut as error:
+        return [], [f"{name} cannot be looked at: {error.told}"]
 
 
 def trunk_ensure(database: Database, asterisk: str, template: str) -> None:
     """Make the trunk 'default' of an Asterisk unless there is one."""
     database.call("dialer_trunk_ensure", asterisk, template)
-
-
-def troubles(database: Database) -> list[str]:
-    """What keeps one project, trunk, Asterisk, worker or case from being served: a sentence each."""
-    return [
-        f"{row['kind']} {row['subject']} on {row['asterisk']}: {row['detail']}"
-        for row in database.query(
-            "SELECT kind, subject, asterisk, detail, since_at FROM dialer_troubles"
-            " WHERE kind = 'case' OR told_at > dialer_now() - INTERVAL '5' MINUTE"
-            " UNION ALL SELECT 'project', j.project_id, coalesce(r.asterisk, 'default'),"
-            " concat('it gets no cases: ', j.claims_slow), j.claims_slow_at"
-            " FROM dialer_projects j JOIN dialer_rules r ON r.project_id = j.project_id"
-            " WHERE j.claims_slow IS NOT NULL AND j.wanted = 'start' ORDER BY since_at LIMIT 20"
-        )
-    ]

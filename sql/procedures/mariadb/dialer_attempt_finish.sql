@@ -26,7 +26,7 @@ BEGIN
     DECLARE v_says tinyint(1);
     DECLARE v_reached tinyint(1);
     DECLARE v_settled tinyint(1);
-    DECLARE v_posted tinyint(1);
+    DECLARE v_posted tinyint(1) DEFAULT true;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -129,7 +129,9 @@ BEGIN
                     CALL dialer_case_settle(a.id, v_reached, v_now, v_settled);
                     IF v_settled THEN
                         DELETE FROM dialer_claims WHERE case_id = a.case_id AND attempt_id = a.id;
-                        CALL dialer_post(a.id, v_posted);
+                        IF v_posted IS NOT NULL THEN
+                            CALL dialer_post(a.id, v_posted);  -- if it could not, the others are dialer_reap's
+                        END IF;
                     END IF;
                 END FOR;
             END IF;

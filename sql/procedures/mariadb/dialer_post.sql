@@ -1,21 +1,23 @@
 -- dialer_post(p_attempt) -> bool
 -- An attempt that has ended and settled its case moves from dialer_calls into the ledger, and into dialer_stat. Both
 -- are tables that people work on (deleting what is old, an index that is built, a trigger of theirs), so nobody waits
--- for them: false, not_posted has the server's words, and dialer_reap comes back to it.
+-- for them: not_posted has the server's words, and dialer_reap comes back to it. False: this attempt was refused; NULL:
+-- somebody is in the way of others, too, or a trigger takes the time that there is.
 -- dial_count goes on for the same case (project, number and inserted_at as in the attempt); another one under its id
--- begins at 0.
+-- begins at 0. Attempts may come in any order: the last one to end gives a case its state.
 CREATE OR REPLACE PROCEDURE dialer_post(p_attempt bigint, OUT p_posted tinyint(1))
 BEGIN
     DECLARE v_why text;
+    DECLARE v_number int;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
-        GET DIAGNOSTICS CONDITION 1 v_why = MESSAGE_TEXT;
+        GET DIAGNOSTICS CONDITION 1 v_why = MESSAGE_TEXT, v_number = MYSQL_ERRNO;
         ROLLBACK TO SAVEPOINT dialer_post;
         UPDATE dialer_calls SET not_posted = left(v_why, 400) WHERE id = p_attempt;
-        SET p_posted = false;
+        SET p_posted = IF(v_number IN (1205, 1213, 1969), NULL, false);
     END;
     SAVEPOINT dialer_post;
-    SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+    SET STATEMENT innodb_lock_wait_timeout = 0, lock_wait_timeout = 0 FOR
     INSERT INTO dialer_stat (
         id, case_name, project_id, phone_number, dial_count, ended, state, case_inserted_at, counted_from)
     SELECT a.case_id, a.case_name, a.project_id, a.phone_number, IF(a.outcome = 'FAILED', 0, 1), a.ended_at, a.outcome,
@@ -31,13 +33,19 @@ BEGIN
             dialer_stat.project_id <=> VALUES(project_id) AND dialer_stat.phone_number <=> VALUES(phone_number)
             AND dialer_stat.case_inserted_at <=> VALUES(case_inserted_at),
             least(dialer_stat.counted_from, VALUES(counted_from)), VALUES(counted_from)),
+        state = IF(
+            dialer_stat.project_id <=> VALUES(project_id) AND dialer_stat.phone_number <=> VALUES(phone_number)
+            AND dialer_stat.case_inserted_at <=> VALUES(case_inserted_at)
+            AND dialer_stat.ended > VALUES(ended), dialer_stat.state, VALUES(state)),
+        ended = IF(
+            dialer_stat.project_id <=> VALUES(project_id) AND dialer_stat.phone_number <=> VALUES(phone_number)
+            AND dialer_stat.case_inserted_at <=> VALUES(case_inserted_at),
+            greatest(dialer_stat.ended, VALUES(ended)), VALUES(ended)),
         case_name = VALUES(case_name),
-        ended = VALUES(ended),
-        state = VALUES(state),
         project_id = VALUES(project_id),
         phone_number = VALUES(phone_number),
         case_inserted_at = VALUES(case_inserted_at);
-    SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+    SET STATEMENT innodb_lock_wait_timeout = 0, lock_wait_timeout = 0 FOR
     INSERT INTO dialer_attempts (
         id, case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type,
         queue, kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds, abandon_seconds,

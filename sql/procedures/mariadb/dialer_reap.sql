@@ -9,7 +9,8 @@ BEGIN
     DECLARE v_freed bigint;
     DECLARE v_id bigint;
     DECLARE v_settled tinyint(1);
-    DECLARE v_posted tinyint(1) DEFAULT true;
+    DECLARE v_posted tinyint(1);
+    DECLARE v_held int DEFAULT 0;  -- so many were in somebody's hands
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -56,12 +57,13 @@ BEGIN
     FOR ended IN (
         SELECT a.id FROM dialer_calls a
         WHERE a.ended_at IS NOT NULL AND a.effect IS NOT NULL
-        ORDER BY a.id
+        -- Those that were refused after those that never were, and each in its turn.
+        ORDER BY a.not_posted IS NOT NULL, rand()
         LIMIT 1000
     ) DO
-        -- Who holds the one holds the others.
-        IF v_posted THEN
+        IF v_held < 10 THEN
             CALL dialer_post(ended.id, v_posted);
+            SET v_held = v_held + (v_posted IS NULL);
         END IF;
     END FOR;
     FOR alone IN (

@@ -29,6 +29,7 @@ DECLARE
     v_life timestamptz;
     v_reached bool;
     v_silent varchar[] := '{}';
+    v_posted bool := true;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         RETURN false;
@@ -100,7 +101,9 @@ BEGIN
         IF dialer_case_settle(v_attempt.id, v_reached, v_now) THEN
             DELETE FROM dialer_claims l WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id;
         END IF;
-        PERFORM dialer_post(v_attempt.id);
+        IF v_posted IS NOT NULL THEN
+            v_posted := dialer_post(v_attempt.id);  -- if it could not, the others are dialer_reap's
+        END IF;
     END LOOP;
     PERFORM dialer_trunk_trip(t.trunk, t.asterisk, v_now)
     FROM dialer_trunk_states t

@@ -1,9 +1,10 @@
 -- dialer_post(p_attempt) -> bool
 -- An attempt that has ended and settled its case moves from dialer_calls into the ledger, and into dialer_stat. Both
 -- are tables that people work on (deleting what is old, an index that is built, a trigger of theirs), so nobody waits
--- for them: false, not_posted has the server's words, and dialer_reap comes back to it.
+-- for them: not_posted has the server's words, and dialer_reap comes back to it. False: this attempt was refused; NULL:
+-- somebody is in the way of others, too, or a trigger takes the time that there is.
 -- dial_count goes on for the same case (project, number and inserted_at as in the attempt); another one under its id
--- begins at 0.
+-- begins at 0. Attempts may come in any order: the last one to end gives a case its state.
 CREATE OR REPLACE FUNCTION dialer_post(p_attempt bigint)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -30,8 +31,16 @@ BEGIN
         case_name = excluded.case_name,
         project_id = excluded.project_id,
         phone_number = excluded.phone_number,
-        ended = excluded.ended,
-        state = excluded.state,
+        ended = CASE
+            WHEN (s.project_id, s.phone_number, s.case_inserted_at)
+                = (excluded.project_id, excluded.phone_number, excluded.case_inserted_at)
+                THEN greatest(s.ended, excluded.ended)
+            ELSE excluded.ended END,
+        state = CASE
+            WHEN (s.project_id, s.phone_number, s.case_inserted_at)
+                = (excluded.project_id, excluded.phone_number, excluded.case_inserted_at)
+                AND s.ended > excluded.ended THEN s.state
+            ELSE excluded.state END,
         case_inserted_at = excluded.case_inserted_at;
     INSERT INTO dialer_attempts (
         id, case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type,
@@ -48,9 +57,10 @@ BEGIN
     FROM dialer_calls a
     WHERE a.id = p_attempt AND a.ended_at IS NOT NULL AND a.effect IS NOT NULL;
     DELETE FROM dialer_calls a WHERE a.id = p_attempt AND a.ended_at IS NOT NULL AND a.effect IS NOT NULL;
+    SET CONSTRAINTS ALL IMMEDIATE;  -- what somebody has deferred would undo the end of the call with it
     RETURN true;
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN query_canceled OR OTHERS THEN
     UPDATE dialer_calls SET not_posted = left(SQLERRM, 400) WHERE id = p_attempt;
-    RETURN false;
+    RETURN CASE WHEN SQLSTATE NOT IN ('55P03', '57014', '40P01') THEN false END;
 END
 $$

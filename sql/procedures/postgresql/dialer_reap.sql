@@ -11,6 +11,7 @@ AS $$
 DECLARE
     v_freed bigint;
     v_late record;
+    v_held int := 0;  -- so many were in somebody's hands
 BEGIN
     v_freed := dialer_claims_free(ARRAY(
         SELECT l.case_id FROM dialer_claims l
@@ -37,12 +38,13 @@ BEGIN
     FOR v_late IN
         SELECT a.id FROM dialer_calls a
         WHERE a.ended_at IS NOT NULL AND a.effect IS NOT NULL
-        ORDER BY a.id
+        -- Those that were refused after those that never were, and each in its turn.
+        ORDER BY a.not_posted IS NOT NULL, random()
         LIMIT 1000
         FOR UPDATE SKIP LOCKED
     LOOP
-        -- Who holds the one holds the others.
-        EXIT WHEN NOT dialer_post(v_late.id);
+        v_held := v_held + (dialer_post(v_late.id) IS NULL)::int;
+        EXIT WHEN v_held = 10;
     END LOOP;
     UPDATE dialer_clients c
     SET checked = false

@@ -16,7 +16,7 @@ from webtest import TestApp
 from api.app import make_app
 from worker.db import Database
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, LockTimedOut, UnknownProject
-from worker.model import ProjectStatus
+from worker.model import ProjectStatus, Readiness
 
 HERE = "192.0.2.1:8080"
 SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
@@ -72,13 +72,10 @@ class FakeProcedures:
     def project_statistics(self, database: Database, project_id: str, /) -> dict[str, Any]:
         return {"project_id": self._found(project_id).project_id, "abandon_rate": Decimal("0.025")}
 
-    def readiness(self, database: Database, /) -> list[str]:
+    def readiness(self, database: Database, /) -> Readiness:
         if self.fails:
             raise self.fails
-        return self.reasons
-
-    def troubles(self, database: Database, /) -> list[str]:
-        return ["trunk east on default: somebody holds its row"]
+        return Readiness(self.reasons, ["trunk east on default: somebody holds its row"])
 
 
 @pytest.fixture

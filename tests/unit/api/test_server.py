@@ -133,12 +133,14 @@ def test_a_request_under_way_does_not_make_room(connect: Connect) -> None:
         b"GET /?action=start&projectid=sales\r\n",
     ],
 )
-def test_a_request_that_breaks_off_is_none(connect: Connect, said: bytes) -> None:
+def test_a_request_that_breaks_off_is_none(connect: Connect, said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     connection = connect()
     connection.sendall(said)
     connection.shutdown(socket.SHUT_WR)
     assert b"400 Bad Request" in rest(connection)
     assert asked == []
+    assert caplog.messages == [], "whoever scans us does not fill the log"
 
 
 def test_stopping_waits_for_requests_and_not_for_silence(server: HttpServer, connect: Connect) -> None:
