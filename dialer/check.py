@@ -23,7 +23,8 @@ def run(settings: Settings, stream: TextIO | None = None) -> int:
     for finding in findings(settings):
         faults += finding.verdict is Verdict.FAULT
         console.print(_line(finding))
-    console.print(Text(f"{faults} faults." if faults else "The dialer can work.", "bold"))
+    summary = f"{faults} fault{'s' if faults > 1 else ''}." if faults else "The dialer can work."
+    console.print(Text(summary, "bold"))
     return 1 if faults else 0
 
 

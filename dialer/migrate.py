@@ -45,7 +45,7 @@ def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = 
         ) from error
     except CommandError as error:
         raise DialerError(
-            f"There is no way to revision {revision!r}: {error}. `dialer migrate` goes to head."
+            f"There is no way to revision {revision!r}: {str(error).rstrip('.')}. `dialer migrate` goes to head."
         ) from error
     finally:
         database.dispose()

@@ -141,6 +141,24 @@ def test_who_has_nothing_to_do_with_held_rows_is_dialled_on(place: Place, table:
     assert len(warned) == len(set(warned)), "each is told once"
 
 
+@pytest.mark.parametrize("table", ["dialer_attempts", "dialer_stat"])
+def test_a_ledger_that_somebody_holds_whole_stops_nobody(place: Place, table: str) -> None:
+    """A dump that knows nothing of transactions, an index that is built."""
+    lock = f"LOCK TABLES {table} READ" if place.is_mariadb else f"LOCK TABLE {table} IN SHARE MODE"
+    last = place.value("SELECT max(attempt_id) AS id FROM dialer_stat_attempt")
+    with place.transaction(lock):
+        for project in ("a", "agents", "b", "east"):
+            place.wait_for_more(project, 5 * LINES)
+        assert troubles(place) == []
+        if place.is_mariadb:
+            place.dba.sql("UNLOCK TABLES")
+    for project in ("a", "b", "east"):
+        assert place.gap(project, since=last) < MOST_GAP_SECONDS
+    before = place.value("SELECT max(attempt_id) AS id FROM dialer_stat_attempt")
+    held = f"SELECT 1 FROM dialer_calls WHERE effect IS NOT NULL AND id <= {before}"
+    wait_for(lambda: not place.rows(held), 60, "the ledger to have them", every=0.1)
+
+
 def test_every_table_is_held_once(place: Place) -> None:
     schema = "database()" if place.is_mariadb else "current_schema()"
     tables = {
