@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.ami.actions import UnsafeAction
 from worker.ami.client import AmiRefused
-from worker.backoff import Backoff
+from worker.backoff import Backoff, Outage
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.db.database import reason
@@ -68,6 +68,8 @@ class Dialer:
         self._pacer = Pacer(session, database, clock)
         self._hopper = Hopper(session.owner, database, clock, session.wake.set, session.troubles)
         self._found: dict[tuple[str, ...], float] = {}
+        self._lacking: dict[str, tuple[str, Outage]] = {}
+        """What the log was told that projects lack here."""
         self._served: dict[str, float] = {}
         """When a project was last dialled, by the clock's monotonic()."""
         self._doubtful = True
@@ -386,11 +388,21 @@ class Dialer:
             self._found.clear()
         if (obstacle is not None or item.unfit) and hand.left(self._clock.monotonic(), OBSTACLE) <= 0:
             self._hopper.run(item.project_id, OBSTACLE, lambda: self._report(item, obstacle))
-            log.info(
-                "project can be dialled again" if obstacle is None else "project cannot be dialled",
-                extra={"action": "project_fit", "project_id": item.project_id, "why": obstacle},
-            )
+            self._say(item.project_id, obstacle)
         return obstacle is None
+
+    def _say(self, project_id: str, obstacle: str | None) -> None:
+        """Tell the log what a project lacks: it is looked at again every minute, and said less often."""
+        said, outage = self._lacking.pop(project_id, (obstacle, None))
+        if obstacle is None:
+            if outage is not None:
+                outage.worked(project_id=project_id)
+            return
+        if outage is None or said != obstacle:
+            began, over = "project cannot be dialled", "project can be dialled again"
+            outage = Outage(log, "project_unfit", began, over, settled_seconds=0, monotonic=self._clock.monotonic)
+        outage.failed(obstacle, project_id=project_id)
+        self._lacking[project_id] = obstacle, outage
 
     def _report(self, item: Work, obstacle: str | None) -> None:
         procedures.project_report(

@@ -107,9 +107,13 @@ class Place:
         if isolation and self.is_mariadb:
             self.dba.sql(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
         self.dba.sql("BEGIN")
-        for statement in statements:
-            self.dba.sql(statement)
-        yield
+        try:
+            for statement in statements:
+                self.dba.sql(statement)
+            yield
+        except BaseException:
+            self.dba.sql("ROLLBACK")
+            raise
         self.dba.sql("COMMIT")
 
     def gap(self, project: str, since: int = 0) -> float:

@@ -934,6 +934,24 @@ def test_failing_project_is_looked_at_when_its_time_has_come(lab: Lab) -> None:
     assert lab.cases() == [100]
 
 
+def test_what_a_project_lacks_is_one_warning(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    """It is looked at again all the time."""
+    caplog.set_level("INFO", "worker")
+    lab.staff(1)
+    lab.database.project("p", cases=1, context="nowhere")
+    for _ in range(50):
+        lab.turn()
+        lab.pass_time(1)
+    lab.database.projects["p"]["context"] = "elsewhere"
+    lab.turn()
+    told = [record for record in caplog.records if record.__dict__.get("action") == "project_unfit"]
+    assert [record.levelname for record in told] == ["WARNING", "WARNING"]
+    assert ["nowhere" in record.__dict__["why"] for record in told] == [True, False]
+    lab.database.projects["p"] |= {"context": "progressive", "unfit": True}
+    lab.turn()
+    assert caplog.messages[-2:] == ["project can be dialled again", "dialling"]
+
+
 def test_refusals_of_asterisk_and_wrong_queues_make_the_project_failing(lab: Lab) -> None:
     lab.staff(1)
     lab.database.project("p", cases=1)
