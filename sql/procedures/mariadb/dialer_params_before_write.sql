@@ -53,7 +53,7 @@ BEGIN
         CALL dialer_refuse('dialer_params.lines', p_lines, 'write 0 (no cap) or more');
     END IF;
     IF NOT coalesce(p_dial_time BETWEEN 1 AND 600000, false) THEN
-        CALL dialer_refuse('dialer_params.dial_time', p_dial_time, 'write milliseconds to ring, 1000 to 600000');
+        CALL dialer_refuse('dialer_params.dial_time', p_dial_time, 'write milliseconds to ring, 1000 to 600000; 1 to 999 are read as seconds');
     END IF;
     IF p_case_limit < 1 THEN
         CALL dialer_refuse('dialer_params.case_limit', p_case_limit, 'write 1 or more, or NULL');

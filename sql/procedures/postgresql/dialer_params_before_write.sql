@@ -27,7 +27,7 @@ BEGIN
     END IF;
     IF NOT coalesce(NEW.dial_time BETWEEN 1 AND 600000, false) THEN
         PERFORM dialer_refuse('dialer_params.dial_time', NEW.dial_time::varchar,
-            'write milliseconds to ring, 1000 to 600000');
+            'write milliseconds to ring, 1000 to 600000; 1 to 999 are read as seconds');
     END IF;
     IF NEW.case_limit < 1 THEN
         PERFORM dialer_refuse('dialer_params.case_limit', NEW.case_limit::varchar, 'write 1 or more, or NULL');
