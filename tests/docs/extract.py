@@ -11,7 +11,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 SHELL, SQL, TOML = "sh", "sql", "toml"
 DIALECTS = {"postgresql", "mariadb"}
-NOT_TYPED = {"mermaid", "ini", "text"}
+NOT_TYPED = {"mermaid", "ini", "text", "json"}
 """Languages of blocks that are to be looked at, or that go into the files of a server."""
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -79,11 +79,33 @@ def typed(page: Path) -> list[Typed]:
 
 def section(page: Path, title: str) -> list[Typed]:
     """What is typed in one section of a page."""
-    before, found, rest = page.read_text("utf-8").partition(f"\n## {title}\n")
+    text = page.read_text("utf-8")
+    found = re.search(rf"^##+ {re.escape(title)}\n", text, re.MULTILINE)
     assert found, f"{page.name} has no section {title!r}"
-    first = before.count("\n") + 2
-    last = first + rest.partition("\n## ")[0].count("\n")
+    first = text.count("\n", 0, found.start()) + 1
+    last = first + re.split(r"\n##+ ", text[found.end() :])[0].count("\n") + 1
     return [what for what in typed(page) if first <= what.line <= last]
+
+
+def table(page: Path, *columns: str) -> list[dict[str, str]]:
+    """The rows of all tables of a page with these columns, each cell as it is written."""
+    found = []
+    heading: list[str] = []
+    for line in [*page.read_text("utf-8").splitlines(), ""]:
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]] if line.startswith("|") else []
+        if not cells:
+            heading = []
+        elif not heading:
+            heading = cells
+        elif heading == list(columns) and not set(line) <= set("|- "):
+            found.append(dict(zip(columns, cells, strict=True)))
+    assert found, f"{page.name} has no table {columns}"
+    return found
+
+
+def names(cell: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
 
 
 def commands(block: str) -> list[str]:

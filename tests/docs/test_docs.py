@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pymysql
 import pytest
 
-from tests.containers import MariaDbDatabases, PostgresDatabases
+from tests.containers import MariaDbContainer, PostgresContainer
 from tests.docs.extract import DIALECTS, PAGES, ROOT, SQL, TOML, section, typed
 from tests.docs.world import FIRST_CALL, NOT_RUN, World
 from tests.sql.dialects import SERVERS
@@ -18,20 +17,13 @@ from tests.waiting import wait_for
 from worker.config import load
 from worker.simulator.scenario import load as load_scenario
 
+UPGRADE_BACKUP = ROOT / "docs" / "upgrade-backup.md"
+RESTORING = section(UPGRADE_BACKUP, "On a new server")
+"""Typed before a server of its own, in a test of its own."""
+
 
 def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
-
-
-@pytest.fixture(params=sorted(DIALECTS))
-def world(
-    request: pytest.FixtureRequest,
-    database_server: Callable[[str, str], PostgresDatabases | MariaDbDatabases],
-    tmp_path: Path,
-) -> Iterator[World]:
-    server = database_server(request.param, SERVERS[request.param].version)
-    with World(server, request.param, tmp_path) as made:
-        yield made
 
 
 @pytest.mark.docker
@@ -40,7 +32,8 @@ def test_what_a_page_has_its_reader_type_works(world: World, page: Path) -> None
     world.install()
     world.write_files(page)
     for what in typed(page):
-        world.type(what)
+        if what not in RESTORING:
+            world.type(what)
     world.stop()
 
 
@@ -55,6 +48,21 @@ def test_a_newcomer_gets_from_nothing_to_a_first_call(world: World) -> None:
                 30,
                 lambda: f"three calls: {world.sql('SELECT * FROM nc.dialer_why')} {world.said()}",
             )
+            # What the page says of the first look.
+            seen = world.sql(what.text)
+            assert [(row["case_name"], row["outcome"]) for row in seen] == [
+                ("Ann", "ANSWERED"),
+                ("Bob", "BUSY"),
+                ("Cem", "ANSWERED"),
+            ]
+            assert all(row["talk_seconds"] > 0 for row in seen if row["outcome"] == "ANSWERED")
+            (took,) = world.sql(
+                "SELECT max(ended_at) - min(begun_at) < INTERVAL '10' SECOND AS soon FROM nc.dialer_attempts"
+                if world.dialect == "postgresql"
+                else "SELECT timestampdiff(SECOND, min(begun_at), max(ended_at)) < 10 AS soon FROM nc.dialer_attempts"
+            )
+            assert took["soon"]
+            assert world.sql("SELECT * FROM nc.dialer_why") == []
         world.type(what)
         inserted = inserted or what.text.startswith("INSERT INTO nc.dialer_clients")
     assert inserted
@@ -79,11 +87,60 @@ def test_cases_come_back_from_the_archive_as_they_were(world: World) -> None:
     )
     before = world.sql(f"{everything} ORDER BY id")
     assert [row["brought_back"] for row in before] == [2, 2]
-    for what in section(ROOT / "docs" / "upgrade-backup.md", "Cases from one table to another"):
+    for what in section(UPGRADE_BACKUP, "Cases from one table to another"):
         world.type(what)
         if what.text.startswith("DELETE"):
             assert world.sql("SELECT id FROM nc.dialer_clients") == []
     assert world.sql(f"{everything} ORDER BY id") == before
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(300)
+def test_a_backup_is_restored_on_a_new_server(world: World) -> None:
+    world.install()
+    world.sql("INSERT INTO nc.dialer_params (project_id, context) VALUES ('spring', 'progressive')")
+    world.sql(
+        "INSERT INTO nc.dialer_clients (case_name, project_id, phone_number) VALUES ('Ann', 'spring', '79990000001')"
+    )
+    world.run("dialer run")
+    wait_for(world.ready, 20, world.said)
+    world.run("curl 'http://127.0.0.1:8080/?action=start&projectid=spring'")
+    world.stop()
+    cases = world.sql("SELECT * FROM nc.dialer_clients")
+    (dump,) = (
+        what
+        for what in section(UPGRADE_BACKUP, "Backup and restore")
+        if what.dialect == world.dialect and "dump -" in what.text
+    )
+    world.type(dump)
+    kind: type[PostgresContainer] | type[MariaDbContainer]
+    kind = PostgresContainer if world.dialect == "postgresql" else MariaDbContainer
+    if world.dialect == "mariadb":
+        world.run(dump.text.replace("--routines ", "").replace("nc.sql", "bare.sql"))
+    with kind(SERVERS[world.dialect].version) as server:
+        world.move(server.databases())
+        world.run("dialer simulate")  # for the check at the end
+        for what in RESTORING:
+            if what.text == "mariadb nc < nc.sql" and world.dialect == "mariadb":
+                with pytest.raises(AssertionError, match=r"ERROR 1305 .*FUNCTION \S+dialer_\w+ does not exist"):
+                    world.run("mariadb nc < bare.sql")
+                world.run("dialer migrate")
+                assert world.sql("SELECT * FROM nc.dialer_clients") == cases
+                world.sql("DROP DATABASE nc")
+                world.sql("CREATE DATABASE nc CHARACTER SET utf8mb4")
+            if what.text.startswith("dialer takeover"):
+                with pytest.raises(AssertionError, match="not known to dialer_servers"):
+                    world.run("dialer check")
+                with pytest.raises(
+                    AssertionError, match=r"(?s)ended with 1: .*\ndialer: .*not known to dialer_servers"
+                ):
+                    world.run("timeout 30 dialer  run")  # two blanks: not in the background
+            world.type(what)
+        assert world.sql("SELECT * FROM nc.dialer_clients") == cases
+        assert world.sql("SELECT wanted FROM nc.dialer_projects") == [{"wanted": "stop"}]
+        world.run("dialer run")
+        wait_for(world.ready, 20, world.said)
+        world.stop()
 
 
 @pytest.mark.docker
@@ -100,6 +157,44 @@ def test_the_rights_of_who_inserts_cases_are_enough(world: World) -> None:
         world.sql_as("nc_lists", insert.format("7999 000"))
     with pytest.raises((psycopg.DatabaseError, pymysql.err.MySQLError), match="denied"):
         world.sql_as("nc_lists", "UPDATE nc.dialer_clients SET used = true")
+
+
+@pytest.mark.docker
+def test_who_loads_lists_may_ask_why_and_who_reads_may_read_all(world: World) -> None:
+    world.install()
+    for what in section(ROOT / "docs" / "database.md", "Rights"):
+        world.type(what)
+    world.run("dialer run")
+    wait_for(world.ready, 20, world.said)
+    # One line for ten cases: whether the trunk has room is asked, too.
+    world.sql("UPDATE nc.dialer_trunks SET max_lines = 1")
+    world.sql("INSERT INTO nc.dialer_params (project_id, type, context) VALUES ('p', 'autoinforming', 'autoinforming')")
+    for last in range(10):
+        world.sql_as(
+            "nc_lists",
+            "INSERT INTO nc.dialer_clients (case_name, project_id, phone_number, utc, allowed_start, allowed_stop)"
+            f" VALUES ('Ann', 'p', '7999000000{last}', 'Europe/Moscow', '09:00', '09:00')",
+        )
+    world.run("curl 'http://127.0.0.1:8080/?action=start&projectid=p'")
+
+    def reasons(user: str) -> set[str]:
+        return {row["reason"] for row in world.sql_as(user, "SELECT * FROM nc.dialer_why")}
+
+    wait_for(lambda: "no_line" in reasons("nc_lists"), 20, lambda: f"no_line: {reasons('nc_lists')}")
+    assert "no_line" in reasons("nc_reader")
+    schema = world.schema
+    tables = world.sql(f"SELECT table_name AS name FROM information_schema.tables WHERE table_schema = '{schema}'")
+    assert len(tables) > 30
+    for one in tables:
+        world.sql_as("nc_reader", f"SELECT * FROM nc.{one['name']} LIMIT 1")
+    for what in section(ROOT / "README.md", "Use it"):
+        if what.dialect in (None, world.dialect) and re.match("SELECT|CALL", what.text):
+            world.sql_as("nc_reader", what.text)
+    for user in ("nc_lists", "nc_reader"):
+        for refused in ("DELETE FROM nc.dialer_clients", "UPDATE nc.dialer_params SET priority = 1"):
+            with pytest.raises((psycopg.DatabaseError, pymysql.err.MySQLError), match="denied"):
+                world.sql_as(user, refused)
+    world.stop()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

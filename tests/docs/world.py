@@ -48,20 +48,23 @@ class World:
     def __init__(self, server: PostgresDatabases | MariaDbDatabases, dialect: str, directory: Path) -> None:
         self.dialect = dialect
         self.directory = directory
-        self._server = server
+        self._server, self._first = server, server.admin_url
         self._admin = server.admin_url
         url = server.create()
         self.database = make_url(url).database or ""
         self._made = dialect == "postgresql"
         if not self._made:
             server.drop(url)  # there the reader makes it
-        self.user, self.lists = (f"{name}_{secrets.token_hex(4)}" for name in ("reader", "lists"))
+        self.user, self.lists, self.reports = (
+            f"{name}_{secrets.token_hex(4)}" for name in ("dialer", "lists", "reports")
+        )
         self.http, self.ami = free_ports(1), free_ports(1)
         postgresql = dialect == "postgresql"
         self.schema = "nc" if postgresql else self.database
         self.renamed = {
             r"\bnc_username\b": self.user,
             r"\bnc_lists\b": self.lists,
+            r"\bnc_reader\b": self.reports,
             r"\bnc\b(?!_)(?!\.(sql|dump))": self.schema,
             r"db\.example\.com": self._admin.host or "127.0.0.1",
             r"\b192\.0\.2\.10\b": "127.0.0.1",
@@ -76,9 +79,17 @@ class World:
             **{name: value for name, value in os.environ.items() if not name.startswith("DIALER_")},
             "PATH": f"{self._programs()}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
-            "DIALER_DATABASE_PORT": str(self._admin.port),
             "DIALER_AMI_PORT": str(self.ami),
-            # What a DBA's own programs go by; his are the administrator's rights.
+            **self._place(),
+        }
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts = 0
+        self._dba: Dba | None = None
+
+    def _place(self) -> dict[str, str]:
+        """What the dialer and a DBA's own programs go by; his are the administrator's rights."""
+        return {
+            "DIALER_DATABASE_PORT": str(self._admin.port),
             "PGHOST": str(self._admin.host),
             "PGPORT": str(self._admin.port),
             "PGUSER": str(self._admin.username),
@@ -87,9 +98,15 @@ class World:
             "MYSQL_TCP_PORT": str(self._admin.port),
             "MYSQL_PWD": str(self._admin.password),
         }
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._starts = 0
-        self._dba: Dba | None = None
+
+    def move(self, server: PostgresDatabases | MariaDbDatabases) -> None:
+        """The reader sits before another server of the same kind from now on, on which nothing is."""
+        if self._dba is not None:
+            self._dba.close()
+            self._dba = None
+        self._admin = server.admin_url
+        self._made = False
+        self.environ |= self._place()
 
     def here(self, text: str) -> str:
         """A text of the pages with the names of this run."""
@@ -139,6 +156,10 @@ class World:
         finally:
             connection.close()
 
+    def session(self) -> Dba:
+        """A session of the DBA's own, to be closed."""
+        return self._connected(self._admin)
+
     def _connected(self, url: URL) -> Dba:
         placed = url.set(database=self.database if self._made else None)
         return dba(placed.render_as_string(hide_password=False), self.schema)
@@ -176,7 +197,7 @@ class World:
         assert found is not None
         kind = "simulate" if found[2] == "simulate" else "work"
         if kind in self._running:  # who starts it anew has ended the one before
-            self._end(kind)
+            self.end(kind)
         self._starts += 1
         log = self.directory / f"running-{self._starts}.log"
         with log.open("wb") as output:
@@ -188,12 +209,14 @@ class World:
         def serves() -> bool:
             if process.poll() is not None:
                 raise AssertionError(f"{command!r} ended with {process.returncode}: {self.said()}")
-            return "AMI on" in log.read_text() if kind == "simulate" else "_up" in log.read_text() or self.ready()
+            said = {"simulate": "AMI on", "api": "http_started"}.get(found[2], "_up")
+            return said in log.read_text() or (kind == "work" and self.ready())
 
         wait_for(serves, 20, lambda: f"{command!r} to serve: {self.said()}", every=0.1)
         return log.read_text()
 
-    def _end(self, kind: str) -> None:
+    def end(self, kind: str) -> None:
+        """End one that runs: simulate, or work."""
         process = self._running.pop(kind)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0, self.said()
@@ -216,7 +239,7 @@ class World:
         """End what runs, in order."""
         for kind in ("work", "simulate"):
             if kind in self._running:
-                self._end(kind)
+                self.end(kind)
 
     # --- before and after ----------------------------------------------------------------------------------
 
@@ -241,6 +264,6 @@ class World:
             process.wait(10)
         if self._dba is not None:
             self._dba.close()
-        self._server.drop(self._admin.set(database=self.database).render_as_string(hide_password=False))
+        self._server.drop(self._first.set(database=self.database).render_as_string(hide_password=False))
         with closing(self._server.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(f"DROP USER IF EXISTS {self.user}, {self.lists}")
+            cursor.execute(f"DROP USER IF EXISTS {self.user}, {self.lists}, {self.reports}")

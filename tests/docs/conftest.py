@@ -1,0 +1,24 @@
+"""The reader of the pages, before a server of either kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers import MariaDbDatabases, PostgresDatabases
+from tests.docs.extract import DIALECTS
+from tests.docs.world import World
+from tests.sql.dialects import SERVERS
+
+
+@pytest.fixture(params=sorted(DIALECTS))
+def world(
+    request: pytest.FixtureRequest,
+    database_server: Callable[[str, str], PostgresDatabases | MariaDbDatabases],
+    tmp_path: Path,
+) -> Iterator[World]:
+    server = database_server(request.param, SERVERS[request.param].version)
+    with World(server, request.param, tmp_path) as made:
+        yield made

@@ -1,0 +1,234 @@
+"""The tables of the pages say what the database and the settings are like."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pymysql
+import pytest
+
+from tests.docs.extract import ROOT, names, table
+from tests.docs.world import World
+from worker.config import load
+from worker.config_reader import _KNOWN
+from worker.errors import SettingsError
+
+DATABASE, SETTINGS = ROOT / "docs" / "database.md", ROOT / "docs" / "settings.md"
+ROUTINES = ROOT / "sql" / "procedures"
+DIALECTS = ("postgresql", "mariadb")
+OLD_NAMES = {"recall", "recall_period", "call_time"}
+OWN_MEANS = {"window_key", "waits_as"}
+"""Columns made out of others, for indexes."""
+
+
+def columns(world: World, of: str) -> dict[str, dict[str, Any]]:
+    """Of a table: what stands in information_schema, by name."""
+    rows = world.sql(
+        "SELECT column_name AS name, column_default AS value, is_nullable AS nullable FROM information_schema.columns"
+        f" WHERE table_schema = '{world.schema}' AND table_name = '{of}'"
+    )
+    return {row["name"]: row for row in rows}
+
+
+def plain(default: Any) -> str:
+    """A default as a page writes it."""
+    text = re.sub(r"::.*$", "", str(default)).strip("'")
+    text = re.sub(r"(\.\d*?)0+$", r"\1", text).rstrip(".") if "." in text else text
+    return "NULL" if default is None else text
+
+
+@pytest.mark.docker
+def test_the_page_names_every_column_of_a_case(world: World) -> None:
+    world.install()
+    told = {name for row in table(DATABASE, "column", "means") for name in names(row["column"])}
+    assert columns(world, "dialer_clients").keys() - OLD_NAMES - OWN_MEANS == told
+
+
+@pytest.mark.docker
+def test_parameters_have_the_defaults_of_the_page_and_null_means_what_it_says(world: World) -> None:
+    world.install()
+    actual = columns(world, "dialer_params")
+    told: dict[str, tuple[str, str]] = {}
+    for row in table(DATABASE, "column", "means", "default", "NULL means"):
+        found = names(row["column"])
+        defaults = [one.strip("` ") for one in row["default"].split(",")]
+        for name, default in zip(found, defaults if len(defaults) > 1 else defaults * len(found), strict=True):
+            told[name] = (default, row["NULL means"].strip("`"))
+    assert told.keys() == actual.keys() - OLD_NAMES - {"id", "project_id"}
+    world.sql("INSERT INTO nc.dialer_params (project_id) VALUES ('spring')")
+    (effective,) = world.sql("SELECT * FROM nc.dialer_rules")
+    quote = "`" if world.dialect == "mariadb" else '"'
+    for name, (default, null) in told.items():
+        truth = plain(actual[name]["value"])
+        assert {"0": "false"}.get(truth, truth) == default if name == "amd" else truth == default, name
+        if not null:
+            with pytest.raises((psycopg.DatabaseError, pymysql.err.MySQLError), match=name):
+                world.sql(f"UPDATE nc.dialer_params SET {quote}{name}{quote} = NULL")
+        else:
+            world.sql(f"UPDATE nc.dialer_params SET {quote}{name}{quote} = NULL")
+            # What has words here, or is the worker's to fill in, cannot be read there.
+            if name not in ("queue", "zone", "exten", "caller_id", "machine_period", "dial_ratio"):
+                assert str(effective[name]) == null, name
+    assert effective["queue"] == "spring"
+
+
+@pytest.mark.docker
+def test_trunks_have_the_defaults_of_the_page(world: World) -> None:
+    world.install()
+    told = re.search(r"`max_lines` \((\d+)\), `calls_per_second` \((\d+);[^`]*`burst` \((\d+);", DATABASE.read_text())
+    assert told is not None
+    actual = columns(world, "dialer_trunks")
+    assert told.groups() == tuple(plain(actual[name]["value"]) for name in ("max_lines", "calls_per_second", "burst"))
+
+
+@pytest.mark.docker
+def test_outcomes_are_those_of_the_page(world: World) -> None:
+    world.install()
+    told = {
+        row["outcome"]: (row["redial"].partition(",")[0] == "yes", row["uses up an attempt"] == "yes")
+        for row in table(DATABASE, "outcome", "evidence", "redial", "uses up an attempt")
+    }
+    rows = world.sql("SELECT * FROM nc.dialer_outcomes")
+    assert {row["outcome"]: (bool(row["redial"]), bool(row["uses_attempt"])) for row in rows} == told
+    assert set(rows[0]) == {"outcome", "redial", "uses_attempt", "reached", "meaning"}
+    page = DATABASE.read_text()
+    assert all(f"`{name}`" in page for name in rows[0] if name != "outcome")
+
+
+@pytest.mark.docker
+def test_the_page_knows_every_view(world: World) -> None:
+    world.install()
+    actual = {
+        row["name"]
+        for row in world.sql(
+            f"SELECT table_name AS name FROM information_schema.views WHERE table_schema = '{world.schema}'"
+        )
+    }
+    told = set()
+    for row in table(DATABASE, "view", "one row per"):
+        found = names(row["view"])
+        told |= {name if name.startswith("dialer") else f"dialer_stat{name}" for name in found}
+    internal = re.search(r"For the dialer alone.*?\.\n", DATABASE.read_text(), re.DOTALL)
+    assert internal is not None
+    assert actual == told - {"dialer_stat"} | set(names(internal[0]))
+
+
+@pytest.mark.docker
+def test_offsets_are_read_as_the_page_says(world: World) -> None:
+    world.install()
+    offset = "SELECT nc.dialer_offset('{}') AS minutes"
+    half = {"+3.5": 210, "+03.5h": 210, "+03.50h": 210, "-03.30h": -210, "+03.70h": None, "+03.05h": None}
+    assert all(f"`{text}`" in DATABASE.read_text() for text in half)
+    assert {text: world.sql(offset.format(text))[0]["minutes"] for text in half} == half
+    insert = "INSERT INTO nc.dialer_clients (case_name, project_id, phone_number, utc) VALUES ('Ann', 'p', '1', '{}')"
+    for text, minutes in half.items():
+        if minutes is None:
+            with pytest.raises((psycopg.DatabaseError, pymysql.err.MySQLError), match="write an offset"):
+                world.sql(insert.format(text))
+        else:
+            world.sql(insert.format(text))
+    world.sql(insert.format(""))
+
+
+@pytest.mark.docker
+def test_dial_time_is_accepted_as_the_page_says(world: World) -> None:
+    world.install()
+    for written, seconds in ((1, 1), (999, 999), (1000, 1), (600000, 600)):
+        world.sql(f"INSERT INTO nc.dialer_params (project_id, dial_time) VALUES ('p{written}', {written})")
+        rules = world.sql(f"SELECT dial_seconds FROM nc.dialer_rules WHERE project_id = 'p{written}'")
+        assert [row["dial_seconds"] for row in rules] == [seconds]
+    assert len(world.sql("SELECT * FROM nc.dialer_warnings WHERE kind = 'dial_time_in_seconds'")) == 2
+    for written in (0, 600001):
+        with pytest.raises(
+            (psycopg.DatabaseError, pymysql.err.MySQLError), match="1000 to 600000; 1 to 999 are read as"
+        ):
+            world.sql(f"INSERT INTO nc.dialer_params (project_id, dial_time) VALUES ('q', {written})")
+
+
+@pytest.mark.docker
+def test_a_refusal_begins_with_its_sentence(world: World) -> None:
+    world.install()
+    with pytest.raises((psycopg.DatabaseError, pymysql.err.MySQLError)) as caught:
+        world.sql("INSERT INTO nc.dialer_clients (case_name, project_id, phone_number) VALUES ('Ann', 'p', '7999 000')")
+    first, _, rest = str(caught.value.args[-1]).partition("\n")
+    assert "phone_number is '7999 000': write" in first
+    assert rest.startswith("CONTEXT") or world.dialect == "mariadb"
+
+
+def reasons_in_sql(dialect: str) -> set[str]:
+    view = (ROUTINES / dialect / "dialer_why.sql").read_text()
+    found = set(re.findall(r"(?:THEN|ELSE)\s+'([a-z_]+)'", view))
+    of_projects = " ".join(re.findall(r"s\.obstacle (?:IN|=) ([^A-Z]+)", view))
+    renamed = dict(re.findall(r"WHEN '(\w+)' THEN '(\w+)'", view.partition("AS reason")[0]))
+    assert renamed.keys() == {"protected", "agent_not_guaranteed"}
+    of_cases = {"scheduled", "redial"}  # deferred_kind
+    return found - renamed.keys() | set(re.findall(r"'(\w+)'", of_projects)) | of_cases
+
+
+def kinds_in_sql(dialect: str) -> set[str]:
+    view = (ROUTINES / dialect / "dialer_warnings.sql").read_text()
+    troubles = re.search(r"kind IN \(('project', .*?)\)", (ROOT / "sql" / "schema" / dialect / "0001.sql").read_text())
+    assert troubles is not None
+    found = set(re.findall(r"^SELECT '([a-z_]+)'", view, re.MULTILINE))
+    return found | {"claims_slow"} | {f"{kind}_trouble" for kind in re.findall(r"'(\w+)'", troubles[1])}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_reason_and_every_warning_stands_on_the_page(dialect: str) -> None:
+    assert {name for row in table(DATABASE, "reason", "what to do") for name in names(row["reason"])} == reasons_in_sql(
+        dialect
+    )
+    assert {name for row in table(DATABASE, "kind", "what to do") for name in names(row["kind"])} == kinds_in_sql(
+        dialect
+    )
+
+
+def accepted() -> dict[tuple[str, str], str]:
+    """What the page says of each setting."""
+    found: dict[tuple[str, str], str] = {}
+    section = ""
+    for row in table(SETTINGS, "section", "name", "meaning", "default", "accepted"):
+        section = row["section"].strip("`") or section
+        found |= {(section, name): row["accepted"] for name in names(row["name"])}
+    return found
+
+
+def mistakes(tmp_path: Path, section: str, name: str, value: str) -> str:
+    """What is said of one setting."""
+    needed = {"ami": {"Ip": "'a'", "Username": "'u'", "Password": "'p'"}}.get(section, {})
+    lines = [f"{key} = {given}" for key, given in (needed | {name: value}).items()]
+    settings = ["[database]", "url = 'postgresql://u@db/calls'"] if section != "database" or name == "url" else []
+    if section == "database" and name != "url":
+        parts = {"Driver": "'pgx'", "DB_Server": "'db'", "DB_Name": "'calls'", "Username": "'u'", "Max_Open_Conns": "0"}
+        lines = [f"{key} = {given}" for key, given in (parts | {name: value}).items()]
+    path = tmp_path / "dialer.toml"
+    path.write_text("\n".join([*settings, f"[{section}]", *lines]))
+    try:
+        load(path, {})
+    except SettingsError as error:
+        return str(error)
+    return ""
+
+
+def test_settings_are_accepted_as_the_page_says(tmp_path: Path) -> None:
+    told = accepted()
+    known = {(section, name) for section, keys in _KNOWN.items() for name in keys}
+    inherited = {("asterisk.NAME", "ami")}
+    assert told.keys() - inherited == known
+    for section, name in known - {("database", "url")}:
+        found = re.search(r"from ([\d.]+) to ([\d.]+)", mistakes(tmp_path, section, name, "'x'"))
+        written = re.search(r"([\d.]+) to ([\d.]+)", told[section, name])
+        if found is None:
+            assert written is None or name not in ("Max_Open_Conns", "Lease_Seconds"), name
+            continue
+        assert written is not None, name
+        low, high = (found[number].rstrip(".") for number in (1, 2))
+        assert (written[1], written[2]) == (low, high), name
+        for value, refused in ((low, False), (high, False), (f"{float(high) + 1:.0f}", True), ("-1", True)):
+            assert bool(mistakes(tmp_path, section, name, value)) is refused, (name, value)
+    assert "63 at most" in mistakes(tmp_path, f"asterisk.{'a' * 64}", "Ip", "'a'")
+    assert "100 at most" in mistakes(tmp_path, "worker", "Name", f"'{'a' * 101}'")
+    assert not mistakes(tmp_path, "worker", "Name", f"'{'a' * 100}'")
