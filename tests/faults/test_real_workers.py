@@ -29,7 +29,7 @@ STEPS: dict[str, str] = {
 @on_both("postgres")
 def test_a_worker_killed_while_a_call_is(stage: Stage, step: str) -> None:
     # Few calls a second: then cases are in hand that wait for their turn.
-    stage.set_up(**({"calls_per_second": 5} if step == "claimed" else {}))
+    stage.set_up(**({"calls_per_second": 10} if step == "claimed" else {}))
     stage.start("a", "b")
     stage.dial()
     wait_for(lambda: stage.dialer.sql(STEPS[step]), 20, f"a call that is {step}", every=0.005)

@@ -238,7 +238,8 @@ class MariaDB:
 
         for row in db.query(
             "SELECT table_name AS name, table_type AS type FROM information_schema.tables"
-            " WHERE table_schema = database()"
+            # From 11.2 on those of the session are there, too.
+            " WHERE table_schema = database() AND table_type <> 'TEMPORARY'"
         ):
             kind = "view" if row["type"] == "VIEW" else "table"
             shown = db.query(f"SHOW CREATE {kind} `{row['name']}`")[0]
@@ -257,7 +258,8 @@ class MariaDB:
             add("trigger", row["name"], (row["timing"], row["event"], row["target"], row["body"]))
         for row in db.query(
             "SELECT table_name AS t, column_name AS c, column_type AS type, ordinal_position AS n"
-            " FROM information_schema.columns WHERE table_schema = database()"
+            " FROM information_schema.columns WHERE table_schema = database() AND table_name NOT IN ("
+            " SELECT table_name FROM information_schema.tables WHERE table_type = 'TEMPORARY')"
         ):
             add("column", f"{row['t']}.{row['c']}", (row["type"], row["n"]))
         return found

@@ -110,7 +110,7 @@ def _definitions(connection: Connection, one: SchemaObject, table: str | None = 
         " ORDER BY p.oid::regprocedure::text",
         VIEW: "SELECT pg_get_viewdef(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = current_schema() AND c.relname = :name AND c.relkind = 'v'",
-        TRIGGER: "SELECT t.tgenabled || ' ' || pg_get_triggerdef(t.oid) FROM pg_trigger t"
+        TRIGGER: "SELECT t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) FROM pg_trigger t"
         " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = current_schema() AND t.tgname = :name AND c.relname = :table",
     }[one.kind]
