@@ -71,7 +71,7 @@ def _session(client: AmiClient, subject: str, projects: list[Project]) -> Iterat
     queues = _queues(client)
     for project in projects:
         if project.serves_agents:
-            yield _queue(project, queues)
+            yield _queue(client, project, queues)
         yield _extension(client, project)
 
 
@@ -100,20 +100,25 @@ def _right(
     return fine(subject, f"the right {right!r} is there")
 
 
-def _queues(client: AmiClient) -> dict[str, int]:
-    """Each queue's name in small letters -> its members."""
+def _queues(client: AmiClient, named: str | None = None) -> dict[str, int]:
+    """Each queue's name in small letters -> its members; of one that is named, for a realtime queue is not in the list
+    before somebody has asked for it by its name."""
     members: dict[str, int] = {}
-    for item in client.ask_list([("Action", "QueueStatus")]):
+    for item in client.ask_list([("Action", "QueueStatus"), *([("Queue", named)] if named else [])]):
         name = item.get("Queue").lower()
         members[name] = members.get(name, 0) + (item.get("Event") == "QueueMember")
     return members
 
 
-def _queue(project: Project, queues: dict[str, int]) -> Finding:
+def _queue(client: AmiClient, project: Project, queues: dict[str, int]) -> Finding:
     subject = f"project {project.project_id}"
-    members = queues.get(project.queue.lower())
+    wanted = project.queue.lower()
+    members = queues[wanted] if wanted in queues else _queues(client, project.queue).get(wanted)
     if members is None:
-        remedy = f"Add [{project.queue}] to queues.conf and reload, or correct dialer_params.queue."
+        remedy = (
+            f"Add [{project.queue}] to queues.conf and reload, or correct dialer_params.queue; write a realtime queue's"
+            " name exactly as it stands in its table."
+        )
         return _graded(project, f"Asterisk {project.asterisk} has no queue {project.queue!r}", remedy)
     if not members:
         return look(

@@ -73,7 +73,7 @@ def assert_three_witnesses_agree(
     share = len(abandoned) / len([row for row in attempts if row["counts_as"] in ("connected", "abandoned")])
     print(
         f"\n{len(attempts)} calls, {len(answered)} answered in {span.total_seconds():.0f} s; abandoned:"
-        f" {100 * share:.2f} % by the ledger, {view['day_percent']} % by dialer_stat_pacing;"
+        f" {100 * share:.2f} % by the ledger, {100 * view['day_rate']:.2f} % by dialer_stat_pacing;"
         f" utilisation: {by_ledger:.3f} by the ledger, {by_view:.3f} by dialer_stat_agent, {by_sipp:.3f} by SIPp;"
         f" queue_log: {dict(log)}"
     )

@@ -348,3 +348,6 @@ def test_the_rates_of_all_views_are_the_ledgers(caller: Caller) -> None:
     for view in ("dialer_stat_project", "dialer_stat_hour", "dialer_stat_day"):
         row = query_at(caller.db, caller.dialect, caller.now, f"SELECT * FROM {view}")[0]
         assert (row["abandoned"], float(row["abandon_rate"]), row["lost"]) == (2, 0.5, 1), view
+        assert (row["connected"], row["talked"]) == (2, 3), f"{view}: a late agent talks to somebody who is abandoned"
+    row = query_at(caller.db, caller.dialect, caller.now, "SELECT * FROM dialer_stat_pacing")[0]
+    assert (row["day_connected"], row["day_abandoned"], float(row["day_rate"])) == (2, 2, 0.5)

@@ -345,6 +345,9 @@ def test_a_bad_row_is_in_no_other_ones_way_and_can_be_withdrawn_or_mended(caller
     caller.begin(claimed)
     assert caller.claim(project=project) == [elsewhere]
     caller.db.query("SELECT * FROM dialer_why")
+    told = caller.db.query("SELECT id, detail FROM dialer_warnings WHERE kind = 'window_unreadable'")
+    assert [row["id"] for row in told] == ([bad] if column.startswith("allowed_") else [])
+    assert all(BAD[column] in row["detail"] for row in told)
     assert bad not in caller.next()
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
     caller.stop()

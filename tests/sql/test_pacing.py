@@ -273,7 +273,7 @@ def test_only_predictive_projects_are_shown(caller: Caller) -> None:
     rows = caller.db.query("SELECT * FROM dialer_stat_pacing")
     assert [row["project_id"] for row in rows] == ["p"]
     row = rows[0]
-    assert (row["day_connected"], row["day_percent"], row["left_before_target"]) == (0, None, 0)
+    assert (row["day_connected"], row["day_rate"], row["left_before_target"]) == (0, None, 0)
     assert {row[name] for name in ("mode", "reason", "quota", "decided_at", "saved_at")} == {None}
 
 
@@ -285,8 +285,8 @@ def test_target_and_actual_stand_beside_each_other(caller: Caller, owner: Owners
     procedures.pacing_save(caller.db, owner, {"p": "{}"}, caller.now)
     row = pacing(caller)
     assert float(row["abandon_target"]) == 3
-    assert (row["day_connected"], row["day_abandoned"], float(row["day_percent"])) == (39, 1, 2.5)
-    assert (row["days_connected"], row["days_abandoned"], float(row["days_percent"])) == (57, 3, 5)
+    assert (row["day_connected"], row["day_abandoned"], float(row["day_rate"])) == (39, 1, 0.025)
+    assert (row["days_connected"], row["days_abandoned"], float(row["days_rate"])) == (57, 3, 0.05)
     assert row["days_lost"] == 1
     assert row["left_before_target"] == 0, "the stricter window decides"
     assert (row["mode"], row["reason"], row["quota"]) == ("predictive", "risk of one more call", 5)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dialer import check_asterisk
 from dialer.check_asterisk import check
 from dialer.check_database import Project
 from dialer.finding import Finding, Verdict, clock
@@ -60,6 +61,15 @@ def test_missing_queue_context_and_extension_are_faults_of_a_project_that_should
     assert "project worse: Asterisk default has no extension unheard-of@progressive" in faults
     assert "idle" not in faults
     assert "project idle: Asterisk default has no queue 'nowhere'" in told(findings, Verdict.LOOK)
+
+
+def test_a_queue_that_is_listed_only_by_name_is_found(
+    asterisk: SimulatedAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A realtime queue that nobody has used since Asterisk started."""
+    listed = check_asterisk._queues
+    monkeypatch.setattr(check_asterisk, "_queues", lambda client, named=None: listed(client, named) if named else {})
+    assert "queue 'sales' has 5 members" in told(checked(asterisk, SALES), Verdict.OK)
 
 
 def test_an_empty_queue_is_worth_a_look_and_a_message_needs_none(asterisk: SimulatedAsterisk) -> None:

@@ -900,7 +900,7 @@ def test_hand_of_a_stopped_project_is_given_back(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
-        ({"queue": "hell"}, ["'hell'", "queues.conf", "dialer_params.queue"]),
+        ({"queue": "hell"}, ["'hell'", "queues.conf", "dialer_params.queue", "realtime queue exactly as in its table"]),
         ({"context": "nowhere"}, ["'nowhere'", "'s'", "extensions.conf"]),
         ({"trunk": "gone", "trunk_lines": None}, ["'gone'", "dialer_trunks"]),
     ],

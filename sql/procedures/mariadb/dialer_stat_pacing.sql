@@ -2,14 +2,14 @@
 -- windows (day: the last abandon_hours, days: the last abandon_days; counted as in dialer_abandon_ledger), and the
 -- last decision of its pacing (dialer_pacing_journal).
 -- left_before_target: how many calls more may be abandoned now before the stricter window is over the target; 0:
--- its budget is used up; NULL: a target of 100 per cent is never reached.
+-- its budget is used up; NULL: a target of 100 per cent is never reached. Rates are 0 to 1, the target is per cent.
 CREATE OR REPLACE VIEW dialer_stat_pacing AS
 SELECT
     p.project_id, p.abandon_target,
     p.day_connected, p.day_abandoned,
-    round(CAST(100 * p.day_abandoned AS decimal(20, 10)) / nullif(p.day_connected + p.day_abandoned, 0), 3) AS day_percent,
+    round(CAST(p.day_abandoned AS decimal(20, 10)) / nullif(p.day_connected + p.day_abandoned, 0), 5) AS day_rate,
     p.days_connected, p.days_abandoned,
-    round(CAST(100 * p.days_abandoned AS decimal(20, 10)) / nullif(p.days_connected + p.days_abandoned, 0), 3) AS days_percent,
+    round(CAST(p.days_abandoned AS decimal(20, 10)) / nullif(p.days_connected + p.days_abandoned, 0), 5) AS days_rate,
     p.days_lost,
     -- One more abandoned call is one more that counts, too.
     CASE WHEN p.abandon_target < 100 THEN

@@ -74,20 +74,20 @@ FROM dialer_params p
 WHERE p.type = 'predictive' AND p.abandon_target > 3
 UNION ALL
 SELECT 'abandon_target_exceeded', p.id, concat('project ', p.project_id, ' abandoned ', t.day_abandoned, ' of ',
-    t.day_connected + t.day_abandoned, ' people in its last ', p.abandon_hours, ' hours: ', t.day_percent,
+    t.day_connected + t.day_abandoned, ' people in its last ', p.abandon_hours, ' hours: ', round(100 * t.day_rate, 3),
     ' per cent, its target is ', p.abandon_target),
     'it dials only for free agents until the rate is under the target'
 FROM dialer_stat_pacing t
 JOIN dialer_params p ON p.project_id = t.project_id
-WHERE t.day_percent > p.abandon_target
+WHERE 100 * t.day_rate > p.abandon_target
 UNION ALL
 SELECT 'abandon_target_exceeded', p.id, concat('project ', p.project_id, ' abandoned ', t.days_abandoned, ' of ',
-    t.days_connected + t.days_abandoned, ' people in its last ', p.abandon_days, ' days: ', t.days_percent,
+    t.days_connected + t.days_abandoned, ' people in its last ', p.abandon_days, ' days: ', round(100 * t.days_rate, 3),
     ' per cent, its target is ', p.abandon_target),
     'it dials only for free agents until the rate is under the target'
 FROM dialer_stat_pacing t
 JOIN dialer_params p ON p.project_id = t.project_id
-WHERE t.days_percent > p.abandon_target
+WHERE 100 * t.days_rate > p.abandon_target
 UNION ALL
 SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),
     'look at dialer_attempts.detail, then clear used'

@@ -76,8 +76,8 @@ SELECT 'abandon_target_exceeded', p.id, 'project ' || p.project_id || ' abandone
 FROM dialer_stat_pacing t
 JOIN dialer_params p ON p.project_id = t.project_id
 CROSS JOIN LATERAL (VALUES
-    (t.day_abandoned, t.day_connected + t.day_abandoned, t.day_percent, p.abandon_hours || ' hours'),
-    (t.days_abandoned, t.days_connected + t.days_abandoned, t.days_percent, p.abandon_days || ' days')
+    (t.day_abandoned, t.day_connected + t.day_abandoned, round(100 * t.day_rate, 3), p.abandon_hours || ' hours'),
+    (t.days_abandoned, t.days_connected + t.days_abandoned, round(100 * t.days_rate, 3), p.abandon_days || ' days')
 ) m (abandoned, people, percent, span)
 WHERE m.percent > p.abandon_target
 UNION ALL
