@@ -90,6 +90,8 @@ ROUTINES = [
     "dialer_post",
     "dialer_trunk_settle",
     "dialer_trunk_trip",
+    "dialer_away_note",
+    "dialer_away_end",
     "dialer_case_settle",
     "dialer_attempt_step",
     "dialer_attempt_begin",

@@ -25,6 +25,7 @@ HELD = {
     "dialer_agents": "asterisk = 'default'",
     "dialer_asterisks": "asterisk = 'default'",
     "dialer_attempts": "project_id = 'a'",
+    "dialer_away": "true",
     "dialer_calls": "project_id = 'a'",
     "dialer_claims": "project_id = 'a'",
     "dialer_clients": "project_id = 'a' AND NOT used",

@@ -30,6 +30,7 @@ TABLES = (
     "dialer_fitness",
     "dialer_troubles",
     "dialer_abandoned",
+    "dialer_away",
     "dialer_pacing_state",
     "dialer_pacing_journal",
     "dialer_agents",

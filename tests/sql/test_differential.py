@@ -39,6 +39,7 @@ TABLES = {
     "dialer_fitness": "project_id, asterisk",
     "dialer_troubles": "kind, subject, asterisk, step",
     "dialer_abandoned": "phone_number",
+    "dialer_away": "attempt_id",
     "dialer_pacing_state": "project_id",
     "dialer_pacing_journal": "id",
     "dialer_agents": "asterisk, queue, interface",

@@ -146,3 +146,67 @@ def test_a_truncated_list_loses_no_case_of_the_next_one(caller: Caller) -> None:
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
     assert not any(row["used"] for row in rows_of(caller.db, "dialer_clients"))
     assert sorted(caller.claim()) == new
+
+
+def take_away(caller: Caller, case: int) -> dict[str, object]:
+    """A case goes into an archive; its row."""
+    row = dict(caller.case(case))
+    for name in ("window_key", "waits_as"):
+        row.pop(name, None)
+    execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=case)
+    return row
+
+
+def bring_back(caller: Caller, row: dict[str, object]) -> None:
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    execute(caller.db, f"INSERT INTO dialer_clients ({names}) VALUES ({values})", **row)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "columns", "used"),
+    [
+        ("ANSWERED", {}, True),
+        ("BUSY", {}, True),
+        ("BUSY", {"call_back": True, "call_back_period": "1,1"}, False),
+        ("ANSWERED", {"call_back": True, "call_back_period": "1,1"}, True),
+        ("FAILED", {}, False),
+    ],
+)
+def test_who_was_called_to_the_end_while_away_is_not_called_again(
+    caller: Caller, outcome: str, columns: dict[str, object], used: bool
+) -> None:
+    case = add_case(caller.db, **columns)
+    attempt = caller.dial(case)
+    row = take_away(caller, case)
+    assert caller.finish(attempt, outcome, answered=1) if outcome == "ANSWERED" else caller.finish(attempt, outcome)
+    caller.forward(days=1)
+    bring_back(caller, row)
+    assert caller.claim() == [case]
+    assert caller.refusals([case]) == (["used"] if used else [None])
+    if used:
+        assert (caller.case(case)["used"], caller.case(case)["last_attempt_id"]) == (True, attempt)
+        execute(caller.db, "UPDATE dialer_clients SET used = false WHERE id = :id", id=case)
+        caller.call(case, "ANSWERED", answered=1)
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_a_promise_that_was_made_while_away_is_kept(caller: Caller) -> None:
+    case = add_case(caller.db)
+    attempt = caller.dial(case)
+    row = take_away(caller, case)
+    caller.finish(attempt, "ANSWERED", answered=1)
+    bring_back(caller, row | {"deferred_time": caller.now, "deferred_done": False})
+    caller.forward(seconds=1)
+    caller.call(case, "ANSWERED", answered=1)
+    assert caller.case(case)["last_attempt_id"] > attempt
+
+
+def test_another_case_under_the_id_of_one_that_is_away_is_called(caller: Caller) -> None:
+    case = add_case(caller.db)
+    attempt = caller.dial(case)
+    write_anew(caller, case, phone_number="42")
+    caller.finish(attempt, "ANSWERED", answered=1)
+    caller.forward(seconds=1)
+    caller.call(case, "ANSWERED", answered=1)
+    assert caller.case(case)["phone_number"] == "42"

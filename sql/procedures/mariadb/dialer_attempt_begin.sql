@@ -7,7 +7,8 @@
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back; gone: there
---                           is none of that id and project, or another one than was claimed
+--                           is none of that id and project, or another one than was claimed; used: also by a call that
+--                           ended while the case was away (dialer_away)
 --   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
 --   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
 --                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
@@ -75,6 +76,7 @@ BEGIN
     DECLARE v_brought_back int;
     DECLARE v_attempt bigint;
     DECLARE v_freed bigint;
+    DECLARE v_away bigint;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -191,11 +193,12 @@ BEGIN
             SELECT max(b.until_at) INTO v_guarded_until FROM dialer_abandoned b
             WHERE b.phone_number = v_phone_number AND b.until_at > v_now
               AND NOT (request.guaranteed AND v_type <> 'autoinforming');
+            SET v_away = dialer_away_end(v_id);
             SET v_refusal = CASE
                 WHEN NOT v_claimed THEN 'not_claimed'
                 WHEN v_locked THEN 'locked'
                 WHEN v_id IS NULL OR v_case_project <> p_project OR v_inserted <> v_claim_inserted THEN 'gone'
-                WHEN v_used THEN 'used'
+                WHEN v_used OR v_away IS NOT NULL THEN 'used'
                 WHEN v_phone_number NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
                 WHEN (v_deferred_time > v_now AND NOT v_deferred_done) OR v_not_before_at > v_now THEN 'deferred'
                 WHEN NOT dialer_window_open(coalesce(nullif(v_utc, ''), v_zone), v_start, v_stop, v_now)
@@ -212,6 +215,10 @@ BEGIN
                     SET not_before_at = IF(v_refusal = 'abandoned_number', v_guarded_until,
                         least(v_guarded_until, v_now + INTERVAL 5 MINUTE))
                     WHERE id = v_id;
+                END IF;
+                IF v_refusal = 'used' AND v_away IS NOT NULL THEN
+                    UPDATE dialer_clients SET used = true, last_attempt_id = v_away WHERE id = v_id;
+                    DELETE FROM dialer_away WHERE case_id = v_id AND case_inserted_at = v_inserted;
                 END IF;
                 IF v_refusal = 'bad_number' THEN
                     -- last_attempt_id changes with it, so that no check of the row's other columns is in the way.

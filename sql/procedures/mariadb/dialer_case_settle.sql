@@ -3,7 +3,8 @@
 -- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
 -- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
 -- many redials there are. p_reached as in dialer_trunk_settle. The third INVALID of a case is its own, whatever the
--- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is.
+-- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is; its own may come
+-- back (dialer_away).
 -- Locks the case. False: somebody's open transaction holds it, nothing was done; the caller leaves the claim, and
 -- dialer_reap comes back to it.
 CREATE OR REPLACE PROCEDURE dialer_case_settle(
@@ -75,6 +76,8 @@ BEGIN
                 INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
                 VALUES (v_id, '', '-', '0')
                 ON DUPLICATE KEY UPDATE checked = false;
+            ELSE
+                CALL dialer_away_note(p_attempt);
             END IF;
             UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
             LEAVE work;

@@ -7,7 +7,8 @@
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back; gone: there
---                           is none of that id and project, or another one than was claimed
+--                           is none of that id and project, or another one than was claimed; used: also by a call that
+--                           ended while the case was away (dialer_away)
 --   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
 --   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
 --                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
@@ -63,6 +64,7 @@ DECLARE
     v_base_at timestamptz;
     v_gap numeric;
     v_begun int := 0;
+    v_away bigint;
     v_refusal varchar;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
@@ -164,6 +166,7 @@ BEGIN
         SELECT b.until_at INTO v_guarded_until FROM dialer_abandoned b
         WHERE b.phone_number = v_case.phone_number AND b.until_at > v_now
           AND NOT (v_request.guaranteed AND v_rules.type <> 'autoinforming');
+        v_away := dialer_away_end(v_case.id);
         refusal := CASE
             WHEN v_claim.case_id IS NULL
                 OR v_claim.attempt_id IS NOT NULL
@@ -173,7 +176,7 @@ BEGIN
                 THEN 'locked'
             WHEN v_case.id IS NULL OR v_case.project_id <> p_project OR v_case.inserted_at <> v_claim.case_inserted_at
                 THEN 'gone'
-            WHEN v_case.used THEN 'used'
+            WHEN v_case.used OR v_away IS NOT NULL THEN 'used'
             WHEN v_case.phone_number !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
             WHEN v_case.deferred_time > v_now AND NOT v_case.deferred_done
                 OR v_case.not_before_at > v_now THEN 'deferred'
@@ -194,6 +197,10 @@ BEGIN
                 SET not_before_at = CASE WHEN refusal = 'abandoned_number' THEN v_guarded_until
                     ELSE least(v_guarded_until, v_now + interval '5 minutes') END
                 WHERE c.id = v_case.id;
+            END IF;
+            IF refusal = 'used' AND v_away IS NOT NULL THEN
+                UPDATE dialer_clients c SET used = true, last_attempt_id = v_away WHERE c.id = v_case.id;
+                DELETE FROM dialer_away w WHERE w.case_id = v_case.id AND w.case_inserted_at = v_case.inserted_at;
             END IF;
             IF refusal = 'bad_number' THEN
                 -- last_attempt_id changes with it, so that no check of the row's other columns is in the way.

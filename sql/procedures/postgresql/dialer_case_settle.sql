@@ -3,7 +3,8 @@
 -- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
 -- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
 -- many redials there are. p_reached as in dialer_trunk_settle. The third INVALID of a case is its own, whatever the
--- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is.
+-- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is; its own may come
+-- back (dialer_away).
 -- Locks the case. False: somebody's open transaction holds it, nothing was done; the caller leaves the claim, and
 -- dialer_reap comes back to it.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
@@ -29,6 +30,7 @@ BEGIN
             RETURN false;
         END IF;
         UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
+        PERFORM dialer_away_note(p_attempt);
         RETURN true;
     END IF;
     IF (v_case.project_id, v_case.phone_number, v_case.inserted_at)
@@ -38,6 +40,7 @@ BEGIN
         -- The same row, with another number or in another project: this claim on it is over.
         UPDATE dialer_clients SET checked = false
         WHERE id = v_case.id AND inserted_at = v_attempt.case_inserted_at AND checked;
+        PERFORM dialer_away_note(p_attempt) WHERE v_case.inserted_at <> v_attempt.case_inserted_at;
         RETURN true;
     END IF;
     SELECT t.state = 'failing' INTO v_trunk_failing

@@ -1,7 +1,7 @@
 -- dialer_prune(p_now)
 -- Delete what nobody asks for any more, a thousand rows of each at a time: workers that left or died a day ago, numbers
 -- whose protection after an abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings
--- (48), troubles that nobody has told of for an hour, of cases those that were mended. For dialer_reap.
+-- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has told of for an hour, of cases those that were mended. For dialer_reap.
 -- On a virtual clock only at the instant given: the database's own time says nothing about a simulated day.
 CREATE OR REPLACE FUNCTION dialer_prune(p_now timestamptz)
 RETURNS void
@@ -27,6 +27,11 @@ BEGIN
         SELECT b.phone_number FROM dialer_abandoned b
         WHERE b.until_at <= v_now
         ORDER BY b.until_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    DELETE FROM dialer_away
+    WHERE attempt_id IN (
+        SELECT w.attempt_id FROM dialer_away w
+        WHERE w.ended_at < v_now - interval '400 days'
+        ORDER BY w.ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
     DELETE FROM dialer_pacing_journal
     WHERE id IN (
         SELECT d.id FROM dialer_pacing_journal d

@@ -416,6 +416,18 @@ CREATE TABLE IF NOT EXISTS dialer_agents (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'queue members as the owner of their Asterisk sees them';
 
+CREATE TABLE IF NOT EXISTS dialer_away (
+    attempt_id bigint NOT NULL PRIMARY KEY,
+    case_id bigint NOT NULL,
+    project_id varchar(400) NOT NULL,
+    phone_number varchar(400) NOT NULL,
+    case_inserted_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    outcome varchar(20) NOT NULL,
+    ended_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'calls that have ended while their case was not in dialer_clients: one that comes back is not called again for them';
+CREATE INDEX IF NOT EXISTS dialer_away_case_id ON dialer_away (case_id);
+CREATE INDEX IF NOT EXISTS dialer_away_ended ON dialer_away (ended_at);
 CREATE TABLE IF NOT EXISTS dialer_abandoned (
     phone_number varchar(400) NOT NULL PRIMARY KEY,
     until_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),

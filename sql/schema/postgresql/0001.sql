@@ -450,6 +450,18 @@ CREATE TABLE dialer_agents (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE dialer_agents IS 'queue members as the owner of their Asterisk sees them';
 
+CREATE TABLE dialer_away (
+    attempt_id int8 NOT NULL PRIMARY KEY,
+    case_id int8 NOT NULL,
+    project_id varchar NOT NULL,
+    phone_number varchar NOT NULL,
+    case_inserted_at timestamptz NOT NULL,
+    outcome varchar NOT NULL,
+    ended_at timestamptz NOT NULL
+);
+COMMENT ON TABLE dialer_away IS 'calls that have ended while their case was not in dialer_clients: one that comes back is not called again for them';
+CREATE INDEX dialer_away_case_id ON dialer_away (case_id);
+CREATE INDEX dialer_away_ended ON dialer_away (ended_at);
 CREATE TABLE dialer_abandoned (
     phone_number varchar NOT NULL PRIMARY KEY,
     until_at timestamptz NOT NULL,
