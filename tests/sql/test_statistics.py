@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import add_case, add_project, add_trunk
 from tests.sql.caller import Caller
-from tests.sql.dialects import Dialect
+from tests.sql.dialects import Dialect, rows_of
 from worker.db import Database, procedures
 
 
@@ -54,3 +54,29 @@ def test_the_pages_outcomes_are_those_of_the_view(calls: Caller) -> None:
     view = calls.db.query("SELECT outcome, attempts, last_at FROM dialer_stat_outcome ORDER BY outcome")
     assert [row["attempts"] for row in view] == [2, 2, 2]
     assert page["outcomes"] == view
+
+
+@pytest.mark.parametrize("statement", ["_HOURS", "_OUTCOMES"])
+def test_the_page_reads_the_last_day_of_a_long_ledger_by_its_index(
+    calls: Caller, dialect: Dialect, statement: str
+) -> None:
+    names = [name for name in rows_of(calls.db, "dialer_attempts")[0] if name != "counts_as"]
+    older = {"id": "a.id + 1000000 * n.n", "channel_id": "concat(a.channel_id, '-', n.n)"}
+    numbers = "generate_series(1, 2000) n (n)"
+    older["ended_at"] = "a.ended_at - interval '1 hour' * n.n"
+    if dialect.name == "mariadb":
+        numbers = "(SELECT seq AS n FROM seq_1_to_2000) n"
+        older["ended_at"] = "a.ended_at - INTERVAL n.n HOUR"
+    with calls.db.transaction() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO dialer_attempts ({', '.join(names)})"
+            f" SELECT {', '.join(older.get(name, 'a.' + name) for name in names)} FROM dialer_attempts a, {numbers}"
+        )
+        connection.exec_driver_sql(
+            "ANALYZE TABLE dialer_attempts" if dialect.name == "mariadb" else "ANALYZE dialer_attempts"
+        )
+        values = {"project": "p", "since": datetime.now(UTC) - timedelta(hours=24)}
+        plan = dialect.plan(connection, getattr(procedures, statement), values)
+    assert "dialer_attempts_project_ended" in plan, plan
+    assert "Seq Scan" not in plan, plan
+    assert "type=ALL" not in plan, plan

@@ -480,15 +480,7 @@ def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
         "project": project,
         "pacing": dict(pacing[0]) if pacing else None,
         "outcomes": [
-            dict(row)
-            for row in database.query(
-                # As dialer_stat_outcome; a bound that is no function's has PostgreSQL take the index, however long the
-                # ledger.
-                "SELECT outcome, count(*) AS attempts, max(ended_at) AS last_at FROM dialer_attempts"
-                " WHERE project_id = :project AND ended_at > :since GROUP BY outcome ORDER BY attempts DESC, outcome",
-                project=project_id,
-                since=now - timedelta(hours=24),
-            )
+            dict(row) for row in database.query(_OUTCOMES, project=project_id, since=now - timedelta(hours=24))
         ],
         "hours": _hours(database, project_id, _hour(now) - timedelta(hours=23)),
         "agents": [
@@ -503,6 +495,14 @@ def project_statistics(database: Database, project_id: str) -> dict[str, Any]:
     }
 
 
+# As dialer_stat_outcome; a bound that is no function's has PostgreSQL take the index, however long the ledger.
+_OUTCOMES = """
+    SELECT outcome, count(*) AS attempts, max(ended_at) AS last_at
+    FROM dialer_attempts
+    WHERE project_id = :project AND ended_at > :since
+    GROUP BY outcome
+    ORDER BY attempts DESC, outcome
+"""
 _HOURS = """
     SELECT min(ended_at) AS hour_at,
         count(*) AS attempts,
