@@ -217,7 +217,12 @@ def archive_and_back(caller: Caller, *, restoring: bool) -> None:
         dba.exec_driver_sql("DELETE FROM dialer_clients")
         if restoring:
             dba.exec_driver_sql(said[caller.dialect.name])
-        dba.exec_driver_sql(f"INSERT INTO dialer_clients ({columns}) SELECT {columns} FROM archive")
+        try:
+            dba.exec_driver_sql(f"INSERT INTO dialer_clients ({columns}) SELECT {columns} FROM archive")
+        except DBAPIError:
+            if caller.dialect.name == "mariadb":  # a variable of the session outlives its transaction
+                dba.exec_driver_sql(forgotten["mariadb"])
+            raise
         dba.exec_driver_sql(forgotten[caller.dialect.name])
         temporary = "TEMPORARY " if caller.dialect.name == "mariadb" else ""
         dba.exec_driver_sql(f"DROP {temporary}TABLE archive")

@@ -134,6 +134,25 @@ def test_a_case_settled_by_somebody_elses_call_is_found(caller: Caller) -> None:
     assert (found["kind"], found["id"]) == ("settled_another_case", attempt)
 
 
+def test_another_case_that_a_restoring_session_writes_has_no_claim(caller: Caller) -> None:
+    case = add_case(caller.db)
+    attempt = caller.dial(case)
+    said = (
+        "SET LOCAL dialer.restoring = 'on'" if caller.dialect.name == "postgresql" else "SET @dialer_restoring = true"
+    )
+    with caller.db.transaction() as dba:
+        dba.exec_driver_sql(said)
+        dba.exec_driver_sql(f"DELETE FROM dialer_clients WHERE id = {case}")
+        dba.exec_driver_sql(
+            f"INSERT INTO dialer_clients (id, case_name, project_id, phone_number) VALUES ({case}, 'new', 'p', '42')"
+        )
+        if caller.dialect.name == "mariadb":
+            dba.exec_driver_sql("SET @dialer_restoring = NULL")
+    assert not caller.case(case)["checked"]
+    assert caller.finish(attempt, "ANSWERED", answered=1)
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
 def test_a_truncated_list_loses_no_case_of_the_next_one(caller: Caller) -> None:
     """Ids begin anew, while five calls of the old list are up."""
     old = [add_case(caller.db) for _ in range(5)]

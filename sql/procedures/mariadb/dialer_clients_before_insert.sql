@@ -43,7 +43,8 @@ BEGIN
         END IF;
     ELSE
         -- It was away for a moment.
-        SET NEW.checked = EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = NEW.id);
+        SET NEW.checked = EXISTS (
+            SELECT 1 FROM dialer_claims l WHERE l.case_id = NEW.id AND l.case_inserted_at = NEW.inserted_at);
     END IF;
     SET NEW.deferred_kind = IF(NEW.deferred_time IS NULL, NULL, coalesce(NEW.deferred_kind, 'scheduled'));
     IF NOT coalesce(NEW.phone_number REGEXP '^[+*#]*[0-9][+*#0-9]*\\z' AND char_length(NEW.phone_number) <= 80

@@ -27,7 +27,9 @@ BEGIN
         NEW.last_attempt_id := NULL;
         NEW.tried_at := NULL;
     ELSE
-        NEW.checked := EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = NEW.id);  -- it was away for a moment
+        -- It was away for a moment.
+        NEW.checked := EXISTS (
+            SELECT FROM dialer_claims l WHERE l.case_id = NEW.id AND l.case_inserted_at = NEW.inserted_at);
     END IF;
     NEW.deferred_kind := CASE WHEN NEW.deferred_time IS NOT NULL THEN coalesce(NEW.deferred_kind, 'scheduled') END;
     PERFORM dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
