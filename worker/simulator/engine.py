@@ -65,7 +65,12 @@ class Engine:
         """Something is due and has not been run."""
         while self._heap and self._heap[0][2].function is None:
             heapq.heappop(self._heap)
-        return bool(self._heap) and self._heap[0][0] <= self.clock.monotonic() + _NEAR
+        if not self._heap or self._heap[0][0] > self.clock.monotonic() + _NEAR:
+            return False
+        # Rounding, or somebody else's instant just before, may have it wait for one that does not come while this is
+        # said.
+        self._wake.set()
+        return True
 
     def start(self) -> None:
         if self._greenlet is None:
