@@ -24,9 +24,10 @@ from typing import Any
 from zlib import crc32
 
 from benchmarks.pacing_rules import LIMIT, AdaptiveLevel, ExpectedFrees, FixedRatio, Progressive
-from simulator.day import Case, Day, Figures, Policy, Predictive, Redial, Rules
+from simulator.cases import Case, Redial
+from simulator.day import Day, Figures, Rules
+from simulator.policies import Policy, Predictive
 from simulator.scenario import Scenario, call_centre, fixed, lognormal
-from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.pacing.settings import PacingSettings
 
 NINE = 9 * 3600.0
@@ -62,7 +63,7 @@ class Row:
         Rows meet different people, or one unlucky morning would show in all of them; all policies meet the same.
         """
         first = crc32(self.name.encode())
-        rules = Rules(amd=self.amd, lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS, cases_ahead=ahead)
+        rules = Rules(amd=self.amd, cases_ahead=ahead)
         days = [
             Day(
                 self.scenario(),
@@ -137,7 +138,7 @@ COLUMNS: dict[str, Callable[[PacingSettings], Policy]] = {
     "ours": Predictive,
     "ours, known": Predictive,
 }
-"""level, frees: see pacing_rules. ours: as the worker does it, with what each case's answering probability is learned
+"""level, frees: see pacing_rules. ours: what the worker flies, with what each case's answering probability is learned
 to be; alike: as if nothing were known of them; known: what is called next is known before it is decided."""
 
 OF_CASES = ("ours, alike", "ours, known")

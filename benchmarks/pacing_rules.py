@@ -1,6 +1,6 @@
 """Pacing rules that others have published, written anew from their descriptions, to be compared with.
 
-Each gets the same observations and events as the project's own pacing (simulator.day.Policy), and decides as
+Each gets the same observations and events as the project's own pacing (simulator.policies.Policy), and decides as
 often as its description says.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 
-from simulator.day import Case, Policy
+from simulator.cases import Case
+from simulator.policies import Policy
 from worker.pacing.observed import Observation
 
 LIMIT = 0.03
@@ -87,10 +88,10 @@ class ExpectedFrees(Policy):
         self._people = self._abandoned = 0
         self._reviewed = (0, 0)
 
-    def answered(self, case: Case, age: float, odds: float, now: float) -> None:
+    def answered(self, case: Case, age: float) -> None:
         self._fates.append(True)
 
-    def failed(self, case: Case, age: float, odds: float, now: float) -> None:
+    def failed(self, case: Case, age: float) -> None:
         self._fates.append(False)
 
     def talked(self, seconds: float) -> None:

@@ -16,10 +16,11 @@ from statistics import quantiles
 
 from benchmarks.pacing import MIXED, NINE
 from benchmarks.pacing_rules import LIMIT
-from simulator.day import Day, Predictive, Redial, Rules
+from simulator.cases import Redial
+from simulator.day import Day
+from simulator.policies import Predictive
 from simulator.scenario import call_centre, fixed, lognormal
-from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
-from worker.pacing.observed import Observation
+from worker.pacing.pilot import Sight
 from worker.pacing.settings import PacingSettings
 
 AGENTS = 500
@@ -34,10 +35,10 @@ class Timed(Predictive):
         super().__init__(settings)
         self.took: list[float] = []
 
-    def quota(self, seen: Observation) -> int:
+    def decide(self, sight: Sight) -> int:
         started = time.thread_time()
-        quota = super().quota(seen)
-        if len(seen.calls) >= IN_FLIGHT:
+        quota = super().decide(sight)
+        if len(sight.calls) >= IN_FLIGHT:
             self.took.append(1000 * (time.thread_time() - started))
         return quota
 
@@ -52,8 +53,7 @@ def measure(minutes: float, redial: Redial | None) -> list[float]:
         wrapuptime=20,
     )
     policy = Timed(PacingSettings(abandon_target=LIMIT))
-    rules = Rules(lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS)
-    Day(scenario, policy, 60 * minutes, 1, NINE, rules, redial).run()
+    Day(scenario, policy, 60 * minutes, 1, NINE, redial=redial).run()
     return policy.took
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log
 
-from simulator.day import Day, Figures, Policy, Predictive, Rules
+from simulator.day import Day, Figures
+from simulator.policies import Policy, Predictive
 from simulator.scenario import Scenario, call_centre, fixed, lognormal
 from worker.config import DatabaseSettings
 from worker.db import Database, procedures
-from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.errors import DialerError, Mistake, SettingsError
 from worker.pacing.journal import Entry, decode, replay
 from worker.pacing.observed import Observation
@@ -140,8 +140,7 @@ class Wished:
 
     def play(self, policy: Policy) -> Figures:
         """The day, dialled by that policy."""
-        rules = Rules(lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS)
-        return Day(self.scenario(), policy, self.hours * 3600, self.seed, rules=rules).run()
+        return Day(self.scenario(), policy, self.hours * 3600, self.seed).run()
 
 
 class _Progressive(Policy):

@@ -1,4 +1,4 @@
-"""A day of dialling by itself: people, agents and a pacing policy; no Asterisk, no database, no sockets.
+"""A day of dialling by itself: people, agents, and a policy that paces it; no Asterisk, no database, no sockets.
 
 It draws the same fates from the same scenario as the simulated Asterisk (`behaviour`), but plays only what pacing sees
 and brings about: who is called when, who answers, who finds an agent in time. Eight hours of thirty agents take
@@ -17,168 +17,19 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from math import inf
 from typing import NamedTuple
 
+from simulator.cases import Case, CaseList, Redial
 from simulator.people import Behaviour, draw, offered, uniforms
+from simulator.policies import Policy, paced
 from simulator.scenario import Agent, Mix, Scenario, ScenarioError, Subscribers
-from worker.pacing.answering import Answering
-from worker.pacing.learned import Learned
-from worker.pacing.observed import Observation, ObservedAgent, ObservedCall, Window
-from worker.pacing.predictive import decide
-from worker.pacing.settings import PacingSettings
-
-TICK_SECONDS = 1.0
-"""From one decision to the next, when nothing happens."""
-SOONEST_SECONDS = 0.2
-"""From one decision to the next at least, whatever happens."""
-ATTEMPTS_TOLD_APART = 6
-"""The sixth attempt of a case and later ones are alike."""
-
-
-# --- who is called ---------------------------------------------------------------------------------------------------
-
-
-class Case(NamedTuple):
-    """Somebody to call. dials: attempts before this one; last_outcome: of the last of them."""
-
-    number: str
-    dials: int = 0
-    last_outcome: str | None = None
-
-
-@dataclass(frozen=True)
-class Redial:
-    """What becomes of cases that were called in vain: without it, nobody is called twice.
-
-    again: seconds until the next attempt, by outcome; most_dials: attempts of a case at most; odds: a factor on the
-    odds that a case answers, against the scenario's mix. It is the truth; policies see cases, not this.
-    """
-
-    again: Mapping[str, float]
-    most_dials: int
-    odds: Callable[[Case], float]
-
-
-class CaseList:
-    """New cases without end, and in turn with them those whose time has come again."""
-
-    def __init__(self, redial: Redial | None = None) -> None:
-        self.redial = redial
-        self._new = (Case(str(number)) for number in count(7_000_000))
-        self._later: list[tuple[float, int, Case]] = []
-        self._serial = count()
-        self._hand: deque[Case] = deque()
-
-    def look(self, cases: int, now: float) -> Sequence[Case]:
-        """Those who will be called next, so many of them."""
-        while len(self._hand) < cases:
-            self._hand.append(self._next(now))
-        return [self._hand[index] for index in range(cases)]
-
-    def take(self, now: float) -> Case:
-        """Who is called now."""
-        return self._hand.popleft() if self._hand else self._next(now)
-
-    def _next(self, now: float) -> Case:
-        if self._later and self._later[0][0] <= now and next(self._serial) % 2:
-            return heapq.heappop(self._later)[2]
-        return next(self._new)
-
-    def ended(self, case: Case, outcome: str, now: float) -> None:
-        """A call of that case was in vain."""
-        if self.redial is None or outcome not in self.redial.again or case.dials + 1 >= self.redial.most_dials:
-            return
-        tried = Case(case.number, case.dials + 1, outcome)
-        heapq.heappush(self._later, (now + self.redial.again[outcome], next(self._serial), tried))
-
-
-# --- who decides -----------------------------------------------------------------------------------------------------
-
-
-class Policy:
-    """What a day asks and tells; this one never calls anybody. Ages and durations are seconds."""
-
-    def odds(self, case: Case, now: float) -> float:
-        """How likely that case answers, as a factor on the odds of the usual one."""
-        return 1.0
-
-    def quota(self, seen: Observation) -> int:
-        """How many calls to begin now."""
-        return 0
-
-    def answered(self, case: Case, age: float, odds: float, now: float) -> None:
-        """A person is on the line."""
-
-    def failed(self, case: Case, age: float, odds: float, now: float) -> None:
-        """A call ended without a person."""
-
-    def ended(self, *, abandoned: bool) -> None:
-        """A person who answered has got an agent, or was abandoned."""
-
-    def talked(self, seconds: float) -> None:
-        """An agent's talk has ended."""
-
-    def wrapped_up(self, seconds: float) -> None:
-        """An agent's wrap-up has ended; 0 where there is none."""
-
-
-class Predictive(Policy):
-    """The project's own pacing, told what the worker would tell it.
-
-    cases_differ: False takes all cases for alike, as if nothing were known of them.
-    """
-
-    def __init__(self, settings: PacingSettings, *, cases_differ: bool = True) -> None:
-        self.settings = settings
-        self.learned = Learned(settings)
-        self.reasons: dict[str, int] = {}
-        """Decisions by what decided."""
-        self._answering = Answering() if cases_differ else None
-
-    def odds(self, case: Case, now: float) -> float:
-        return 1.0 if self._answering is None else round(self._answering.odds(_known(case, now)), 2)
-
-    def quota(self, seen: Observation) -> int:
-        self.learned.observe(seen)
-        decision = decide(seen, self.learned, self.settings)
-        self.reasons[decision.reason] = self.reasons.get(decision.reason, 0) + 1
-        self.learned.observe_begun(decision.quota, decision.threshold, decision.risk)
-        return decision.quota
-
-    def answered(self, case: Case, age: float, odds: float, now: float) -> None:
-        self.learned.observe_answered(age, odds)
-        if self._answering is not None:
-            self._answering.observe(_known(case, now), True)
-
-    def failed(self, case: Case, age: float, odds: float, now: float) -> None:
-        self.learned.observe_failed(age, odds)
-        if self._answering is not None:
-            self._answering.observe(_known(case, now), False)
-
-    def ended(self, *, abandoned: bool) -> None:
-        self.learned.observe_end(abandoned=abandoned)
-
-    def talked(self, seconds: float) -> None:
-        self.learned.observe_talk(seconds)
-
-    def wrapped_up(self, seconds: float) -> None:
-        self.learned.observe_wrap_up(seconds)
-
-
-def _known(case: Case, now: float) -> dict[str, str]:
-    return {
-        "attempt": str(min(case.dials, ATTEMPTS_TOLD_APART - 1) + 1),
-        "last": case.last_outcome or "none",
-        "hour": str(int(now % 86_400 // 3600)),
-    }
-
-
-# --- the day ---------------------------------------------------------------------------------------------------------
+from worker.model import Outcome, Step
+from worker.pacing.pilot import LEDGER_SECONDS, SOONEST_SECONDS, TICK_SECONDS, Counts, Sight
 
 
 @dataclass
@@ -214,50 +65,85 @@ class Figures:
         return Figures(*(getattr(self, name) + getattr(other, name) for name in Figures.__dataclass_fields__))
 
 
+class _Presence(NamedTuple):
+    """What is seen of an agent, see worker.pacing.pilot.PacedAgent."""
+
+    state: str
+    since: float
+    wrapup_until: float
+    there: bool
+
+
 @dataclass(eq=False)
 class _Agent:
-    """state: free, ringing, talking, wrap-up (the queue's, whose end is known) or paused (break, notes)."""
+    """state: free, ringing, talking, wrapup (the queue's, whose end is known) or paused (break, notes)."""
 
     spec: Agent
     state: str = "free"
     since: float = 0.0
-    wrapped_up_at: float = 0.0
+    wrapup_until: float = 0.0
     noted_at: float = 0.0
     """Until then they are paused, to write a note."""
     on_break: bool = False
     break_since: float = 0.0
     call: _Call | None = None
 
+    def presence(self, now: float) -> _Presence:
+        """As the worker sees them: Asterisk says of a telephone that is in use that it is, and of who is paused and
+        wraps up that he is paused."""
+        there = not self.on_break and self.noted_at <= now
+        if there or self.state in ("ringing", "talking"):
+            return _Presence(self.state, max(self.since, self.noted_at), self.wrapup_until, there)
+        return _Presence("paused", self.since, self.wrapup_until, there)
+
 
 @dataclass(eq=False)
 class _Call:
-    """state: ringing, amd, waiting, offered, talking or over."""
+    """state: ringing, amd, waiting, offered, talking or over. What the pacing reads of it is described in
+    worker.pacing.pilot.PacedCall."""
 
     case: Case
     fate: Behaviour
-    odds: float
-    dialled: float
+    begun: float
+    abandon_seconds: float
+    steps: dict[Step, float]
     state: str = "ringing"
-    person_at: float = inf
-    connected: float = inf
+    person_at: float | None = None
+    outcome: Outcome | None = None
+    ended: float | None = None
     agent: _Agent | None = None
     offers: int = 0
+    without_agent: bool = False
+    unwatched: bool = False
+
+    @property
+    def answered(self) -> bool:
+        return Step.ANSWERED in self.steps
+
+    @property
+    def under_amd(self) -> bool:
+        return self.state == "amd"
+
+    @property
+    def wants_agent(self) -> bool:
+        return self.state in ("ringing", "amd", "waiting")
+
+    def end(self, outcome: Outcome, now: float) -> None:
+        """It is over."""
+        self.state, self.outcome, self.ended = "over", outcome, now
 
 
 @dataclass(frozen=True)
 class Rules:
     """amd: AMD() listens first. ring_seconds: dialled, and nobody answers. abandon_seconds: see the module's docstring.
 
-    lend_seconds: what a Window calls seconds_left; ledger_seconds: how old the counts in it may be; cases_ahead: of
-    how many cases a policy knows before it decides that they will be called next (the worker claims what a decision
-    asks for after it, so none).
+    cases_ahead: of how many cases a policy knows before it decides that they will be called next (the worker claims
+    what a decision asks for after it, so none).
     """
 
     ring_seconds: float = 25.0
     abandon_seconds: float = 2.0
     amd: bool = False
-    lend_seconds: float = 300.0
-    ledger_seconds: float = 5.0
     cases_ahead: int = 0
 
 
@@ -294,10 +180,11 @@ class Day:
         self._serial = count()
         self._decided = -inf
         self._decision_due = inf
-        self._windows: list[Window] = []
-        self._windows_at = -inf
-        self._settled = [0, 0]
-        """Connected and abandoned, of the calls that are over: the ledger counts a call when it ends."""
+        self._settled = Counts(0, 0)
+        """Of the calls that are over: the ledger counts a call when it ends."""
+        self._read = Counts(0, 0)
+        """The same as the ledger was last read."""
+        self._read_at = -inf
         self._worlds: dict[float, Subscribers] = {1.0: self.scenario.subscribers}
 
     def run(self) -> Figures:
@@ -336,31 +223,23 @@ class Day:
         if self.now < self._decision_due:  # it was made earlier than planned, and this is the plan
             return
         self._decided, self._decision_due = self.now, inf
-        for _ in range(self.policy.quota(self._observe())):
+        for _ in range(self.policy.decide(self._sight())):
             self._dial(self._cases.take(self.now))
         self._decide_at(self.now + TICK_SECONDS)
 
-    def _observe(self) -> Observation:
+    def _sight(self) -> Sight:
         now = self.now
-        if now - self._windows_at >= self.rules.ledger_seconds:
-            connected, abandoned = self._settled
-            self._windows = [Window(connected + abandoned, abandoned, self.rules.lend_seconds)]
-            self._windows_at = now
+        if now - self._read_at >= LEDGER_SECONDS:
+            self._read, self._read_at = self._settled, now
         ahead = self._cases.look(self.rules.cases_ahead, now) if self.rules.cases_ahead else ()
-        return Observation(
-            now=round(now, 2),
-            agents=[self._seen(agent) for agent in self._agents if not agent.on_break and agent.noted_at <= now],
-            calls=[ObservedCall(now - call.dialled, call.odds, call.state == "amd") for call in self._flying],
-            waiting=len(self._waiting),
-            windows=self._windows,
-            next_odds=[self.policy.odds(case, now) for case in ahead],
+        return Sight(
+            now=now,
+            time=now,
+            calls=[*self._flying, *self._waiting],
+            crew={agent.spec.interface: agent.presence(now) for agent in self._agents},
+            windows=[self._read],
+            hand=[paced(case) for case in ahead],
         )
-
-    def _seen(self, agent: _Agent) -> ObservedAgent:
-        if agent.state == "free":
-            return ObservedAgent("free")
-        left = agent.wrapped_up_at - self.now if agent.state == "wrap-up" else None
-        return ObservedAgent(agent.state, self.now - agent.since, left)
 
     # --- calls -----------------------------------------------------------------------------------------------
 
@@ -368,16 +247,17 @@ class Day:
         now = self.now
         self.figures.dialled += 1
         fate = draw(self._people(case), self.seed, case.number, case.dials, now)
-        call = _Call(case, fate, self.policy.odds(case, now), now)
+        call = _Call(case, fate, now, self.rules.abandon_seconds, {Step.DIALING: now})
         self._flying[call] = None
+        self.policy.begun(case, call, now)
         over = now + self.rules.ring_seconds
         if fate.answer_after is not None and fate.first_response + fate.answer_after < self.rules.ring_seconds:
             self._at(now + fate.first_response + fate.answer_after, lambda: self._answer(call))
         elif fate.sip:
-            outcome = "BUSY" if fate.sip == 486 else "FAILED"
+            outcome = Outcome.BUSY if fate.sip == 486 else Outcome.UNAVAILABLE
             self._at(min(over, now + fate.first_response), lambda: self._fail(call, outcome))
         else:
-            self._at(over, lambda: self._fail(call, "NOANSWER"))
+            self._at(over, lambda: self._fail(call, Outcome.NOANSWER))
 
     def _people(self, case: Case) -> Subscribers:
         odds = 1.0 if self.redial is None else self.redial.odds(case)
@@ -387,25 +267,26 @@ class Day:
         return self._worlds[odds]
 
     def _answer(self, call: _Call) -> None:
+        call.steps[Step.ANSWERED] = self.now
         if not self.rules.amd:
             self._person(call)
             return
         call.state = "amd"
         fate = call.fate
         if fate.bears_silence is not None and fate.bears_silence < fate.verdict_after:
-            self._at(self.now + fate.bears_silence, lambda: self._fail(call, "EARLY_HANGUP"))
+            self._at(self.now + fate.bears_silence, lambda: self._fail(call, Outcome.EARLY_HANGUP))
         elif fate.verdict == "MACHINE":
-            self._at(self.now + fate.verdict_after, lambda: self._fail(call, "MACHINE"))
+            self._at(self.now + fate.verdict_after, lambda: self._fail(call, Outcome.MACHINE))
         else:
             self._at(self.now + fate.verdict_after, lambda: self._person(call))
         self._want_decision()
 
-    def _fail(self, call: _Call, outcome: str) -> None:
+    def _fail(self, call: _Call, outcome: Outcome) -> None:
         del self._flying[call]
-        call.state = "over"
+        call.end(outcome, self.now)
         self.figures.failed += 1
-        self.figures.machines += outcome == "MACHINE"
-        self.policy.failed(call.case, self.now - call.dialled, call.odds, self.now)
+        self.figures.machines += outcome is Outcome.MACHINE
+        self.policy.failed(call.case, self.now - call.begun)
         self._cases.ended(call.case, outcome, self.now)
         self._want_decision()
 
@@ -413,7 +294,7 @@ class Day:
         del self._flying[call]
         call.state, call.person_at = "waiting", self.now
         self.figures.answered += 1
-        self.policy.answered(call.case, self.now - call.dialled, call.odds, self.now)
+        self.policy.answered(call.case, self.now - call.begun)
         limit = self.rules.abandon_seconds
         if call.fate.patience is not None and call.fate.patience < limit:
             self._at(self.now + call.fate.patience, lambda: self._give_up(call, abandoned=False))
@@ -430,10 +311,10 @@ class Day:
         if call.state == "waiting":
             self._waiting.remove(call)
         agent, call.agent = call.agent, None
-        call.state = "over"
+        call.end(Outcome.ABANDONED if abandoned else Outcome.EARLY_HANGUP, self.now)
         if abandoned:
             self.figures.abandoned += 1
-            self._settled[1] += 1
+            self._settled = self._settled._replace(abandoned=self._settled.abandoned + 1)
             self.policy.ended(abandoned=True)
         else:
             self.figures.left += 1
@@ -459,7 +340,8 @@ class Day:
         if agent.call is not call:  # it was given up meanwhile
             return
         assert agent.state == "ringing", f"an agent who is {agent.state} gets another call"
-        call.state, call.connected = "talking", self.now
+        assert call.person_at is not None
+        call.state, call.steps[Step.AGENT] = "talking", self.now
         agent.state, agent.since = "talking", self.now
         self.figures.connected += 1
         self.figures.waited += self.now - call.person_at
@@ -469,9 +351,10 @@ class Day:
         self._want_decision()
 
     def _hang_up(self, call: _Call, agent: _Agent, talk: float, notes: float) -> None:
-        call.state, call.agent, agent.call = "over", None, None
+        call.end(Outcome.ANSWERED, self.now)
+        call.agent = agent.call = None
         self.figures.seconds_talking += talk
-        self._settled[0] += 1
+        self._settled = self._settled._replace(connected=self._settled.connected + 1)
         self.policy.talked(talk)
         agent.since = self.now
         if notes > 0 and not agent.on_break:
@@ -479,22 +362,23 @@ class Day:
             self._at(agent.noted_at, lambda: self._release(agent))
         if self._wrap:
             # app_queue counts whole seconds: time(NULL) - lastcall < wrapuptime
-            agent.state, agent.wrapped_up_at = "wrap-up", int(self.now) + self._wrap
-            self._at(agent.wrapped_up_at, lambda: self._wrapped_up(agent))
+            agent.state, agent.wrapup_until = "wrapup", int(self.now) + self._wrap
+            self._at(agent.wrapup_until, lambda: self._wrapped_up(agent))
         else:
+            agent.state = "paused"  # unless they are released now
             if agent.noted_at <= self.now and not agent.on_break:
                 self.policy.wrapped_up(0.0)
             self._release(agent)
         self._want_decision()
 
     def _wrapped_up(self, agent: _Agent) -> None:
-        if agent.state == "wrap-up" and agent.noted_at <= self.now and not agent.on_break:
-            self.policy.wrapped_up(agent.wrapped_up_at - agent.since)
+        if agent.state == "wrapup" and agent.noted_at <= self.now and not agent.on_break:
+            self.policy.wrapped_up(agent.wrapup_until - agent.since)
         self._release(agent)
 
     def _release(self, agent: _Agent) -> None:
         """The agent is free, unless something else keeps them."""
-        if agent.call is not None or agent.on_break or max(agent.wrapped_up_at, agent.noted_at) > self.now:
+        if agent.call is not None or agent.on_break or max(agent.wrapup_until, agent.noted_at) > self.now:
             return
         if agent in self._free:
             return

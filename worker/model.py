@@ -206,12 +206,6 @@ class AbandonWindow:
     abandoned: int
     lost: int
 
-    @property
-    def rate(self) -> float:
-        """Abandoned among the people who answered, 0 to 1; nobody answered: 0."""
-        people = self.connected + self.abandoned
-        return self.abandoned / people if people else 0.0
-
 
 @dataclass(frozen=True)
 class PacingDecision:

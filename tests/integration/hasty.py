@@ -7,7 +7,7 @@ import sys
 from dialer.__main__ import main  # first: it patches the process
 from worker.calls import ledger
 from worker.db import mariadb, postgresql, procedures
-from worker.dialling import hopper, pacer
+from worker.dialling import hopper, records
 
 if __name__ == "__main__":
     for module in (mariadb, postgresql):
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     for module, names in (
         (hopper, ("ASK_SECONDS",)),
         (ledger, ("WRITE_SECONDS",)),
-        (pacer, ("WRITE_SECONDS",)),
+        (records, ("WRITE_SECONDS",)),
         (procedures, ("_TELL_SECONDS", "_OWN_SECONDS")),
     ):
         for name in names:

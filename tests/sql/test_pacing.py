@@ -172,7 +172,6 @@ def test_the_ledger_counts_people_over_two_windows(caller: Caller) -> None:
     assert hours.since_at == caller.now - timedelta(hours=24)
     assert (days.name, days.connected, days.abandoned, days.lost) == ("days", 7, 3, 1)
     assert days.since_at == caller.now - timedelta(days=30)
-    assert (hours.rate, days.rate) == (0.2, 0.3)
 
 
 def test_the_windows_are_the_projects(caller: Caller) -> None:
@@ -190,9 +189,10 @@ def test_calls_of_another_project_are_not_counted_and_of_another_type_are(caller
     people(caller, connected=1, abandoned=1)
     write(caller, "type = 'predictive'")
     add_project(caller.db, "q", type="predictive")
-    assert procedures.abandon_ledger(caller.db, "p", caller.now)[0].rate == 0.5
+    hours = procedures.abandon_ledger(caller.db, "p", caller.now)[0]
+    assert (hours.connected, hours.abandoned) == (1, 1)
     nobody = procedures.abandon_ledger(caller.db, "q", caller.now)
-    assert [(one.connected, one.abandoned, one.rate) for one in nobody] == [(0, 0, 0.0)] * 2
+    assert [(one.connected, one.abandoned) for one in nobody] == [(0, 0)] * 2
     assert procedures.abandon_ledger(caller.db, "no such project", caller.now) == []
 
 

@@ -24,10 +24,10 @@ from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.db.database import reason
 from worker.dialling.hopper import ASK_SECONDS, BEGIN, CASE, DIAL, FIT, OBSTACLE, ORIGINATE, Hand, Hopper
-from worker.dialling.pacer import Pacer
+from worker.dialling.pacer import Pacer, Reservation
 from worker.errors import DatabaseUnavailable, DialerError, StatementTimedOut
 from worker.log import masked
-from worker.model import Begun, Claim, Refusal, Work
+from worker.model import Begun, Refusal, Work
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Turns:
             else:
                 wait = min(wait, rest)
         while left:
-            quotas = self._pacer.quotas(left, room)
+            quotas = self._pacer.quotas(left)
             asked = [item for item in left if quotas[item.project_id] > 0]
             for item in asked or left:
                 dial = partial(self._dial_project, item, quotas[item.project_id])
@@ -250,32 +250,28 @@ class Turns:
         return wait
 
     def _begin(self, item: Work, hand: Hand, quota: int) -> float:
-        # A number that was abandoned before is called only if an agent is certain: there is one for each call that is
-        # in flight then, so no more than those are begun with it. (Without one, begin puts the case off.)
         chosen = hand.choose(quota, self._clock.monotonic())
         if not chosen:
             return hand.left(self._clock.monotonic(), CASE)
-        certain = self._pacer.guaranteed(item.project_id, quota)
-        if certain > 0 and any(claim.guarded for claim in chosen[:certain]):
-            chosen = chosen[:certain]
-        guaranteed = {claim.case_id for claim in chosen[:certain] if claim.guarded}
-        # Until the answer is there their agents and lines are nobody else's.
-        self._pacer.asked(item, len(chosen))
+        reservation = self._pacer.reserve(item, chosen, quota)
         answer: list[float] = []
+
+        def ask() -> None:
+            with reservation:
+                answer.append(self._ask_to_begin(item, hand, reservation))
+
         step = CASE if chosen[0].case_id in hand.shunned else BEGIN
-        over = self._hopper.run(
-            item.project_id, step, lambda: answer.append(self._ask_to_begin(item, hand, chosen, guaranteed))
-        )
-        if not over:
+        if not self._hopper.run(item.project_id, step, ask):
             if not hand.busy():
-                self._pacer.asked(item, 0)  # there was no place for it
+                reservation.drop()  # there was no place for it
             return self._poll_seconds
         if hand.unreleased:
             self._hopper.give_back(item.project_id)
         return answer[0] if answer else hand.left(self._clock.monotonic(), step, ORIGINATE)
 
-    def _ask_to_begin(self, item: Work, hand: Hand, chosen: Sequence[Claim], guaranteed: set[int]) -> float:
+    def _ask_to_begin(self, item: Work, hand: Hand, reservation: Reservation) -> float:
         """Begin these cases, and originate what was permitted; seconds until this project wants another turn."""
+        chosen = reservation.claims
         requests = [(claim.case_id, secrets.token_hex(16), secrets.token_hex(16)) for claim in chosen]
         try:
             begun, refused = procedures.attempt_begin(
@@ -284,7 +280,7 @@ class Turns:
                 item,
                 requests,
                 procedures.instant(self._clock),
-                guaranteed=guaranteed,
+                guaranteed=reservation.guaranteed,
                 timeout_seconds=ASK_SECONDS,
             )
         except (StatementTimedOut, DBAPIError) as error:
@@ -296,12 +292,10 @@ class Turns:
                 # Its time may have run out just after its commit.
                 self._hopper.drop(hand, self._disown_unsent(requests))
             raise
-        finally:
-            self._pacer.asked(item, 0)
         hand.careful = False
         self._send_all(item, begun)
         dialled = {one.case_id for one in begun}
-        self._pacer.begun(item.project_id, [claim for claim in chosen if claim.case_id in dialled], guaranteed)
+        reservation.begun(dialled)
         done = dialled | {one.case_id for one in refused if one.reason not in _LATER}
         self._hopper.drop(hand, done)
         return self._after(hand, refused)

@@ -225,7 +225,7 @@ class Learned:
         now = observation.now
         seconds = 0.0 if self._seen is None else now - self._seen
         self._seen = now
-        if seconds > GAP or not observation.synchronised:
+        if seconds > GAP:
             self.gap()
             seconds = 0.0
         if seconds > 0:

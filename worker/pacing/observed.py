@@ -61,7 +61,6 @@ class Observation:
     now: seconds of a monotonic clock. waiting: people on the line whom no agent has yet, and who are on no ringing
     agent either. windows: the abandon ledger, by window; the strictest decides. lines: how many more calls there
     are lines for. next_odds: those of the cases that would be called next, in order; 1 for all that follow.
-    synchronised: False after a gap until all lists were read anew.
     """
 
     now: float
@@ -71,7 +70,6 @@ class Observation:
     windows: Sequence[Window] = ()
     lines: int | None = None
     next_odds: Sequence[float] = ()
-    synchronised: bool = True
 
     @cached_property
     def ringing(self) -> Counter[Cell]:

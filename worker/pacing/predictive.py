@@ -5,17 +5,8 @@ instants ahead. Calls are begun as long as the risk of the last one, to be answe
 under a threshold; the threshold is what the abandon ledger still allows (target.py), by the measure of how many
 calls were abandoned at past thresholds.
 
-How to feed it, for one pool of agents on one Asterisk:
-
-1. Keep a `Learned(settings)` and tell it what happens, when it happens: observe_answered and observe_failed (age of
-   the call), observe_talk and observe_wrap_up (seconds), observe_end (an answered call got an agent or was abandoned).
-2. Each second, and when an agent becomes free or a call ends, make an `Observation`, then
-   `learned.observe(observation)` and `decide(observation, learned, settings)`, which changes nothing: the same
-   observation and learned state give the same decision, so a journal can replay it.
-3. Begin `quota` calls, or fewer (trunks, calls per second), and tell how many:
-   `learned.observe_begun(calls, threshold, risk)`.
-4. Save `learned.as_dict()` now and then. After a gap (lost link, new owner) observe with synchronised=False until all
-   lists are read anew: distributions are kept, and dialling is progressive until then.
+`decide` changes nothing: the same observation and learned state give the same decision, so a journal can replay it.
+What has to be learned, observed and told in between is the pilot's business (pilot.py).
 """
 
 from __future__ import annotations
@@ -88,8 +79,6 @@ def decide(observation: Observation, learned: Learned, settings: PacingSettings)
         return Decision(max(0, min(wanted, most)), f"{settings.ratio:g} calls for each free agent")
     if agents < settings.least_agents:
         return Decision(progressive, f"progressive: fewer than {settings.least_agents} agents")
-    if not observation.synchronised:
-        return Decision(progressive, "progressive: state is being read anew after a gap")
     enough = max(LEARNING, min(LEARNING_PER_AGENT * agents, LEARNING_MOST))
     if learned.finished < enough:
         return Decision(progressive, f"progressive: fewer than {enough} calls to learn from")

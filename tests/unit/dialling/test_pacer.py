@@ -12,7 +12,7 @@ from gevent.event import Event
 from tests.support.facts import event, member, queue_params, up
 from tests.unit.dialling.test_turns import START, Cases, Lab
 from worker.calls.tracker import Call
-from worker.dialling.pacer import SAVE_SECONDS, WRITE_SECONDS
+from worker.dialling.records import SAVE_SECONDS, WRITE_SECONDS
 from worker.model import Outcome
 from worker.pacing.journal import decode, replay
 from worker.pacing.observed import Observation
@@ -439,9 +439,10 @@ def test_a_lock_on_what_was_learned_holds_up_no_call_and_loses_nothing(room: Roo
     assert json.loads(room.database.states["p"])
 
 
-def test_what_is_known_of_calls_is_forgotten_with_them_in_any_mode(room: Room) -> None:
+@pytest.mark.parametrize("mode", ["progressive", "predictive"])
+def test_what_is_known_of_calls_is_forgotten_with_them_in_any_mode(room: Room, mode: str) -> None:
     room.staff(2)
-    room.database.project("p", 50)
+    room.database.project("p", 50, type=mode)
     room.database.guarded = set(range(100, 150))
     pacer = room.turns._pacer
     for _ in range(20):
@@ -452,4 +453,6 @@ def test_what_is_known_of_calls_is_forgotten_with_them_in_any_mode(room: Room) -
         room.pass_time(1)
     assert len(room.session.sent) > 10
     room.turn()
-    assert (pacer._odds, pacer._features) == ({}, {})
+    for pool in pacer._pools:
+        assert set(pool.pilot._followed) == set(room.in_flight())
+    assert pacer._reserved == {}

@@ -134,11 +134,6 @@ def test_lower_target_dials_less() -> None:
     ("observation", "settings", "reason"),
     [
         (team(free=3, talking=1), PacingSettings(least_agents=5), "progressive: fewer than 5 agents"),
-        (
-            replace(team(free=3, talking=9), synchronised=False),
-            SETTINGS,
-            "progressive: state is being read anew after a gap",
-        ),
         (team(free=0), SETTINGS, "no agents"),
     ],
 )

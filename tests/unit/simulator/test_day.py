@@ -8,9 +8,12 @@ from dataclasses import replace
 import pytest
 
 from dialer.cli import main
-from simulator.day import Case, CaseList, Day, Figures, Policy, Predictive, Redial, Rules
+from simulator.cases import Case, CaseList, Redial
+from simulator.day import Day, Figures, Rules
+from simulator.policies import Policy, Predictive
 from simulator.scenario import Scenario, ScenarioError, call_centre, fixed, lognormal
 from worker.pacing.observed import Observation
+from worker.pacing.pilot import PacedCall
 from worker.pacing.settings import PacingSettings
 
 SPAN = 600.0
@@ -33,15 +36,14 @@ class ByAgents(Policy):
         self.seen.append(seen)
         return max(0, int(self.ratio * (seen.free - seen.waiting)) - len(seen.calls))
 
-    def odds(self, case: Case, now: float) -> float:
+    def begun(self, case: Case, call: PacedCall, now: float) -> None:
         self.cases.append(case)
-        return 1.0
 
-    def answered(self, case: Case, age: float, odds: float, now: float) -> None:
+    def answered(self, case: Case, age: float) -> None:
         self.told["answered"] += 1
         self.ages.append(age)
 
-    def failed(self, case: Case, age: float, odds: float, now: float) -> None:
+    def failed(self, case: Case, age: float) -> None:
         self.told["failed"] += 1
         self.ages.append(age)
 
@@ -174,7 +176,7 @@ def test_odds_are_the_truth_about_a_case() -> None:
     unlike = Redial({}, most_dials=1, odds=lambda case: 4.0 if int(case.number) % 2 else 0.25)
 
     class Counting(ByAgents):
-        def answered(self, case: Case, age: float, odds: float, now: float) -> None:
+        def answered(self, case: Case, age: float) -> None:
             self.told["odd" if int(case.number) % 2 else "even"] += 1
 
     policy = Counting(3.0)

@@ -1,0 +1,446 @@
+"""The pacing of one pool of agents, flown: what is seen is learned from, decided on, and put on record.
+
+The worker (worker/dialling/pacer.py) and the simulated day (simulator/policy.py) fly the same pilot, each over its own
+world. Whoever flies it
+
+- shows it the world at every turn (`look`), and may begin as many calls as `left` says from then on,
+- says which calls it has begun (`begun`), before the next look,
+- and says when it may have missed something (`gap`).
+
+The calls that it is shown are the flyer's own objects, which go on changing: each is followed until nothing more is to
+be learned from it. Agents are values, compared with those of the look before. No I/O and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import chain
+from math import exp, inf
+from typing import Any, NamedTuple, Protocol
+
+from worker.model import Outcome, Step
+from worker.pacing.answering import Answering
+from worker.pacing.journal import DIGITS, Entry, Fact
+from worker.pacing.learned import Learned
+from worker.pacing.observed import Observation, ObservedAgent, ObservedCall, Window
+from worker.pacing.predictive import Decision, decide
+from worker.pacing.settings import PacingSettings
+
+TICK_SECONDS = 1.0
+"""From one decision to the next, when nothing happens."""
+SOONEST_SECONDS = 0.2
+"""From one decision to the next at least, whatever happens."""
+LEDGER_SECONDS = 5.0
+"""How old the counts of abandoned calls may be."""
+LEND_SECONDS = 300.0
+"""The abandon target counts on the answers of so long ahead: enough to steer by, and little enough that calling may
+end at any moment with the rate where it has to be."""
+SNAPSHOT_SECONDS = 1800.0
+"""The journal holds the whole learned state so often; it can be replayed from there."""
+FACT_DIGITS = 6
+"""Of what is learned and written."""
+ATTEMPTS_TOLD_APART = 6
+"""The sixth attempt of a case and later ones are alike."""
+
+_NOT_LEARNED = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TECHNICAL, Outcome.LOST})
+"""Endings that say nothing about how people answer."""
+
+
+# --- what is seen ----------------------------------------------------------------------------------------------------
+
+
+class PacedCall(Protocol):
+    """A call as those who track it know it. Instants are seconds of the clock that Sight.now goes by."""
+
+    @property
+    def begun(self) -> float: ...
+
+    @property
+    def steps(self) -> Mapping[Step, float]:
+        """When it reached each step that it has reached."""
+
+    @property
+    def person_at(self) -> float | None:
+        """When a person was on the line: at the answer, or at AMD's verdict where AMD listened first."""
+
+    @property
+    def abandon_seconds(self) -> float:
+        """Who is without an agent for longer counts as abandoned."""
+
+    @property
+    def answered(self) -> bool: ...
+
+    @property
+    def under_amd(self) -> bool:
+        """Has it been answered, and nobody knows yet by whom?"""
+
+    @property
+    def wants_agent(self) -> bool:
+        """Will it need an agent who is still free? Not once one talks or is rung for it, nor when it is ending."""
+
+    @property
+    def without_agent(self) -> bool:
+        """Is it certain that no agent will come?"""
+
+    @property
+    def unwatched(self) -> bool:
+        """Has it lived through a time whose events nobody saw?"""
+
+    @property
+    def outcome(self) -> Outcome | None: ...
+
+    @property
+    def ended(self) -> float | None: ...
+
+
+class PacedAgent(Protocol):
+    """What an agent does. Instants as in PacedCall."""
+
+    @property
+    def state(self) -> str:
+        """free, ringing, talking, wrapup, paused or unavailable."""
+
+    @property
+    def since(self) -> float: ...
+
+    @property
+    def wrapup_until(self) -> float: ...
+
+    @property
+    def there(self) -> bool:
+        """Will they take calls again, as far as is known?"""
+
+
+class PacedCase(NamedTuple):
+    """What is known of a case that may tell how likely it answers. dials: calls of it before."""
+
+    project_id: str
+    dials: int = 0
+    last_outcome: str | None = None
+
+    def features(self, time: float) -> dict[str, str]:
+        """As answering.py takes them. time: seconds since 1970, or since another midnight, UTC."""
+        return {
+            "project": self.project_id,
+            "attempt": str(min(self.dials, ATTEMPTS_TOLD_APART - 1) + 1),
+            "last": self.last_outcome or "none",
+            "hour": str(int(time % 86_400 // 3600)),
+        }
+
+
+class Counts(NamedTuple):
+    """What the abandon target is measured by, over one of its windows. lost: nobody knows whether a person answered."""
+
+    connected: int
+    abandoned: int
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The world of a pool at one instant.
+
+    now: seconds of a monotonic clock; time: see PacedCase.features. calls: those of the pool's projects that are up;
+    others: further calls that may need one of its agents. crew: the agents, by name; taken: those of them whom Asterisk
+    has just given a call, though they may still seem free. windows: no older than LEDGER_SECONDS. lines: how many more
+    calls there are lines for; None: enough. hand: the cases that would be called next, in order, as far as they are
+    known. guarded: a number that was abandoned before is being called, so every call needs an agent of its own.
+    """
+
+    now: float
+    time: float
+    calls: Collection[PacedCall]
+    crew: Mapping[str, PacedAgent]
+    windows: Sequence[Counts] = ()
+    others: Collection[PacedCall] = ()
+    taken: Set[str] = frozenset()
+    lines: int | None = None
+    hand: Sequence[PacedCase] = ()
+    guarded: bool = False
+
+
+def observe(
+    sight: Sight,
+    windows: Sequence[Window] = (),
+    odds: Callable[[PacedCall], float] = lambda _: 1.0,
+    next_odds: Sequence[float] = (),
+) -> Observation:
+    """A sight in the terms that are decided on; without more, that of a pacing which takes all calls for alike."""
+    now = sight.now
+    wanting = [call for call in chain(sight.calls, sight.others) if call.wants_agent]
+    ringing = [call for call in wanting if not call.answered or call.under_amd]
+    return Observation(
+        now=round(now, DIGITS),
+        agents=[
+            ObservedAgent("ringing") if name in sight.taken and agent.state == "free" else _agent(agent, now)
+            for name, agent in sight.crew.items()
+            if agent.there
+        ],
+        calls=[
+            ObservedCall(
+                round(max(0.0, now - call.steps.get(Step.DIALING, call.begun)), DIGITS), odds(call), call.under_amd
+            )
+            for call in ringing
+        ],
+        waiting=len(wanting) - len(ringing),
+        windows=windows,
+        lines=sight.lines,
+        next_odds=next_odds,
+    )
+
+
+def _agent(agent: PacedAgent, now: float) -> ObservedAgent:
+    seconds = round(max(0.0, now - agent.since), DIGITS)
+    if agent.state == "wrapup":
+        return ObservedAgent("wrap-up", seconds, round(agent.wrapup_until - now, DIGITS))
+    return ObservedAgent(agent.state, seconds if agent.state != "free" else 0.0)
+
+
+# --- who flies -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision for the journal. at: Sight.now; mode: predictive, progressive or ratio; quota: calls to begin.
+
+    entry: what it was made from. Its quota is that of the rule alone, which a guarded number may have cut.
+    """
+
+    at: float
+    mode: str
+    quota: int
+    reason: str
+    entry: Entry
+
+
+@dataclass(eq=False)
+class _Followed:
+    """A call whose fate is learned."""
+
+    call: PacedCall
+    features: Mapping[str, str]
+    odds: float
+    """Factor on its odds of being answered."""
+    answered: float | None = None
+    """When a person was on the line."""
+    settled: bool = False
+    """Nothing more is to be learned from it."""
+
+
+class Pilot:
+    """One pool's pacing. See the module's docstring."""
+
+    def __init__(
+        self, settings: PacingSettings, learned: Learned | None = None, answering: Answering | None = None
+    ) -> None:
+        self.settings = settings
+        self.left = 0
+        """Calls that may be begun, of the last decision's quota."""
+        self.spare = 0
+        """Free agents for whom no call is in flight: for so many calls an agent is guaranteed."""
+        self._learned = learned or Learned(settings)
+        self._answering = answering or Answering()
+        self._decision = Decision(0, "nothing decided yet")
+        self._decided = -inf
+        """When, by Sight.now."""
+        self._news = False
+        """It has looked since."""
+        self._begun = 0
+        """Calls begun since."""
+        self._facts: list[Fact] = []
+        """Learned since."""
+        self._snapshot_due = -inf
+        self._followed: dict[PacedCall, _Followed] = {}
+        self._crew: Mapping[str, PacedAgent] = {}
+        """As it was at the last look."""
+        self._missed = False
+        """Something was, since the last look."""
+
+    @property
+    def finished(self) -> int:
+        """Calls that it has learned from, ever."""
+        return self._learned.finished
+
+    def look(self, sight: Sight) -> Decided | None:
+        """Learn from what there is to be seen, and decide; None: it is too soon after the last decision."""
+        self._missed = False
+        for call in sight.calls:
+            if call not in self._followed:
+                self._follow(call, {})  # begun without our knowing
+        self._learn_calls(sight.now)
+        self._learn_agents(sight.crew)
+        if sight.now < self._decided + SOONEST_SECONDS:
+            self._news = True
+            return None
+        return self._decide(sight)
+
+    def begun(self, call: PacedCall | None, case: PacedCase | None, time: float) -> None:
+        """A call was begun. None: it is over already; nothing is known of its case. time: see PacedCase.features."""
+        self._begun += 1
+        self.left -= 1
+        self.spare -= 1
+        if call is not None:
+            self._follow(call, case.features(time) if case else {})
+
+    def next_in(self, now: float) -> float:
+        """Seconds until it is to look again, if nothing happens before."""
+        return max(0.0, self._decided + (SOONEST_SECONDS if self._news else TICK_SECONDS) - now)
+
+    def hold(self, now: float) -> None:
+        """Nothing can be seen at present: no call may be begun until the next decision."""
+        self.left = self.spare = 0
+        self._decided, self._news = now, False
+
+    def gap(self) -> None:
+        """Events were missed: how long things take still holds, how eagerly people answer may have changed.
+
+        May be told any number of times until the next look.
+        """
+        if self._missed:
+            return
+        self._missed = True
+        self._learned.gap()
+        for followed in self._followed.values():
+            followed.settled = True
+        self._crew = {}
+        self._facts = []
+        self._begun = 0
+        self._snapshot_due = -inf
+
+    def adapt(self, settings: PacingSettings) -> None:
+        """From now on with these settings."""
+        if settings != self.settings:
+            self._learned = Learned.from_dict(self._learned.as_dict(), settings)
+            self.settings = settings
+            self._snapshot_due = -inf
+
+    def as_dict(self) -> dict[str, Any]:
+        """What was learned, as JSON can hold it."""
+        return {"learned": self._learned.as_dict(), "answering": self._answering.as_dict()}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any], settings: PacingSettings) -> Pilot:
+        """One that goes on from what as_dict gave. Raises ValueError when it cannot be read: begin anew then."""
+        try:
+            learned, answering = state["learned"], state["answering"]
+            return cls(settings, Learned.from_dict(learned, settings), Answering.from_dict(answering))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"what was learned cannot be read: {error!r}") from error
+
+    # --- deciding ----------------------------------------------------------------------------------------------------
+
+    def _decide(self, sight: Sight) -> Decided:
+        if self._begun:
+            self._tell("begun", self._begun, self._decision.threshold, self._decision.risk)
+            self._begun = 0
+        observation = observe(
+            sight,
+            self._windows(sight.windows),
+            self._odds,
+            [self._odds_of(case.features(sight.time)) for case in sight.hand],
+        )
+        state = None
+        if sight.now >= self._snapshot_due:
+            # Whoever replays goes on from what is written, so this does too.
+            state = self._learned.as_dict()
+            self._learned = Learned.from_dict(state, self.settings)
+            self._snapshot_due = sight.now + SNAPSHOT_SECONDS
+            self._facts = []
+        self._learned.observe(observation)
+        decision = decide(observation, self._learned, self.settings)
+        entry = Entry(observation, self.settings, self._facts, decision.quota, state)
+        self._facts = []
+        self._decision, self._decided, self._news = decision, sight.now, False
+        self.left, self.spare, reason = decision.quota, observation.spare, decision.reason
+        if sight.guarded and self.left > max(0, self.spare):
+            self.left = max(0, self.spare)
+            reason = "progressive: a number that was abandoned before is being called"
+        return Decided(sight.now, self._mode(reason), self.left, reason, entry)
+
+    def _mode(self, reason: str) -> str:
+        if reason.startswith("progressive"):
+            return "progressive"
+        return "predictive" if self.settings.ratio is None else "ratio"
+
+    def _windows(self, windows: Sequence[Counts]) -> list[Window]:
+        """Of the calls that got lost, as many are charged as people usually answer: nobody knows that they were not
+        abandoned."""
+        share = 1 - exp(-self._learned.level.mean)
+        charged = [(connected, abandoned + share * lost) for connected, abandoned, lost in windows]
+        return [
+            Window(round(connected + abandoned, DIGITS), round(abandoned, DIGITS), LEND_SECONDS)
+            for connected, abandoned in charged
+        ]
+
+    # --- learning ----------------------------------------------------------------------------------------------------
+
+    def _tell(self, name: str, *arguments: float) -> None:
+        """Learn something, and remember for the journal that it was learned."""
+        fact = Fact(name, tuple(round(value, FACT_DIGITS) for value in arguments))
+        fact.teach(self._learned)
+        self._facts.append(fact)
+
+    def _odds_of(self, features: Mapping[str, str]) -> float:
+        return round(self._answering.odds(features), DIGITS)
+
+    def _odds(self, call: PacedCall) -> float:
+        followed = self._followed.get(call)
+        return 1.0 if followed is None else followed.odds
+
+    def _follow(self, call: PacedCall, features: Mapping[str, str]) -> None:
+        if not call.unwatched:
+            self._followed[call] = _Followed(call, features, self._odds_of(features))
+
+    def _learn_calls(self, now: float) -> None:
+        for call, followed in list(self._followed.items()):
+            if not followed.settled:
+                followed.settled = self._learn_call(followed, now)
+            if call.outcome is not None:
+                del self._followed[call]
+
+    def _learn_call(self, followed: _Followed, now: float) -> bool:
+        """Learn from a call what is new; True when there is nothing more to come."""
+        call = followed.call
+        if Step.DIALING not in call.steps:
+            return call.outcome is not None
+        if followed.answered is None:
+            person = call.person_at
+            if person is not None:
+                followed.answered = person
+                self._fate(followed, person, answered=True)
+            elif call.without_agent or (call.outcome is not None and call.outcome not in _NOT_LEARNED):
+                self._fate(followed, call.steps.get(Step.AMD, call.ended or now), answered=False)
+                return True
+            else:
+                return call.outcome is not None
+        late = followed.answered + call.abandon_seconds
+        connected = call.steps.get(Step.AGENT)
+        if connected is not None:
+            self._tell("end", float(connected > late))
+        elif call.outcome is Outcome.ABANDONED or (call.outcome is None and now > late):
+            self._tell("end", 1.0)
+        else:
+            return call.outcome is not None
+        return True
+
+    def _fate(self, followed: _Followed, at: float, *, answered: bool) -> None:
+        """A call was answered by a person, or ended without one, at an instant."""
+        age = max(0.0, at - followed.call.steps[Step.DIALING])
+        self._tell("answered" if answered else "failed", age, followed.odds)
+        if followed.features:
+            self._answering.observe(followed.features, answered)
+
+    def _learn_agents(self, crew: Mapping[str, PacedAgent]) -> None:
+        """How long talks and wrap-ups last, from what agents did when last looked at and do now."""
+        for name, now in crew.items():
+            before = self._crew.get(name)
+            if before is None or before.state == now.state:
+                continue
+            if before.state == "talking":
+                self._tell("talk", max(0.0, now.since - before.since))
+                if now.state == "free":
+                    self._tell("wrap_up", 0.0)
+            elif before.state == "wrapup" and now.state == "free":
+                self._tell("wrap_up", max(0.0, before.wrapup_until - before.since))
+        self._crew = crew
