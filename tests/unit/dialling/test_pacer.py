@@ -16,6 +16,7 @@ from worker.dialling.records import SAVE_SECONDS, WRITE_SECONDS
 from worker.model import Outcome
 from worker.pacing.journal import decode, replay
 from worker.pacing.observed import Observation
+from worker.pacing.pilot import SOONEST_SECONDS, TICK_SECONDS
 from worker.pacing.predictive import LEARNING
 
 RELAXED = {"hours": (2000, 0, 0), "days": (2000, 0, 0)}
@@ -330,6 +331,17 @@ def test_talks_answers_and_abandoned_calls_are_learned(room: Room) -> None:
     assert told["answered"] == (8.0, 1.0)
     assert told["talk"] == (66.0,)
     assert [fact.arguments for fact in facts if fact.name == "end"] == [(0.0,), (1.0,)], "the second waited for 6 s"
+
+
+def test_what_happens_just_after_a_decision_is_decided_on_as_soon_as_may_be(room: Room) -> None:
+    room.staff(10)
+    room.predictive()
+    assert room.turn() == TICK_SECONDS
+    room.pass_time(SOONEST_SECONDS / 2)
+    wait = room.turn()
+    assert wait == pytest.approx(SOONEST_SECONDS / 2)
+    room.pass_time(wait + 0.001)
+    assert room.turn() == pytest.approx(TICK_SECONDS), "nothing has happened since"
 
 
 def test_the_journal_replays_to_the_same_decisions(room: Room) -> None:
