@@ -10,13 +10,10 @@ from worker.pacing.observed import Observation
 from worker.pacing.pilot import PacedCall, PacedCase, Pilot, Sight, observe
 from worker.pacing.settings import PacingSettings
 
-PROJECT = "day"
-"""The one project of a simulated day."""
-
 
 def paced(case: Case) -> PacedCase:
-    """What the worker would know of a case."""
-    return PacedCase(PROJECT, case.dials, case.last_outcome)
+    """What the worker would know of a case of its only project."""
+    return PacedCase(None, case.dials, case.last_outcome)
 
 
 class Policy:

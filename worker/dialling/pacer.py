@@ -142,7 +142,7 @@ class Pacer:
             now = self._clock.time()
             up = {call.case_id: call for call in self._session.tracker.calls() if call.project_id == project_id}
             for claim in claims:
-                pool.pilot.begun(up.get(claim.case_id), _known(project_id, claim), now)
+                pool.pilot.begun(up.get(claim.case_id), _known(pool, project_id, claim), now)
             for row in pool.rows:
                 if row.project_id == project_id:
                     row.granted += len(claims)
@@ -242,7 +242,7 @@ class Pacer:
             taken=self._taken(),
             windows=[counts for item in items if item.type == "predictive" for counts in self._ledger(item, now)],
             lines=sum(self._room[item.project_id] for item in items),
-            hand=[_known(item.project_id, claim) for item in items for claim in hands.get(item.project_id, ())],
+            hand=[_known(pool, item.project_id, claim) for item in items for claim in hands.get(item.project_id, ())],
             guarded=any(call.case_id in self._guarded and call.wants_agent for call in [*mine, *others]),
         )
 
@@ -306,5 +306,5 @@ class Pacer:
         return taken
 
 
-def _known(project_id: str, claim: Claim) -> PacedCase:
-    return PacedCase(project_id, claim.dials, claim.last_outcome)
+def _known(pool: Pool, project_id: str, claim: Claim) -> PacedCase:
+    return PacedCase(project_id if len(pool.projects) > 1 else None, claim.dials, claim.last_outcome)

@@ -13,10 +13,11 @@ be learned from it. Agents are values, compared with those of the look before. N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain
 from math import exp, inf
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from worker.model import Outcome, Step
@@ -113,16 +114,21 @@ class PacedAgent(Protocol):
 
 
 class PacedCase(NamedTuple):
-    """What is known of a case that may tell how likely it answers. dials: calls of it before."""
+    """What is known of a case that may tell how likely it answers. dials: calls of it before.
 
-    project_id: str
+    project_id: None where the pool has no other project. What all cases share tells none apart, and would only make the
+    first guesses wilder.
+    """
+
+    project_id: str | None
     dials: int = 0
     last_outcome: str | None = None
 
     def features(self, time: float) -> dict[str, str]:
         """As answering.py takes them. time: seconds since 1970, or since another midnight, UTC."""
+        project = {} if self.project_id is None else {"project": self.project_id}
         return {
-            "project": self.project_id,
+            **project,
             "attempt": str(min(self.dials, ATTEMPTS_TOLD_APART - 1) + 1),
             "last": self.last_outcome or "none",
             "hour": str(int(time % 86_400 // 3600)),
@@ -163,13 +169,22 @@ class Sight:
 def observe(
     sight: Sight,
     windows: Sequence[Window] = (),
-    odds: Callable[[PacedCall], float] = lambda _: 1.0,
+    odds: Mapping[PacedCall, float] = MappingProxyType({}),
     next_odds: Sequence[float] = (),
 ) -> Observation:
-    """A sight in the terms that are decided on; without more, that of a pacing which takes all calls for alike."""
-    now = sight.now
-    wanting = [call for call in chain(sight.calls, sight.others) if call.wants_agent]
-    ringing = [call for call in wanting if not call.answered or call.under_amd]
+    """A sight in the terms that are decided on. odds: of the calls that are unlike the usual one."""
+    now, waiting = sight.now, 0
+    ringing: list[ObservedCall] = []
+    for call in chain(sight.calls, sight.others):  # thousands of them, each second
+        if not call.wants_agent:
+            continue
+        answered = call.answered
+        under_amd = answered and call.under_amd
+        if answered and not under_amd:
+            waiting += 1
+            continue
+        age = round(max(0.0, now - call.steps.get(Step.DIALING, call.begun)), DIGITS)
+        ringing.append(ObservedCall(age, odds.get(call, 1.0), under_amd))
     return Observation(
         now=round(now, DIGITS),
         agents=[
@@ -177,13 +192,8 @@ def observe(
             for name, agent in sight.crew.items()
             if agent.there
         ],
-        calls=[
-            ObservedCall(
-                round(max(0.0, now - call.steps.get(Step.DIALING, call.begun)), DIGITS), odds(call), call.under_amd
-            )
-            for call in ringing
-        ],
-        waiting=len(wanting) - len(ringing),
+        calls=ringing,
+        waiting=waiting,
         windows=windows,
         lines=sight.lines,
         next_odds=next_odds,
@@ -221,7 +231,6 @@ class _Followed:
     call: PacedCall
     features: Mapping[str, str]
     odds: float
-    """Factor on its odds of being answered."""
     answered: float | None = None
     """When a person was on the line."""
     settled: bool = False
@@ -252,6 +261,8 @@ class Pilot:
         """Learned since."""
         self._snapshot_due = -inf
         self._followed: dict[PacedCall, _Followed] = {}
+        self._odds: dict[PacedCall, float] = {}
+        """Factors on the odds of being answered, of the same calls."""
         self._crew: Mapping[str, PacedAgent] = {}
         """As it was at the last look."""
         self._missed = False
@@ -347,8 +358,7 @@ class Pilot:
             self._learned = Learned.from_dict(state, self.settings)
             self._snapshot_due = sight.now + SNAPSHOT_SECONDS
             self._facts = []
-        self._learned.observe(observation)
-        decision = decide(observation, self._learned, self.settings)
+        decision = self._rule(observation)
         entry = Entry(observation, self.settings, self._facts, decision.quota, state)
         self._facts = []
         self._decision, self._decided, self._news = decision, sight.now, False
@@ -357,6 +367,10 @@ class Pilot:
             self.left = max(0, self.spare)
             reason = "progressive: a number that was abandoned before is being called"
         return Decided(sight.now, self._mode(reason), self.left, reason, entry)
+
+    def _rule(self, observation: Observation) -> Decision:
+        self._learned.observe(observation)
+        return decide(observation, self._learned, self.settings)
 
     def _mode(self, reason: str) -> str:
         if reason.startswith("progressive"):
@@ -384,20 +398,18 @@ class Pilot:
     def _odds_of(self, features: Mapping[str, str]) -> float:
         return round(self._answering.odds(features), DIGITS)
 
-    def _odds(self, call: PacedCall) -> float:
-        followed = self._followed.get(call)
-        return 1.0 if followed is None else followed.odds
-
     def _follow(self, call: PacedCall, features: Mapping[str, str]) -> None:
         if not call.unwatched:
-            self._followed[call] = _Followed(call, features, self._odds_of(features))
+            odds = self._odds[call] = self._odds_of(features)
+            self._followed[call] = _Followed(call, features, odds)
 
     def _learn_calls(self, now: float) -> None:
         for call, followed in list(self._followed.items()):
-            if not followed.settled:
+            over = call.outcome is not None
+            if not followed.settled and (over or call.answered or call.without_agent):
                 followed.settled = self._learn_call(followed, now)
-            if call.outcome is not None:
-                del self._followed[call]
+            if over:
+                del self._followed[call], self._odds[call]
 
     def _learn_call(self, followed: _Followed, now: float) -> bool:
         """Learn from a call what is new; True when there is nothing more to come."""

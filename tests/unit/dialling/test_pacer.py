@@ -387,6 +387,18 @@ def test_calls_to_cases_that_seldom_answer_are_weighed_as_such(room: Room) -> No
     assert redialled
 
 
+@pytest.mark.parametrize("projects", [("p",), ("p", "q")])
+def test_projects_are_told_apart_where_they_share_agents(room: Room, projects: tuple[str, ...]) -> None:
+    room.staff(10)
+    for name in projects:
+        room.predictive(name)
+    room.learn()
+    room.decisions()
+    parts = json.loads(room.database.states["p"])["answering"]["parts"]
+    assert parts.keys() == {"attempt", "last", "hour", *(("project",) if len(projects) > 1 else ())}
+    assert set(parts.get("project", projects)) == set(projects)
+
+
 # --- what goes wrong ---------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from worker.pacing.pilot import Decided, PacedCall, Sight
 from worker.pacing.settings import PacingSettings
 
 AGENTS = 10
-SETTINGS = PacingSettings()
+SETTINGS = PacingSettings(abandon_target=0.15)
 
 
 class Beside(Predictive):
@@ -48,7 +48,7 @@ class Beside(Predictive):
         self.pilot.look = looked  # type: ignore[method-assign]
 
     def decide(self, sight: Sight) -> int:
-        self._tell()
+        self.tell()
         [people] = sight.windows
         self.room.database.windows = {"hours": (people.connected, people.abandoned, 0)}
         before = len(self.room.session.sent)
@@ -64,18 +64,18 @@ class Beside(Predictive):
         self._pairs.append((call, self._begun.pop(0)))
 
     def answered(self, case: Case, age: float) -> None:
-        self._tell()
+        self.tell()
 
     def failed(self, case: Case, age: float) -> None:
-        self._tell()
+        self.tell()
 
     def ended(self, *, abandoned: bool) -> None:
-        self._tell()
+        self.tell()
 
     def talked(self, seconds: float) -> None:
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Let Asterisk say what is new."""
         assert self.day is not None
         self.room.clock.run_until(self.day.now)
@@ -108,14 +108,21 @@ class Beside(Predictive):
         self.room.session.agents.event(member("QueueMemberStatus", interface, status=status))
 
 
+class DayBeside(Day):
+    """Whose offers are told at once, too."""
+
+    def _match(self) -> None:
+        super()._match()
+        assert isinstance(self.policy, Beside)
+        self.policy.tell()
+
+
 def ordered(entry: Entry) -> Entry:
-    """With agents, calls and facts in one order. How long a telephone rings is left out, since `Beside` learns of an
-    offer at the next decision; so are lines, of which a day has enough."""
+    """With agents, calls and facts in one order, and without lines, of which a day has enough."""
     seen = entry.observation
-    agents = [agent._replace(seconds=0.0) if agent.state == "ringing" else agent for agent in seen.agents]
     return replace(
         entry,
-        observation=replace(seen, agents=sorted(agents), calls=sorted(seen.calls), lines=None),
+        observation=replace(seen, agents=sorted(seen.agents), calls=sorted(seen.calls), lines=None),
         facts=sorted(entry.facts),
         learned=None,
     )
@@ -128,12 +135,17 @@ def named(facts: Sequence[Fact], name: str) -> int:
 def test_the_worker_and_the_simulated_day_decide_the_same_in_the_same_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_turns, "START", 0.0)  # the day's instants, to the last bit
     room = Room()
-    room.predictive(cases=5000, dial_seconds=SETTINGS.ring_timeout, predictive_agents=SETTINGS.least_agents)
+    room.predictive(
+        cases=5000,
+        abandon_target=100 * SETTINGS.abandon_target,
+        dial_seconds=SETTINGS.ring_timeout,
+        predictive_agents=SETTINGS.least_agents,
+    )
     scenario = call_centre(agents=AGENTS, answer_rate=0.3, pick_up=fixed(0.2), talk=lognormal(30.0, 0.8), wrapuptime=0)
     team = [member("QueueMember", agent.interface) for agent in scenario.agents]
     room.session.agents.replace_all([queue_params("sales"), *team])
     policy = Beside(room)
-    policy.day = Day(scenario, policy, 900.0, begins=0.0)
+    policy.day = DayBeside(scenario, policy, 600.0, begins=0.0)
     found = policy.day.run()
     theirs = [decode(row["inputs"]) for row in room.decisions()]
     assert [ordered(entry) for entry in theirs] == [ordered(entry) for entry in policy.entries]

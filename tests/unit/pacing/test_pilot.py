@@ -222,6 +222,10 @@ def test_late_attempts_are_alike_and_hours_are_those_of_utc(dials: int, attempt:
     assert features == {"project": "p", "attempt": attempt, "last": "none", "hour": "17"}
 
 
+def test_the_project_is_known_of_a_case_only_where_there_are_several() -> None:
+    assert "project" not in PacedCase(None).features(NOON)
+
+
 # --- what it learns ----------------------------------------------------------------------------------------------
 
 
