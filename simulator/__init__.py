@@ -6,8 +6,8 @@
 
 It serves the demo, load tests, faults and dry runs. Modules: `scenario` (data), `people` (the draws), `engine` (time),
 `switch` (Asterisk itself: `calls`, `events` and `switch` are the model, `actions` speaks AMI, `asterisk` has the
-sockets and faults), `call_log` (a file for a second witness), `day` (a day of dialling without any Asterisk), `cli`
-(what `dialer simulate` calls).
+sockets and faults), `call_log` (a file for a second witness), `day` (a day of dialling without any Asterisk), `cases`
+and `policies` (whom it calls, and who paces it), `cli` (what `dialer simulate` calls).
 """
 
 from simulator.call_log import LoggedCall
