@@ -17,8 +17,7 @@ from tests.unit.fake_database import FakeDatabase, open_attempt
 from worker import session as module
 from worker.ami.actions import UnsafeAction
 from worker.clock import SystemClock
-from worker.config import AsteriskSettings
-from worker.config_reader import Secret
+from worker.config import AsteriskSettings, Secret
 from worker.errors import StatementTimedOut
 from worker.model import Outcome, Ownership, Step
 from worker.session import Session
@@ -114,7 +113,14 @@ class Lab:
     def __init__(self, port: int, asterisk: Asterisk, database: FakeDatabase) -> None:
         self.asterisk = asterisk
         self.database = database
-        settings = AsteriskSettings("default", "127.0.0.1", port, 5.0, USERNAME, Secret(SECRET))
+        settings = AsteriskSettings(
+            name="default",
+            host="127.0.0.1",
+            port=port,
+            timeout_seconds=5.0,
+            username=USERNAME,
+            password=Secret(SECRET),
+        )
         owner = Ownership(4, "default", 9)
         self.session = Session(settings, database.as_database(), SystemClock(), owner, "d4")
         self.session.client._reconnect_seconds = (0.01, 0.05)
