@@ -126,18 +126,18 @@ def _with_tls(ca: Path | None, info: ValidationInfo) -> Path | None:
 
 Text = Annotated[str, BeforeValidator(_digits_are_text), AfterValidator(_printable), Field(description="text")]
 Password = Annotated[
-    Secret,
-    BeforeValidator(_digits_are_text),
-    AfterValidator(_printable),
-    Field(description="the password as text"),
+    Secret, BeforeValidator(_digits_are_text), AfterValidator(_printable), Field(description="the password as text")
 ]
 Server = Annotated[Text, AfterValidator(_server)]
 Whole = Annotated[int, BeforeValidator(_truth_is_no_number)]
 Number = Annotated[float, BeforeValidator(_truth_is_no_number)]
 Port = Annotated[Whole, Field(ge=1, le=65535, description="a port")]
+Connections = Annotated[Whole, Field(ge=0, le=10_000, description="a whole number")]
+Minutes = Annotated[Whole, Field(ge=0, le=100_000, description="minutes (0: connections are kept for ever)")]
+Level = Annotated[Whole, Field(ge=1, le=3, description="a level: 1 ERROR, 2 also INFO, 3 also DEBUG;")]
 
 
-# A default inside Annotated is for who writes nothing; who makes the object in Python gives a value.
+# A default inside Annotated, which may depend on the fields above it, holds for `load` alone.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,23 +159,14 @@ class DatabaseSettings:
     """On PostgreSQL the schema, on MariaDB the database that holds the tables."""
     username: Annotated[Text, Field(alias="Username", default="")]
     password: Annotated[Password, Field(alias="Password", default=Secret(""))]
-    conn_max_lifetime_minutes: Annotated[
-        Whole,
-        Field(alias="Conn_Max_Lifetime", ge=0, le=100_000, description="minutes (0: connections are kept for ever)"),
-    ] = 30
+    conn_max_lifetime_minutes: Annotated[Minutes, Field(alias="Conn_Max_Lifetime")] = 30
     """0: connections are reused for ever."""
-    max_open_conns: Annotated[Whole, Field(alias="Max_Open_Conns", ge=0, le=10_000, description="a whole number")] = 20
+    max_open_conns: Annotated[Connections, Field(alias="Max_Open_Conns")] = 20
     """0: no limit."""
     max_idle_conns: Annotated[
-        Whole,
-        Field(
-            alias="Max_Idle_Conns",
-            ge=0,
-            le=10_000,
-            description="a whole number",
-            default_factory=lambda data: min(5, data["max_open_conns"] or 5),
-        ),
+        Connections,
         AfterValidator(_at_most_open),
+        Field(alias="Max_Idle_Conns", default_factory=lambda data: min(5, data["max_open_conns"] or 5)),
     ]
     query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
     """What stood behind the url's question mark, for the driver."""
@@ -263,9 +254,6 @@ class WorkerSettings:
     poll_seconds: Annotated[Number, Field(alias="Poll_Seconds", ge=0.1, le=300, description="seconds")] = 5.0
 
 
-_LEVELS = "a level: 1 ERROR, 2 also INFO, 3 also DEBUG;"
-
-
 @dataclass(frozen=True)
 class Settings:
     """Everything that an operator may set."""
@@ -275,9 +263,7 @@ class Settings:
     """The Asterisk 'default' first. Empty where no AMI is set: enough for the API and for migrations."""
     http: HttpSettings
     worker: WorkerSettings
-    loglevel: Annotated[
-        Whole, Field(validation_alias=AliasPath("log", "loglevel"), ge=1, le=3, description=_LEVELS)
-    ] = 2
+    loglevel: Annotated[Level, Field(validation_alias=AliasPath("log", "loglevel"))] = 2
     """1 ERROR, 2 also INFO, 3 also DEBUG."""
 
 
@@ -286,7 +272,7 @@ _CLASSES = {
     "ami": AsteriskSettings,
     "asterisk": AsteriskSettings,
     "http": HttpSettings,
-    "log": Settings,
+    "log": Settings,  # its loglevel
     "worker": WorkerSettings,
 }
 

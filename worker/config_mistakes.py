@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import get_type_hints
 
-from annotated_types import Ge, Le
 from pydantic import AliasPath, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -58,8 +57,8 @@ def _sentence(detail: ErrorDetails, field: FieldInfo) -> tuple[str, str]:
         remedy = "Give a file that holds the value alone, with the right to read it."
         return f"the file {str(value.path)!r} cannot be read ({value.reason})", remedy
     what = field.description or "text"
-    low = next((one.ge for one in field.metadata if isinstance(one, Ge)), None)
-    high = next((one.le for one in field.metadata if isinstance(one, Le)), None)
+    low = next((one.ge for one in field.metadata if hasattr(one, "ge")), None)
+    high = next((one.le for one in field.metadata if hasattr(one, "le")), None)
     within = f"Give {what} from {low} to {high}."
     match detail["type"]:
         case "refusal":
@@ -73,6 +72,6 @@ def _sentence(detail: ErrorDetails, field: FieldInfo) -> tuple[str, str]:
         case "path_not_file":
             return f"there is no file {str(value)!r}", "Give the path of a PEM file."
         case "greater_than_equal" | "less_than_equal":
-            return f"{value} is out of range", within
+            return f"{str(value).strip()[:60]} is out of range", within
         case _:
             return f"{shown(value)} is not {what}", within
