@@ -14,6 +14,7 @@ from functools import partial
 import gevent
 from sqlalchemy.exc import DBAPIError
 
+from worker.asterisk.notices import CasesChanged, LookAgain
 from worker.asterisk.session import Session
 from worker.backoff import Backoff, Outage
 from worker.clock import Clock
@@ -81,12 +82,12 @@ class Fleet:
         return [owned.session for owned in self._owned.values()]
 
     def wake(self, project_id: str = "", *, look_again: bool = False) -> None:
-        """Have every dialer look, since the cases of a project (or of any: '') have changed; `look_again`: also at
-        what failed before."""
+        """Have every Asterisk's dialling look, since the cases of a project (or of any: '') have changed;
+        `look_again`: also at what failed before."""
         for owned in self._owned.values():
-            owned.session.look_again = owned.session.look_again or look_again
-            owned.turns.changed(project_id)
-            owned.session.wake.set()
+            owned.session.notices.put(CasesChanged(project_id))
+            if look_again:
+                owned.session.notices.put(LookAgain())
 
     def turn(self) -> None:
         """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable.
@@ -210,7 +211,6 @@ class Fleet:
         return owned
 
     def _dial(self, session: Session, turns: Turns) -> None:
-        session.wake.clear()
         begun = self._clock.monotonic()
-        self._clock.wait(session.wake, turns.turn())
+        self._clock.wait(session.notices.arrived, turns.turn())
         self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())

@@ -163,7 +163,7 @@ def chokes(times: int, real: Callable[..., Any]) -> Callable[..., Any]:
         "_list",
         "_up",
         "_tell",
-        "_write_agents",
+        "_agents_table.write",
         "tracker.event",
         "tracker.tick",
         "tracker.overdue_calls",
@@ -196,7 +196,7 @@ def test_a_session_outlives_an_error_at_any_of_its_turns(
     session.client._ping_seconds = 0.01
     for _ in range(times):
         session._look()
-        session._written.set()
+        session._unwritten.set()
         gevent.sleep(0.01)
         if session.client.connected:
             lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
