@@ -246,7 +246,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from worker.simulator.cli import run  # noqa: PLC0415
+    from simulator.cli import run  # noqa: PLC0415
 
     log.setup(2, sys.stderr)
     return run(arguments.arguments)

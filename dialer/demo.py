@@ -34,11 +34,11 @@ from sqlalchemy.exc import ArgumentError
 
 from dialer import embedded
 from dialer.migrate import migrate
+from simulator import SimulatedAsterisk, call_centre
 from worker import config, log
 from worker.clock import SystemClock
 from worker.db import Database, procedures
 from worker.errors import DialerError, Mistake, SettingsError
-from worker.simulator import SimulatedAsterisk, call_centre
 
 SPEED = 12.0
 """How much faster than real people the simulated ones ring, talk and hang up."""

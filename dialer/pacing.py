@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log
 
+from simulator.day import Day, Figures, Policy, Predictive, Rules
+from simulator.scenario import Scenario, call_centre, fixed, lognormal
 from worker.config import DatabaseSettings
 from worker.db import Database, procedures
+from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.errors import DialerError, Mistake, SettingsError
-from worker.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.pacing.journal import Entry, decode, replay
 from worker.pacing.observed import Observation
 from worker.pacing.predictive import Decision
-from worker.pacing.settings import Settings
-from worker.simulator.day import Day, Figures, Policy, Predictive, Rules
-from worker.simulator.scenario import Scenario, call_centre, fixed, lognormal
+from worker.pacing.settings import PacingSettings
 
 SHOWN = 20
 """Decisions that differ and are printed; the others are counted."""
@@ -151,7 +151,7 @@ class _Progressive(Policy):
 
 def simulate_day(wished: Wished) -> int:
     """Print the figures of a simulated day that begins with nothing learned; returns 0."""
-    ours = Predictive(Settings(abandon_target=wished.target / 100))
+    ours = Predictive(PacingSettings(abandon_target=wished.target / 100))
     print(f"{wished.agents} agents, answer rate {wished.answer_rate:g}, {wished.hours:g} hours, seed {wished.seed}:")
     for name, policy in (("progressive", _Progressive()), ("predictive", ours)):
         found = wished.play(policy)

@@ -29,7 +29,7 @@ mariadb10.11 bookworm  docker/mariadb
 mariadb11.8  trixie    docker/mariadb
 asterisk16   bullseye  docker/asterisk
 postgres     bookworm  docker/postgres
-sipp         bookworm  docker/sipp tests/acceptance/sipp_scenarios.py
+sipp         bookworm  docker/sipp tests/support/sipp_scenarios.py
 dialer       bookworm  docker/dialer pyproject.toml README.md requirements/base.txt alembic sql worker api dialer
 "
 

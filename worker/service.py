@@ -14,15 +14,15 @@ import gevent
 from gevent.event import Event
 from sqlalchemy.exc import DBAPIError
 
+from worker.asterisk.session import Session
 from worker.clock import Clock, SystemClock
 from worker.config import Settings
 from worker.db import Database, procedures
 from worker.db.database import reason
 from worker.db.dialect import Wakeups
 from worker.errors import DatabaseRefused, DatabaseUnavailable, DialerError
-from worker.fleet import Fleet
-from worker.keeper import Keeper
-from worker.session import Session
+from worker.owners.fleet import Fleet
+from worker.owners.keeper import Keeper
 from worker.supervisor import AWAY_SECONDS, Supervisor
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.containers import Databases
+from tests.support.containers import Databases
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.switches import Phone, Switch, cleared, in_order, owed
 from tests.contract.test_paths import RANG
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 from worker.ami.client import AmiRefused, LinkDown, LinkUp
 
 Connect = Callable[..., Phone]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from dialer.__main__ import main  # first: it patches the process
-from worker import hopper, ledger, pacer
+from worker.calls import ledger
 from worker.db import mariadb, postgresql, procedures
+from worker.dialling import hopper, pacer
 
 if __name__ == "__main__":
     for module in (mariadb, postgresql):

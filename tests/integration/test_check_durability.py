@@ -9,10 +9,10 @@ import pytest
 
 from dialer.check_database import look_around
 from dialer.finding import Finding, Verdict
-from tests.acceptance.installation import SCHEMA, migrate
-from tests.containers import MariaDbContainer, MariaDbDatabases, PostgresContainer
 from tests.faults.standby import PostgresPair
-from tests.waiting import wait_for
+from tests.support.containers import MariaDbContainer, MariaDbDatabases, PostgresContainer
+from tests.support.installation import SCHEMA, migrate
+from tests.support.waiting import wait_for
 from worker.config import load
 from worker.db import Database, procedures
 

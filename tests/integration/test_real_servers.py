@@ -19,10 +19,10 @@ from sqlalchemy import make_url
 from dialer.check import findings
 from dialer.finding import Finding, Verdict
 from dialer.migrate import migrate
-from tests.containers import Databases, MariaDbContainer, MariaDbDatabases, PostgresDatabases, free_ports
-from tests.sql.caller import a_call_from_end_to_end
-from tests.sql.dialects import DIALECTS
-from tests.waiting import wait_for
+from tests.support.caller import a_call_from_end_to_end
+from tests.support.containers import Databases, MariaDbContainer, MariaDbDatabases, PostgresDatabases, free_ports
+from tests.support.dialects import DIALECTS
+from tests.support.waiting import wait_for
 from worker.config import DatabaseSettings, Settings, load
 from worker.db import Database, procedures
 from worker.errors import DatabaseRefused, DatabaseUnavailable, DatabaseUnfit, DialerError

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import Caller, ended
-from tests.sql.dialects import Dialect, execute
 from tests.sql.test_begin import in_background
+from tests.support.caller import Caller, ended
+from tests.support.dialects import Dialect, execute
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from worker.db import Database
 
 

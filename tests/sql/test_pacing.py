@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller, ended
-from tests.sql.dialects import Dialect, execute, query_at
+from tests.support.caller import NOON, Caller, ended
+from tests.support.dialects import Dialect, execute, query_at
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db import Database, procedures
 from worker.db.database import Row
 from worker.model import Claim, Ownership, PacingDecision

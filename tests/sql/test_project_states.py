@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import Dialect, execute, query_at
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import Dialect, execute, query_at
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db import Database, procedures
 from worker.db.database import Row
 

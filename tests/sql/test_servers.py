@@ -9,9 +9,9 @@ import pytest
 
 from dialer.migrate import migrate
 from dialer.takeover import takeover
-from tests.containers import Databases, PostgresDatabases
-from tests.factories import add_project
-from tests.sql.dialects import Dialect, execute, servers
+from tests.support.containers import Databases, PostgresDatabases
+from tests.support.dialects import Dialect, execute, servers
+from tests.support.factories import add_project
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable, DatabaseUnfit
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from dialer.migrate import migrate
-from tests.containers import MariaDbContainer, MariaDbDatabases, PostgresDatabases
-from tests.sql.caller import a_call_from_end_to_end
-from tests.sql.dialects import Dialect, servers
+from tests.support.caller import a_call_from_end_to_end
+from tests.support.containers import MariaDbContainer, MariaDbDatabases, PostgresDatabases
+from tests.support.dialects import Dialect, servers
 from worker.db import Database, procedures
 
 POSTGRESQL = {

@@ -15,7 +15,7 @@ import gevent.ssl
 import pytest
 from gevent.event import Event
 
-from tests.unit.ami.peer import BANNER, SECRET, USERNAME, Connection, Peer, Script, until
+from tests.support.ami_peer import BANNER, SECRET, USERNAME, Connection, Peer, Script, until
 from worker.ami.actions import UnsafeAction
 from worker.ami.client import (
     AmiClient,
@@ -27,7 +27,7 @@ from worker.ami.client import (
     LinkUp,
 )
 from worker.ami.message import Message
-from worker.tracker import OVERDUE_SECONDS
+from worker.calls.tracker import OVERDUE_SECONDS
 
 DATA = Path(__file__).parents[2] / "data" / "ami"
 WANTED = frozenset({"FullyBooted", "Newchannel", "Hangup", "OriginateResponse", "Shutdown"})

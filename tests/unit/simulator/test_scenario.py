@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.simulator import Agent, Mix, Queue, Scenario, ScenarioError, Subscribers, Trunk, call_centre, load
-from worker.simulator.scenario import Context, Spread, fixed, from_mapping, lab, lognormal, uniform
+from simulator import Agent, Mix, Queue, Scenario, ScenarioError, Subscribers, Trunk, call_centre, load
+from simulator.scenario import Context, Spread, fixed, from_mapping, lab, lognormal, uniform
 
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Spread("normal", 1), "kind 'normal' is unknown"),
