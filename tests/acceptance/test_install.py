@@ -89,16 +89,36 @@ def simulated(program: Path, directory: Path) -> Iterator[Simulated]:
             assert process.wait(10) == 0
 
 
+@pytest.fixture(params=["environment", pytest.param("image", marks=pytest.mark.full)])
+def how(request: pytest.FixtureRequest, program: Path) -> list[str]:
+    """How the installed program is called: as it is, or in the image, where there is Debian's Python alone."""
+    if request.param == "environment":
+        return [str(program)]
+    subprocess.run([ROOT / "scripts" / "build-images.sh", "dialer"], check=True)
+    kept = [
+        "DATABASE_URL",
+        "DATABASE_SCHEME",
+        "AMI_IP",
+        "AMI_PORT",
+        "AMI_USERNAME",
+        "AMI_PASSWORD",
+        "HTTP_IP",
+        "HTTP_PORT",
+    ]
+    variables = [word for name in kept for word in ("--env", f"DIALER_{name}")]
+    return ["docker", "run", "--rm", "--network", "host", *variables, "dialer"]
+
+
 @pytest.mark.parametrize("server", ["postgres_server", "mariadb_server"])
-def test_it_migrates_checks_simulates_runs_and_demonstrates(
-    program: Path, tmp_path: Path, request: pytest.FixtureRequest, server: str
+def test_it_migrates_checks_simulates_and_runs(
+    program: Path, how: list[str], tmp_path: Path, request: pytest.FixtureRequest, server: str
 ) -> None:
     databases: Databases = request.getfixturevalue(server)
     url = databases.create()
     try:
         with (
             simulated(program, tmp_path) as asterisk,
-            Installation(url, asterisk, tmp_path, program=[str(program)]) as dialer,
+            Installation(url, asterisk, tmp_path, program=how) as dialer,
         ):
             assert "went from base to 0001" in dialer.command("migrate").stdout
             assert "there was nothing to do" in dialer.command("migrate").stdout
