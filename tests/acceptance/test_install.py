@@ -44,7 +44,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`dialer`, as installed where nothing else is; what it stands on comes from the package index."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    pip = [environment / "bin" / "pip", "--quiet", "--disable-pip-version-check", "install"]
+    pip = [str(environment / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install"]
     locked = ROOT / "requirements" / "base.txt"
     done = subprocess.run([*pip, wheel, "--constraint", locked], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ class Simulated:
 @contextmanager
 def simulated(program: Path, directory: Path) -> Iterator[Simulated]:
     asterisk = Simulated(free_ports(1))
-    command = [program, "simulate", "--port", str(asterisk.ami_port), "--secret", asterisk.secret, "--speed", "20"]
+    command = [str(program), "simulate", "--port", str(asterisk.ami_port), "--secret", asterisk.secret, "--speed", "20"]
     said = directory / "simulate.log"
     with said.open("wb") as out, subprocess.Popen(command, cwd=directory, stdout=out, stderr=out) as process:
         try:
