@@ -163,16 +163,20 @@ def test_connection_closed_during_login_is_noticed_at_once(connect: Connect, las
 
 
 @pytest.mark.parametrize(
-    ("greeting", "reason"),
-    [(b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"), (b"", "did not greet"), (b"x" * 70000, "more than 65536")],
+    ("greeting", "timeout", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", 10.0, "SSH-2.0"),
+        (b"", 0.1, "did not greet"),
+        (b"x" * 70000, 10.0, "more than 65536"),
+    ],
 )
-def test_stranger_on_the_port_is_named(connect: Connect, greeting: bytes, reason: str) -> None:
+def test_stranger_on_the_port_is_named(connect: Connect, greeting: bytes, timeout: float, reason: str) -> None:
     def script(connection: Connection) -> None:
         connection.send(greeting)
         connection.read()
 
     with Peer(script) as peer, pytest.raises(DialerError, match=reason):
-        connect(peer, timeout=0.1)
+        connect(peer, timeout=timeout)
 
 
 def test_tls_link_works(connect: Connect, tmp_path: Path) -> None:
