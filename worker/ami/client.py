@@ -20,7 +20,8 @@ from gevent.event import Event
 from gevent.queue import Queue
 
 from worker.ami.actions import Fields, action_name
-from worker.ami.connection import AmiConnection, ConnectionOptions, Counters
+from worker.ami.connection import AmiConnection, ConnectionOptions
+from worker.ami.counters import Counters
 from worker.ami.errors import AmiLinkLost, AmiLoginRefused
 from worker.ami.message import Message
 from worker.backoff import Backoff

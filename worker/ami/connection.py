@@ -27,16 +27,17 @@ import gevent.ssl
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from worker.ami.actions import Fields, UnsafeAction, action_name, encode
+from worker.ami.actions import Fields, action_name, encode
+from worker.ami.counters import Counters
 from worker.ami.errors import AmiLinkLost, AmiListError, AmiLoginRefused, AmiRefused, AmiTimeout
 from worker.ami.message import Framer, FramingError, Message
+from worker.ami.pending import Pending, PendingActions
 from worker.errors import DialerError
 from worker.supervisor import errand
 
 if TYPE_CHECKING:
     import ssl
 
-LIST_ITEMS_MAX = 100_000
 PING_MISSES = 2
 _UNSENT_MS = 5000  # what Asterisk's side has not acknowledged for so long is given up, also while we are frozen
 _USER_TIMEOUT: int | None = getattr(gevent.socket, "TCP_USER_TIMEOUT", None)  # Linux
@@ -87,20 +88,6 @@ class ConnectionOptions:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(slots=True)
-class Counters:
-    """What happened on all connections of a client since it was made; for status pages and tests."""
-
-    reconnects: int = 0  # links after the first one
-    overflows: int = 0  # connections dropped because the inbox was full
-    tampered: int = 0  # messages dropped because Asterisk cannot have written them
-    skipped: int = 0  # events that nobody wants
-    events: int = 0  # events put into the inbox
-    timeouts: int = 0  # actions without an answer in time
-    strays: int = 0  # replies and list items that belong to no action under way
-    stale: int = 0  # actions that were not sent because they had waited for too long
-
-
 class Inbox(Protocol):
     """Where the wanted events go; a queue without a bound of its own."""
 
@@ -111,17 +98,6 @@ class Inbox(Protocol):
     def qsize(self) -> int:
         """How many things wait there."""
         ...
-
-
-@dataclass(slots=True)
-class _Pending:
-    """An action under way. `settle` gets the reply or the error, once."""
-
-    action: str
-    due: float  # time.monotonic() at which the sweep gives up; `ask` watches its own time
-    settle: Callable[[Message | DialerError], None]
-    items: list[Message] | None = None  # a list's items so far
-    started: bool = False  # a list's reply is in, its items follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +143,7 @@ class AmiConnection:
         self._sock: gevent.socket.socket | None = None
         self._framer = Framer(wanted=options.wanted | {"FullyBooted"})
         self._outgoing: Queue[_Outgoing] = Queue()
-        self._pending: dict[str, _Pending] = {}
-        self._lists = 0  # of what is pending
+        self._pending = PendingActions(self._framer, counters)
         self._greeted = Event()
         self._authenticated = False
         self._ready = Event()  # up, or lost before
@@ -267,7 +242,7 @@ class AmiConnection:
         fresh_seconds: float,
         on_stale: Callable[[], None] | None,
     ) -> None:
-        """Queue an action and return at once.
+        """Queue an action and return at once; AmiLinkLost if the connection is lost, then nothing was sent.
 
         `on_reply` gets the reply, also a refusal, or None for "outcome unknown": the connection broke before the
         reply, or none came within about `deadline` seconds. It is called exactly once and never from inside
@@ -279,7 +254,7 @@ class AmiConnection:
             on_reply(result if isinstance(result, Message) else None)
 
         now = time.monotonic()
-        self._put(fields, _Pending(action_name(fields), now + deadline, settle), now + fresh_seconds, on_stale)
+        self._put(fields, Pending(action_name(fields), now + deadline, settle), now + fresh_seconds, on_stale)
 
     def _exchange(self, fields: Fields, deadline: float, items: list[Message] | None = None) -> Message:
         """Send, wait, and return the reply; for a list the closing event."""
@@ -292,7 +267,7 @@ class AmiConnection:
                 result.set_exception(outcome)
 
         name = action_name(fields)
-        action_id = self._put(fields, _Pending(name, inf, settle, items))
+        action_id = self._put(fields, Pending(name, inf, settle, items))
         try:
             # Not get(timeout): its gevent.Timeout could be taken for one that the caller has set around us.
             result.wait(deadline)
@@ -301,7 +276,7 @@ class AmiConnection:
                 raise AmiTimeout(f"Asterisk at {self._address} did not answer {name} within {deadline:g} s")
             reply = cast("Message", result.get())
         finally:
-            self._forget(action_id)
+            self._pending.remove(action_id)
         if reply.get("Response") == "Error" and reply.is_reply:
             raise AmiRefused(name, reply)
         return reply
@@ -309,40 +284,25 @@ class AmiConnection:
     def _put(
         self,
         fields: Fields,
-        pending: _Pending,
+        pending: Pending,
         not_after: float = inf,
         on_stale: Callable[[], None] | None = None,
     ) -> str:
         """Hand an action to the writer; its ActionID, made if the fields have none."""
+        if self._lost.is_set():
+            why = f"the link to Asterisk at {self._address} is lost: {self.reason}"
+            raise AmiLinkLost(f"{action_name(fields)} was not sent, {why}")
         action_id = next((value for key, value in fields if key == "ActionID"), "")
         if not action_id:
             action_id = f"{self._options.instance}-{secrets.token_hex(16)}"
             # Second line: a parse error further down still echoes it.
             fields = [*fields[:1], ("ActionID", action_id), *fields[1:]]
-        elif action_id in self._pending:
-            raise UnsafeAction(f"ActionID {action_id} is under way already; use a fresh one for each action")
+        else:
+            self._pending.check_unused(action_id)
         data = encode(fields)
-        self._pending[action_id] = pending
-        if pending.items is not None:
-            self._lists += 1
-            self._framer.expect = b"\r\nActionID: "
+        self._pending.add(action_id, pending)
         self._outgoing.put_nowait(_Outgoing(data, action_id, not_after, on_stale))
         return action_id
-
-    def _forget(self, action_id: str) -> _Pending | None:
-        pending = self._pending.pop(action_id, None)
-        if pending is not None and pending.items is not None:
-            self._lists -= 1
-            if not self._lists:
-                self._framer.expect = None
-        return pending
-
-    def _settle(self, pending: _Pending, outcome: Message | DialerError) -> None:
-        try:
-            pending.settle(outcome)
-        except Exception:
-            # One consumer's mistake must not cost all others the connection.
-            log.exception("A reply's callback failed", extra={"action": "ami_callback", "ami_action": pending.action})
 
     # Connecting, logging in, being lost
 
@@ -428,10 +388,7 @@ class AmiConnection:
         self._greeted.set()
         self._ready.set()
         lost = AmiLinkLost(f"the link to Asterisk at {self._address} was lost before the answer came: {self.reason}")
-        for action_id in list(self._pending):
-            pending = self._forget(action_id)
-            if pending is not None:
-                self._settle(pending, lost)
+        self._pending.fail(lost)
 
     # The reader
 
@@ -470,14 +427,17 @@ class AmiConnection:
         put = self._inbox.put_nowait
         room = self._inbox_size - self._inbox.qsize()
         counters = self._counters
+        pending = self._pending
         for message in messages:
             name = message.name
             if not name:
-                self._take_reply(message)
+                if pending.take_reply(message) == "Login":
+                    # Here and not in the greenlet that waits: FullyBooted may be the next message of this very chunk.
+                    self._authenticated = True
             elif not self.up:
                 if name == "FullyBooted" and self._authenticated:
                     self._come_up(message)
-            elif self._lists and self._take_item(message):
+            elif pending.lists and pending.take_item(message):
                 pass
             elif name in wanted:
                 if room <= 0:
@@ -493,49 +453,6 @@ class AmiConnection:
                 counters.events += 1
             else:
                 counters.strays += 1
-
-    def _take_reply(self, reply: Message) -> None:
-        action_id = reply.get("ActionID")
-        pending = self._pending.get(action_id)
-        if pending is None:
-            self._counters.strays += 1
-            return
-        if pending.started:
-            # A list is answered once; a caller can put a second "answer" into one of its items.
-            self._framer.tampered += 1
-            return
-        refused = reply.get("Response") == "Error"
-        if pending.action == "Login" and not refused:
-            # Here and not in the greenlet that waits: FullyBooted may be the next message of this very chunk.
-            self._authenticated = True
-        if pending.items is None or refused:
-            self._forget(action_id)
-            self._settle(pending, reply)
-        else:
-            pending.started = True
-
-    def _take_item(self, event: Message) -> bool:
-        """Whether the event is part of a list that somebody waits for."""
-        action_id = event.get("ActionID")
-        pending = self._pending.get(action_id)
-        if pending is None or pending.items is None:
-            return False
-        progress = event.get("EventList")
-        if progress == "Complete":
-            self._forget(action_id)
-            self._settle(pending, event)
-        elif progress == "Cancelled":
-            self._forget(action_id)
-            self._settle(pending, AmiListError(f"Asterisk broke off the list of {pending.action}; ask again"))
-        elif len(pending.items) >= LIST_ITEMS_MAX:
-            self._forget(action_id)
-            self._settle(
-                pending,
-                AmiListError(f"the list of {pending.action} has more than {LIST_ITEMS_MAX} items; narrow the action"),
-            )
-        else:
-            pending.items.append(event)
-        return True
 
     def _come_up(self, booted: Message) -> None:
         text = booted.get("Uptime")
@@ -570,7 +487,7 @@ class AmiConnection:
         if time.monotonic() <= action.not_after:
             return action.data
         self._counters.stale += 1
-        if self._forget(action.action_id) is not None and action.on_stale is not None:
+        if self._pending.remove(action.action_id) is not None and action.on_stale is not None:
             try:
                 action.on_stale()
             except Exception:
@@ -590,13 +507,5 @@ class AmiConnection:
                 self._lose(f"Asterisk at {self._address} did not answer {PING_MISSES} pings in {within:g} s")
                 return
             self._pings += 1
-            self._put([("Action", "Ping")], _Pending("Ping", inf, answered))
-            self._give_up_on_overdue()
-
-    def _give_up_on_overdue(self) -> None:
-        now = time.monotonic()
-        for action_id in [key for key, pending in self._pending.items() if pending.due < now]:
-            pending = self._forget(action_id)
-            if pending is not None:
-                self._counters.timeouts += 1
-                self._settle(pending, AmiTimeout(f"Asterisk did not answer {pending.action} in time"))
+            self._put([("Action", "Ping")], Pending("Ping", inf, answered))
+            self._pending.give_up(time.monotonic())

@@ -18,7 +18,8 @@ from gevent.queue import Queue
 
 from tests.support.ami_peer import BANNER, SECRET, USERNAME, Connection, Peer, Script, serving, until
 from worker.ami.actions import Fields, UnsafeAction
-from worker.ami.connection import AmiConnection, ConnectionOptions, Counters
+from worker.ami.connection import AmiConnection, ConnectionOptions
+from worker.ami.counters import Counters
 from worker.ami.errors import AmiLinkLost, AmiListError, AmiLoginRefused, AmiRefused, AmiTimeout
 from worker.ami.message import Message
 from worker.calls.tracker import OVERDUE_SECONDS
@@ -410,7 +411,7 @@ def test_broken_off_list_is_an_error(connect: Connect) -> None:
 
 
 def test_endless_list_is_cut(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.ami.connection.LIST_ITEMS_MAX", 10)
+    monkeypatch.setattr("worker.ami.pending.LIST_ITEMS_MAX", 10)
     with Peer(list_script(11, items=11)) as peer:
         ours = connect(peer)
         with pytest.raises(AmiListError, match="more than 10 items"):
@@ -641,6 +642,18 @@ def test_closing_fails_what_is_under_way_and_is_harmless_twice(connect: Connect)
         assert not ours.connection.live
         ours.connection.close()
         assert ours.connection.wait_down() == "the connection was closed"
+
+
+def test_what_is_lost_takes_no_action(connect: Connect) -> None:
+    with Peer(serving()) as peer:
+        ours = connect(peer)
+        ours.connection.close()
+        replies: list[Message | None] = []
+        with pytest.raises(AmiLinkLost, match=r"Originate was not sent, .* the connection was closed"):
+            ours.send([("Action", "Originate")], replies.append)
+        with pytest.raises(AmiLinkLost, match="Ping was not sent"):
+            ours.ask([("Action", "Ping")], deadline=0.5)
+        assert replies == []
 
 
 def test_closing_what_was_never_opened_is_harmless(connect: Connect) -> None:
