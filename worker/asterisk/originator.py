@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from worker.ami import actions
-from worker.ami.client import AmiClient, AmiLinkLost
+from worker.ami.client import AmiClient
+from worker.ami.errors import AmiLinkLost
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
 from worker.calls.call import Call
 from worker.calls.tracker import Tracker
-from worker.model import Begun, Outcome
+from worker.model import DEFAULT_EXTEN, Begun, Outcome
 
 ACCOUNT = "dialer"
 """AccountCode of our calls: an eventfilter can keep other people's calls out by it."""
-DEFAULT_EXTEN = "s"
 FRESH_SECONDS = 0.4
 """An Originate that has waited for longer on its way to the socket is not sent: this worker was frozen, and another
 may have the Asterisk by now. Less than the margin before the end of the shortest lease (keeper.MARGIN of 2 s)."""

@@ -18,7 +18,8 @@ from gevent.queue import Empty, Queue
 from sqlalchemy.exc import DBAPIError
 
 from worker.ami import actions
-from worker.ami.client import AmiClient, AmiRefused, LinkDown, LinkUp
+from worker.ami.client import AmiClient, LinkDown, LinkUp
+from worker.ami.errors import AmiRefused
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
 from worker.asterisk.agents_table import AgentsTable

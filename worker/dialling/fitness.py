@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from worker.ami.client import AmiRefused
-from worker.asterisk.originator import DEFAULT_EXTEN
+from worker.ami.errors import AmiRefused
 from worker.asterisk.session import Session
 from worker.backoff import Outage
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.dialling.hopper import ASK_SECONDS, OBSTACLE, Hopper
 from worker.errors import DialerError
-from worker.model import Work
+from worker.model import DEFAULT_EXTEN, Work
 
 log = logging.getLogger(__name__)
 

@@ -62,7 +62,8 @@ class Fleet:
         self._clock = clock
         self._keeper = keeper
         self._owned: dict[str, _Owned] = {}
-        self._patience: dict[str, float] = {}
+        self._offers = {one.name: Backoff(PATIENCE_SECONDS, PATIENCE_MOST_SECONDS) for one in settings.asterisks}
+        """In a row, of each Asterisk; the delay of the next one is the silence that is put up with before it."""
         self._hands_off: dict[str, float] = {}
         """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""
         self._unsure: set[str] = set()
@@ -176,10 +177,9 @@ class Fleet:
 
     def _offer_if_out_of_reach(self, name: str, owned: _Owned) -> None:
         if owned.session.ready:
-            self._patience.pop(name, None)
+            self._offers[name].over()
         silent = owned.session.client.silent_seconds()
-        patience = self._patience.get(name, PATIENCE_SECONDS)
-        if silent < patience:
+        if silent < self._offers[name].delay:
             return
         # What calls have told is written while it may be: the next owner starts from the ledger.
         owned.session.ledger.flush(LAST_WORDS_SECONDS)
@@ -189,8 +189,9 @@ class Fleet:
             "Asterisk is out of reach, offered to the other workers",
             extra={"action": "yield", "asterisk": name, "silent_seconds": round(silent, 1)},
         )
-        self._patience[name] = min(2 * patience, PATIENCE_MOST_SECONDS)
-        self._hands_off[name] = time.monotonic() + HANDS_OFF_SECONDS
+        now = time.monotonic()
+        self._offers[name].failed(now)
+        self._hands_off[name] = now + HANDS_OFF_SECONDS
         self._let_go(name)
 
     def _take(self, settings: AsteriskSettings, owner: Ownership) -> None:

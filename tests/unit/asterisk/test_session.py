@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import gevent
 import pytest
@@ -15,6 +17,7 @@ from tests.support.ami_peer import BANNER, CHALLENGE, SECRET, USERNAME, Connecti
 from tests.support.facts import BEGUN
 from tests.support.fake_database import FakeDatabase, open_attempt
 from worker.ami.actions import UnsafeAction
+from worker.ami.client import AmiClient
 from worker.asterisk import session as module
 from worker.asterisk.notices import Notice, Obstacle
 from worker.asterisk.session import Session
@@ -123,9 +126,10 @@ class Lab:
             password=Secret(SECRET),
         )
         owner = Ownership(4, "default", 9)
-        self.session = Session(settings, database.as_database(), SystemClock(), owner, "d4")
-        self.session.client._reconnect_seconds = (0.01, 0.05)
-        self.session.client._ping_seconds = 3600.0  # so that a Ping is a question of the session's
+        # It comes back soon, and a Ping is a question of the session's.
+        hurried = partial(AmiClient, reconnect_seconds=(0.01, 0.05), ping_seconds=3600.0)
+        with patch.object(module, "AmiClient", hurried):
+            self.session = Session(settings, database.as_database(), SystemClock(), owner, "d4")
 
     def start(self) -> Session:
         self.session.start()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError
 from tests.support.facts import member, queue_params
 from tests.support.fake_database import FakeDatabase, open_attempt
 from worker.ami.actions import UnsafeAction
-from worker.ami.client import AmiLinkLost, AmiRefused
+from worker.ami.errors import AmiLinkLost, AmiRefused
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
 from worker.asterisk.notices import CasesChanged, Notices, Obstacle
