@@ -639,7 +639,7 @@ class AsteriskContainer(Server):
 
         # A remote console that is hung up on before it has printed all of its answer ends well with nothing said.
         wait_for(counted, 5, lambda: f"a number of channels, not {output!r}")
-        return int(output.split()[0])
+        return int(output.split(maxsplit=1)[0])
 
     def hang_up_all(self) -> None:
         """Ends every call; for the end of a test."""
