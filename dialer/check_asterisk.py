@@ -15,14 +15,15 @@ import gevent
 
 from dialer.check_database import Project
 from dialer.finding import Finding, clock, fault, fine, look
-from worker.ami.client import AmiClient, AmiRefused
+from worker.ami.client import AmiClient
+from worker.ami.errors import AmiRefused
 from worker.config import AsteriskSettings
 from worker.errors import DialerError
+from worker.model import DEFAULT_EXTEN
 
 _NOWHERE = "DialerCheck/nowhere"
 _SLACK_SECONDS = 3.0  # a refused login is answered a second late
 _DENIED = "Permission denied"
-DEFAULT_EXTENSION = "s"
 
 
 def check(settings: AsteriskSettings, projects: Iterable[Project]) -> Iterator[Finding]:
@@ -130,7 +131,7 @@ def _queue(client: AmiClient, project: Project, queues: dict[str, int]) -> Findi
 
 
 def _extension(client: AmiClient, project: Project) -> Finding:
-    extension = project.exten or DEFAULT_EXTENSION
+    extension = project.exten or DEFAULT_EXTEN
     try:
         client.ask(_originate(project.context, extension))
     except AmiRefused as refusal:

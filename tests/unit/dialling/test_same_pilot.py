@@ -14,7 +14,7 @@ from simulator.scenario import call_centre, fixed, lognormal
 from tests.support.facts import event, member, queue_params, up
 from tests.unit.dialling import test_turns
 from tests.unit.dialling.test_pacer import Room
-from worker.calls.tracker import Call
+from worker.calls.call import Call
 from worker.model import Step
 from worker.pacing.journal import Entry, Fact, decode
 from worker.pacing.pilot import Decided, PacedCall, Sight
@@ -98,7 +98,7 @@ class Beside(Predictive):
             self._does(self._with[there], 2)
         if here.outcome is not None:
             tracker.unsent(there, "as on the day", here.outcome)
-            tracker.over.clear()
+            self.room.session.forget_ends()
             if there in self._with:
                 interface = self._with.pop(there)
                 item = member("QueueMember", interface, LastCall=round(self.room.clock.time()))
