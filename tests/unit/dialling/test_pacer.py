@@ -13,6 +13,7 @@ from tests.support.facts import event, member, queue_params, up
 from tests.unit.dialling.test_turns import START, Cases, Lab
 from worker.calls.call import Call
 from worker.dialling.records import SAVE_SECONDS, WRITE_SECONDS
+from worker.errors import StatementTimedOut
 from worker.model import Outcome
 from worker.pacing.journal import decode, replay
 from worker.pacing.observed import Observation
@@ -413,6 +414,18 @@ def test_agents_of_calls_that_are_being_begun_are_nobody_elses(room: Room) -> No
     held.set()
     assert room.session.notices.arrived.wait(5)
     assert len(room.session.sent) == 2, "for two agents, while nothing is learned yet"
+
+
+def test_agents_of_calls_that_could_not_be_begun_are_free_again(room: Room) -> None:
+    room.staff(2)
+    room.predictive("a", cases=50, predictive_agents=1, priority=1)
+    room.predictive("b", predictive_agents=1)
+    held = StatementTimedOut("of this test", 1, "somebody holds its row")
+    room.database.errors = dict.fromkeys(room.database.waiting["a"], held)
+    for _ in range(5):
+        room.turn()
+        room.pass_time(0.3)
+    assert [begun.project_id for begun in room.session.sent] == ["b", "b"]
 
 
 def test_what_one_pools_pacing_runs_into_stops_no_other_project(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
