@@ -119,7 +119,7 @@ ROWS = [
     Row("10, cases differ", 10, 3, 4, differ=MIXED),
     Row("50, cases differ", 50, 1, 4, differ=MIXED),
     Row("10, cases differ much", 10, 2, 4, {"answer_rate": 0.1}, differ=FAR_APART),
-    Row("50, cases differ much", 50, 1, 2, {"answer_rate": 0.1}, differ=FAR_APART),
+    Row("50, cases differ much", 50, 4, 2, {"answer_rate": 0.1}, differ=FAR_APART),
 ]
 
 
