@@ -16,7 +16,8 @@ from math import log
 from simulator.day import Day, Figures, Policy, Predictive, Rules
 from simulator.scenario import Scenario, call_centre, fixed, lognormal
 from worker.config import DatabaseSettings
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.pacing import Pacing
 from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.errors import DialerError, Mistake, SettingsError
 from worker.pacing.journal import Entry, decode, replay
@@ -88,7 +89,7 @@ def replay_journal(settings: DatabaseSettings, project_id: str, hours: float) ->
 
 
 def _entries(database: Database, project_id: str, hours: float) -> Iterator[Entry]:
-    for text in procedures.journal(database, project_id, hours):
+    for text in Pacing(database).journal(project_id, hours):
         try:
             yield decode(text)
         except ValueError as error:

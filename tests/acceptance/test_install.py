@@ -39,6 +39,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_of_the_program_is_left_out(installed: Path) -> None:
     expected = {path.relative_to(ROOT) for part in ("api", "dialer", "worker") for path in (ROOT / part).rglob("*.py")}
     expected |= {path.relative_to(ROOT) for path in (ROOT / "sql").rglob("*.sql")}
+    expected |= {path.relative_to(ROOT) for path in (ROOT / "api").rglob("*.tpl")}
     expected |= {
         Path("worker/db/migrations") / path.relative_to(ROOT / "alembic")
         for pattern in ("*.py", "*.mako")
