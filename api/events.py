@@ -17,11 +17,11 @@ from functools import cached_property
 from typing import Any
 
 import bottle
-import gevent
 from gevent.queue import Empty, Queue
 
 from api.answers import Json, as_json, response
 from api.refusals import Refused, later, refused_by
+from worker.supervisor import errand
 
 MOST = 250
 BEAT_SECONDS = 5.0
@@ -87,7 +87,7 @@ class _Stream:
         self._ended = False
         # One event ahead: who reads slowly holds up its own generator, and nothing piles up.
         self._read: Queue[bytes | Exception | None] = Queue(maxsize=1)
-        self._reader = gevent.spawn(self._read_all, events)
+        self._reader = errand(self._read_all, events)
 
     def _read_all(self, events: Generator[Event, None, None]) -> None:
         try:
