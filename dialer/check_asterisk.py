@@ -14,15 +14,15 @@ from collections.abc import Iterable, Iterator
 import gevent
 
 from dialer.finding import Finding, clock, fault, fine, look
-from worker.ami.client import AmiClient, AmiRefused
+from worker.ami.client import AmiClient
+from worker.ami.errors import AmiRefused
 from worker.config import AsteriskSettings
 from worker.errors import DialerError
-from worker.model import ProjectNeeds
+from worker.model import DEFAULT_EXTEN, ProjectNeeds
 
 _NOWHERE = "DialerCheck/nowhere"
 _SLACK_SECONDS = 3.0  # a refused login is answered a second late
 _DENIED = "Permission denied"
-DEFAULT_EXTENSION = "s"
 
 
 def check(settings: AsteriskSettings, projects: Iterable[ProjectNeeds]) -> Iterator[Finding]:
@@ -130,7 +130,7 @@ def _queue(client: AmiClient, project: ProjectNeeds, queues: dict[str, int]) -> 
 
 
 def _extension(client: AmiClient, project: ProjectNeeds) -> Finding:
-    extension = project.exten or DEFAULT_EXTENSION
+    extension = project.exten or DEFAULT_EXTEN
     try:
         client.ask(_originate(project.context, extension))
     except AmiRefused as refusal:

@@ -30,7 +30,7 @@ mariadb11.8  trixie    docker/mariadb
 asterisk16   bullseye  docker/asterisk
 postgres     bookworm  docker/postgres
 sipp         bookworm  docker/sipp tests/support/sipp_scenarios.py
-dialer       bookworm  docker/dialer pyproject.toml README.md requirements/base.txt alembic sql worker api dialer
+dialer       bookworm  docker/dialer pyproject.toml README.md LICENSE requirements/base.txt alembic api dialer simulator sql worker
 "
 
 # --- base images ---------------------------------------------------------------------------------------------

@@ -10,11 +10,15 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 from worker.errors import DialerError
 
@@ -59,6 +63,10 @@ class Spread:
         if self.kind == "exponential":
             return -self.first * math.log1p(-u)
         return self.first * math.exp(self.second * _NORMAL.inv_cdf(u))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_plain_validator_function(_spread)  # a file says {uniform = [1, 3]}
 
 
 def fixed(seconds: float) -> Spread:
@@ -140,7 +148,7 @@ NAMED_BEHAVIOURS = frozenset(
 class Subscribers:
     """The people who are called: a number with a known prefix does what that says, others as drawn."""
 
-    prefixes: Mapping[str, str] = field(default_factory=dict)
+    prefixes: Mapping[str, Annotated[str, BeforeValidator(str)]] = field(default_factory=dict)
     mixes: tuple[Mix, ...] = (Mix(),)
     failures: Mapping[int, float] = field(default_factory=lambda: {404: 4.0, 480: 2.0, 503: 2.0, 603: 1.0, 403: 1.0})
     signalling: Spread = field(default_factory=lambda: uniform(0.002, 0.010))  # INVITE to the first response
@@ -332,6 +340,8 @@ class User:
 class Scenario:
     """A whole simulated Asterisk with all that is around it."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")  # of the classes in it, too
+
     subscribers: Subscribers = field(default_factory=Subscribers)
     agents: tuple[Agent, ...] = ()
     queues: tuple[Queue, ...] = ()
@@ -468,68 +478,50 @@ def load(path: Path) -> Scenario:
 
 
 def from_mapping(document: Mapping[str, Any]) -> Scenario:
-    """The same from a mapping (what `tomllib` gives)."""
-    parts: dict[str, Any] = {}
-    lists: Mapping[str, type] = {
-        "agents": Agent, "queues": Queue, "trunks": Trunk, "contexts": Context, "users": User,
-    }  # fmt: skip
-    for key, value in document.items():
-        if key == "subscribers":
-            parts[key] = _build(Subscribers, value, key)
-        elif key in lists:
-            if not isinstance(value, list):
-                raise ScenarioError(f"{key} must be a list of tables: write [[{key}]] above each.")
-            parts[key] = tuple(_build(lists[key], item, f"{key}[{n}]") for n, item in enumerate(value))
-        elif key == "down_seconds" and isinstance(value, (int, float)):
-            parts[key] = float(value)
-        elif key == "local_contexts" and isinstance(value, list):
-            parts[key] = tuple(str(item) for item in value)
-        else:
-            known = ", ".join(item.name for item in fields(Scenario))
-            raise ScenarioError(f"The scenario has {key} = {value!r}, which is not known: use {known}.")
-    return replace(Scenario(), **parts)
-
-
-def _build(cls: type, table: Any, where: str) -> Any:
-    """An object of the dataclass `cls` from a TOML table."""
-    assert is_dataclass(cls)
-    if not isinstance(table, Mapping):
-        raise ScenarioError(f"{where} is {table!r}; it should be a table of names and values.")
-    known = {item.name: str(item.type) for item in fields(cls)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise ScenarioError(f"{where}.{key} is not known: use {', '.join(known)}.")
-        values[key] = _convert(known[key], value, f"{where}.{key}")
+    """The same from a mapping (what `tomllib` gives). Raises ScenarioError with every mistake."""
     try:
-        return cls(**values)
-    except TypeError as error:
-        raise ScenarioError(f"{where} is not complete: {error}.") from error
+        return TypeAdapter(Scenario).validate_python(document)
+    except ValidationError as error:
+        raise ScenarioError("\n".join(_sentence(one) for one in error.errors(include_url=False))) from None
 
 
-def _convert(kind: str, value: Any, where: str) -> Any:
-    """A TOML value as the field's annotation `kind` wants it."""
-    if kind == "Spread":
-        return _spread(value, where)
-    if kind == "tuple[Mix, ...]" and isinstance(value, list):
-        return tuple(_build(Mix, item, f"{where}[{n}]") for n, item in enumerate(value))
-    if kind == "Mapping[int, float]" and isinstance(value, Mapping):
-        if all(str(key).isdigit() and isinstance(weight, (int, float)) for key, weight in value.items()):
-            return {int(key): float(weight) for key, weight in value.items()}
-    elif kind == "Mapping[str, str]" and isinstance(value, Mapping):
-        return {str(key): str(name) for key, name in value.items()}
-    elif kind == "tuple[str, ...]" and isinstance(value, list):
-        return tuple(str(item) for item in value)
-    elif kind == "frozenset[str]" and isinstance(value, list):
-        return frozenset(str(item) for item in value)
-    elif kind == "float" and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    elif type(value).__name__ == kind:
+_TABLES = {
+    "subscribers": Subscribers, "mixes": Mix, "agents": Agent, "queues": Queue, "trunks": Trunk, "contexts": Context,
+    "users": User,
+}  # fmt: skip
+
+_WORDS = {"string": "a str", "int": "an int"}
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """What pydantic found, as a person who writes scenarios says it."""
+    *path, name = [one for one in error["loc"] if one != "[key]"]
+    table = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)[1:]
+    where = f"{table}[{name}]" if isinstance(name, int) else f"{table}.{name}".lstrip(".")
+    value = error["input"]
+    match error["type"]:
+        case "unexpected_keyword_argument":
+            kind = _TABLES[next(one for one in reversed(path) if isinstance(one, str))] if path else Scenario
+            return f"{where} is not known: use {', '.join(one.name for one in fields(kind))}."
+        case "missing":
+            return f"{table} is not complete: it needs {name}."
+        case "dataclass_type":
+            return f"{where} is {value!r}; it should be a table of names and values."
+        case "tuple_type" | "frozen_set_type" if name in _TABLES:
+            return f"{where} must be a list of tables: write [[{where}]] above each."
+        case "tuple_type" | "frozen_set_type":
+            return f"{where} = {value!r} is not a list."
+        case "spread":
+            return f"{where} = {value!r} {error['msg']}"
+        case kind:
+            wanted = kind.partition("_")[0]
+            return f"{where} = {value!r} is not {_WORDS.get(wanted, f'a {wanted}')}."
+
+
+def _spread(value: object) -> Spread:
+    """What a file says, or a spread as it is."""
+    if isinstance(value, Spread):
         return value
-    raise ScenarioError(f"{where} = {value!r} is not a {kind}.")
-
-
-def _spread(value: Any, where: str) -> Spread:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return fixed(float(value))
     if isinstance(value, Mapping) and len(value) == 1:
@@ -537,6 +529,6 @@ def _spread(value: Any, where: str) -> Spread:
         numbers = numbers if isinstance(numbers, list) else [numbers]
         if 1 <= len(numbers) <= 2 and all(isinstance(n, (int, float)) for n in numbers):
             return Spread(kind, *map(float, numbers))
-    raise ScenarioError(
-        f"{where} = {value!r} is not a spread: write seconds, {{uniform = [1, 3]}} or {{lognormal = [60, 0.8]}}."
+    raise PydanticCustomError(
+        "spread", "is not a spread: write seconds, {uniform = [1, 3]} or {lognormal = [60, 0.8]}."
     )

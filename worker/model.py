@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+DEFAULT_EXTEN = "s"
+"""The extension that takes an answered call where dialer_params.exten is NULL."""
+
 
 class Step(StrEnum):
     """Where a call has got to, in order; the ledger keeps an instant for each."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.switches import QUEUES, Phone, Switch
 from tests.support.waiting import wait_for
-from worker.ami.client import AmiRefused
+from worker.ami.errors import AmiRefused
 from worker.ami.message import Message
 
 Connect = Callable[..., Phone]

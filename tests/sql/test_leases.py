@@ -52,6 +52,16 @@ def test_after_the_lease_another_worker_takes_over_under_a_new_epoch(caller: Cal
     assert (row["worker_id"], row["state"]) == (second, "down"), "down until the new owner says otherwise"
 
 
+def test_who_asks_late_takes_nothing(caller: Caller) -> None:
+    """The database stood still meanwhile: who owned it before knows how the calls of that time have ended."""
+    second = worker(caller.db)
+    let_the_lease_pass(caller)
+    assert caller.db.value("dialer_worker_beat", second, -1)
+    assert caller.db.value("dialer_asterisk_own", second, "default", 60) is None
+    assert caller.db.value("dialer_worker_beat", second, 60)
+    assert caller.db.value("dialer_asterisk_own", second, "default", 60) == caller.epoch + 1
+
+
 def offer(caller: Caller) -> bool:
     return bool(caller.db.value("dialer_asterisk_yield", caller.worker_id, "default", caller.epoch, "out of reach"))
 

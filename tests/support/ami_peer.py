@@ -127,6 +127,16 @@ class Peer:
         self._server.stop(timeout=0)
 
 
+def serving(**replies: dict[str, str]) -> Script:
+    """A peer that logs in and answers every action, with extra fields by action name."""
+
+    def script(connection: Connection) -> None:
+        connection.login()
+        connection.serve(**replies)
+
+    return script
+
+
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Let other greenlets run until the condition holds; AssertionError after `seconds`."""
     with gevent.Timeout(seconds, AssertionError("the awaited condition did not come true")):

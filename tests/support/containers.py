@@ -630,11 +630,16 @@ class AsteriskContainer(Server):
 
     def channels(self) -> int:
         """Channels that are up now, agents' legs included."""
-        output = self.command("core show channels count")
-        found = re.match(r"(\d+) active channel", output)
-        if found is None:
-            raise RuntimeError(f"'core show channels count' printed something unexpected: {output!r}")
-        return int(found[1])
+        output = ""
+
+        def counted() -> bool:
+            nonlocal output
+            output = self.command("core show channels count")
+            return bool(re.match(r"\d+ active channel", output))
+
+        # A remote console that is hung up on before it has printed all of its answer ends well with nothing said.
+        wait_for(counted, 5, lambda: f"a number of channels, not {output!r}")
+        return int(output.split(maxsplit=1)[0])
 
     def hang_up_all(self) -> None:
         """Ends every call; for the end of a test."""

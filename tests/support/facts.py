@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from worker.ami.message import Message
-from worker.calls.tracker import Call, Tracker
+from worker.calls.call import Call
+from worker.calls.tracker import Tracker
 from worker.model import Begun
 
 
@@ -43,6 +44,36 @@ BEGUN = Begun(
     dial_seconds=30.0,
     abandon_seconds=2.0,
 )
+
+
+@dataclass
+class Heard:
+    """A Listener that remembers what its tracker has found out."""
+
+    changed: set[Call] = field(default_factory=set)
+    over: list[Call] = field(default_factory=list)
+    wrong_queue: dict[str, str] = field(default_factory=dict)
+    ticks_wanted: int = 0
+
+    def stepped(self, call: Call) -> None:
+        self.changed.add(call)
+
+    def ended(self, call: Call) -> None:
+        self.changed.discard(call)
+        self.over.append(call)
+
+    def astray(self, project_id: str, why: str) -> None:
+        self.wrong_queue[project_id] = why
+
+    def waits(self) -> None:
+        self.ticks_wanted += 1
+
+
+def heard(tracker: Tracker) -> Heard:
+    """What a tracker, made with a Heard, has found out."""
+    listener = tracker._listener
+    assert isinstance(listener, Heard)
+    return listener
 
 
 def begin(tracker: Tracker, **changes: Any) -> Call:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -22,12 +23,13 @@ from tests.support.waiting import wait_for
 from worker.config import load
 
 SCHEMA = "nc"
+PROGRAM = (sys.executable, "-m", "dialer")
 
 
 def migrate(url: str) -> None:
     """Bring an empty database to head, as its operator would."""
     environ = {**_environ(), **_database(url)}
-    subprocess.run([sys.executable, "-m", "dialer", "migrate"], env=environ, check=True, timeout=60)
+    subprocess.run([*PROGRAM, "migrate"], env=environ, check=True, timeout=60)
 
 
 def take_over(url: str) -> None:
@@ -65,8 +67,17 @@ class Ami(Protocol):
 class Installation:
     """One dialer: its migrated database, its settings, and the processes that are running."""
 
-    def __init__(self, url: str, asterisk: Ami, directory: Path, *, dba_url: str | None = None) -> None:
-        """`dba_url`: where the DBA connects, if not where the dialer does."""
+    def __init__(
+        self,
+        url: str,
+        asterisk: Ami,
+        directory: Path,
+        *,
+        dba_url: str | None = None,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        """`dba_url`: where the DBA connects, if not where the dialer does. `program`: how `dialer` is called."""
+        self._program = list(program)
         self.port = free_ports(1)
         self._directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -94,7 +105,7 @@ class Installation:
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run one `dialer` command to its end."""
-        line = [sys.executable, "-m", "dialer", *words]
+        line = [*self._program, *words]
         done = subprocess.run(line, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
         if check and done.returncode:
             raise RuntimeError(f"dialer {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
@@ -107,7 +118,7 @@ class Installation:
         name = name or command
         with (self._directory / f"{name}-{self._starts}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "dialer", command],
+                [*self._program, command],
                 env={**self.environ, **named, **environ},
                 stdout=log,
                 stderr=subprocess.STDOUT,

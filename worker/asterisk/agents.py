@@ -96,8 +96,8 @@ class Agents:
         """The queues that Asterisk has, as it calls them."""
         self.unsure: set[tuple[str, str]] = set()
         """(queue, interface) that a list action has to confirm."""
-        self.changed = False
-        """Do readers of the database see something old? Before the first list nothing is known to be."""
+        self.version = 0
+        """Counts the changes; before the first list nothing is known."""
 
     def replace_all(self, items: Iterable[Event]) -> None:
         """Take the items of a QueueStatus of all queues."""
@@ -111,7 +111,7 @@ class Agents:
                 # The first counts: members are listed before the callers who wait, whose names may hold forgeries.
                 self._put(self._read(item, item.get("Name"), item.get("Location"), before))
         self.unsure.clear()
-        self.changed = True
+        self.version += 1
 
     def replace_one(self, queue: str, interface: str, items: Iterable[Event]) -> None:
         """Take the items of a QueueStatus of one member; it has left the queue if it is not among them."""
@@ -125,7 +125,7 @@ class Agents:
             if item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) == key:
                 self._put(self._read(item, item.get("Name"), interface, before))
                 break  # the first counts, as above
-        self.changed = True
+        self.version += 1
 
     def add_queue(self, items: Iterable[Event]) -> None:
         """Take the items of a QueueStatus of one queue that was not known: of a realtime one, which Asterisk has just
@@ -135,7 +135,7 @@ class Agents:
                 self.queues.add(item.get("Queue"))
             elif item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) not in self._members:
                 self._put(self._read(item, item.get("Name"), item.get("Location"), {}))
-                self.changed = True
+                self.version += 1
 
     def _put(self, member: Member) -> None:
         key = (member.queue, member.interface)
@@ -179,7 +179,7 @@ class Agents:
         if state in ("paused", "unavailable") and state != was:
             self.unsure.add(key)
         self._put(told)
-        self.changed = True
+        self.version += 1
 
     def _read(
         self, item: Event, name: str, interface: str, before: dict[tuple[str, str], Member], person: str = ""

@@ -9,7 +9,6 @@ concerns agents, or Asterisk as a whole, only makes this module ask.
 from __future__ import annotations
 
 import logging
-import math
 import ssl
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -19,16 +18,20 @@ from gevent.queue import Empty, Queue
 from sqlalchemy.exc import DBAPIError
 
 from worker.ami import actions
-from worker.ami.client import AmiClient, AmiLinkLost, AmiRefused, LinkDown, LinkUp
+from worker.ami.client import AmiClient, LinkDown, LinkUp
+from worker.ami.errors import AmiRefused
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
-from worker.backoff import Backoff, Outage
+from worker.asterisk.agents_table import AgentsTable
+from worker.asterisk.notices import Look, LookAgain, Notices, Obstacle
+from worker.asterisk.originator import Originator
+from worker.backoff import Outage
+from worker.calls.call import Call
 from worker.calls.ledger import Ledger
-from worker.calls.tracker import Call, Tracker
+from worker.calls.tracker import Tracker
 from worker.clock import Clock
 from worker.config import AsteriskSettings
 from worker.db import Database, procedures
-from worker.db.database import reason
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.model import Begun, Outcome, Ownership
 from worker.supervisor import Supervisor, later
@@ -60,9 +63,6 @@ WANTED = frozenset(
         "UserEvent",
     }
 )
-ACCOUNT = "dialer"
-"""AccountCode of our calls: an eventfilter can keep other people's calls out by it."""
-DEFAULT_EXTEN = "s"
 CHECK_SECONDS = 30.0
 """How often queue members and channels are listed against drift."""
 STOPPING_SECONDS = 2.0
@@ -71,17 +71,12 @@ AGAIN_SECONDS = 1.0
 """Before a look that failed, or that somebody disturbed, is repeated."""
 UNSURE_MOST = 20
 """When more members than this have to be confirmed, one list of all is the shorter way."""
-FRESH_SECONDS = 0.4
-"""An Originate that has waited for longer on its way to the socket is not sent: this worker was frozen, and another
-may have the Asterisk by now. Less than the margin before the end of the shortest lease (keeper.MARGIN of 2 s)."""
 PATIENCE_SECONDS = 0.1
 """How long writing what is new to readers waits for ends that a lock holds up, by the machine's time."""
-NAME_BYTES = 400
-"""A case's name is passed to the dialplan up to this length; AMI takes lines of at most 1022 bytes."""
 
 
 @dataclass(frozen=True)
-class _Look:
+class _LookAround:
     """In the inbox: time for a look at channels and members."""
 
 
@@ -98,19 +93,15 @@ class Session:
     ) -> None:
         self.name = settings.name
         self.owner = owner
-        self.tracker = Tracker(clock.monotonic)
-        self.agents = Agents(clock.monotonic, clock.time)
+        self.notices = Notices()
+        """For the dialling."""
         self.troubles = Troubles(database, clock, owner)
-        self.wake = Event()
-        """Set when there is something to look at for the dialer."""
-        self._written = Event()
-        self.ledger = Ledger(database, clock, self.tracker, owner, self.troubles, written=self._lines_free)
+        self.ledger = Ledger(database, clock, owner, self.troubles, written=self._lines_free)
+        self.tracker = Tracker(clock.monotonic, self)
+        self.agents = Agents(clock.monotonic, clock.time)
         self.stopped = Event()
-        self.look_again = False
-        """Asterisk's dialplan and queues, or the trunks, may have changed: what failed is worth another look."""
-        self.refusals: dict[str, str] = {}
-        """Projects whose Originate was refused, with Asterisk's words."""
         self.ready = False
+        """Is the link up, and everything known that calls need?"""
         self.client = AmiClient(
             settings.host,
             settings.port,
@@ -121,17 +112,19 @@ class Session:
             tls=_tls(settings),
             instance=instance,
         )
+        self._originator = Originator(self.client, self.tracker, self.agents, self._refused)
+        self._agents_table = AgentsTable(self.agents, database, clock, owner, self.troubles)
         self._database = database
         self._clock = clock
+        self._unwritten = Event()
+        """There is something to write."""
+        self._agents_seen = self.agents.version
         self._stopping = False
         self._unsynced: LinkUp | None = None
         """A link whose resync is not complete; until it is, nothing is originated."""
         self._doubtful: tuple[set[Call], Outcome] = (set(), Outcome.LOST)
         """Calls that were missing in a list that somebody had tampered with, and what they are if still missing."""
         self._told: tuple[str, str | None] | None = None
-        self._agents_held = Backoff()
-        self._rested = math.inf
-        """When the next wrap-up ends, which no event tells."""
         self._taking = Outage(
             log, "take_failed", "what Asterisk said could not be taken in", "what Asterisk says is taken in again"
         )
@@ -149,8 +142,8 @@ class Session:
         """Leave the link; calls that are up stay up. Returns when its greenlets have ended. Harmless when stopped."""
         self.ready = False
         self.stopped.set()
-        self._written.set()
-        self.wake.set()
+        self._unwritten.set()
+        self.notices.put(Look())
         self.troubles.stop()
         self.client.stop()
         cast("Queue[Any]", self.client.inbox).put(_Stop())
@@ -159,9 +152,8 @@ class Session:
 
     def confirmed(self) -> None:
         """The Asterisk is this worker's, and has been all the time."""
-        if self.ledger.disowned:
-            self.ledger.disowned = False
-            self._written.set()
+        self.ledger.confirmed()
+        self._unwritten.set()
 
     # --- originating -------------------------------------------------------------------------------------
 
@@ -175,68 +167,38 @@ class Session:
             # Since it was begun the link was lost, and the new one has not been looked at.
             self.give_up(begun, "the link to Asterisk was lost before it was sent")
             return False
-        begun = replace(begun, queue=self.agents.queue_named(begun.queue) or begun.queue)
-        call = self.tracker.begin(begun)
-        try:
-            fields = actions.originate(
-                channel=begun.channel,
-                context=begun.context,
-                exten=begun.exten or DEFAULT_EXTEN,
-                timeout_ms=round(begun.dial_seconds * 1000),
-                channel_id=begun.channel_id,
-                action_id=begun.action_id,
-                caller_id=begun.caller_id or "",
-                account=ACCOUNT,
-                variables={
-                    "__DIALER_PROJECT": begun.project_id,
-                    "__DIALER_CASE": str(begun.case_id),
-                    "__DIALER_ATTEMPT": str(begun.attempt_id),
-                    "__DIALER_QUEUE": begun.queue,
-                    "__DIALER_NAME": _cut(begun.case_name, NAME_BYTES),
-                    "__DIALER_PATIENCE": "" if begun.patience is None else str(begun.patience),
-                    "__DIALER_AMD": "1" if begun.amd else "",
-                    "__DIALER_MACHINE": begun.machine_action,
-                },
-            )
-            self.client.send(
-                fields,
-                lambda reply: self._replied(call, reply),
-                fresh_seconds=FRESH_SECONDS,
-                on_stale=lambda: self._stale(call),
-            )
-        except AmiLinkLost as error:
-            self.tracker.unsent(call, str(error))
-        except actions.UnsafeAction as error:
-            self.tracker.unsent(call, str(error), Outcome.FAILED)
-            raise
-        else:
-            self.tracker.sent(call)
-            return True
-        finally:
-            self._written.set()
-        return False
+        return self._originator.originate(begun)
 
     def give_up(self, begun: Begun, why: str) -> None:
         """End an attempt that was begun and must not be sent any more."""
-        self.tracker.unsent(self.tracker.begin(begun), why)
-        self._written.set()
+        self._originator.give_up(begun, why)
 
-    def _stale(self, call: Call) -> None:
-        if call.outcome is None:
-            self.tracker.unsent(call, f"it could not be sent within {FRESH_SECONDS} s")
-        self._stir()
-
-    def _replied(self, call: Call, reply: Message | None) -> None:
-        if reply is None or reply.get("Response") != "Error":
-            return
-        text = reply.get("Message") or "no reason given"
-        self.tracker.replied(call, text)
+    def _refused(self, call: Call, text: str) -> None:
         if "shutting down" in text:
             self.ready = False
             self._look()
         else:
-            self.refusals[call.project_id] = f"Asterisk refused its call: {text}"
-        self._stir()
+            self.notices.put(Obstacle(call.project_id, f"Asterisk refused its call: {text}"))
+
+    # --- what the tracker finds out ----------------------------------------------------------------------
+
+    def stepped(self, call: Call) -> None:
+        """It is to be written."""
+        self.ledger.stepped(call)
+        self._unwritten.set()
+
+    def ended(self, call: Call) -> None:
+        """It is to be written."""
+        self.ledger.ended(call)
+        self._unwritten.set()
+
+    def astray(self, project_id: str, why: str) -> None:
+        """The project cannot be dialled like that."""
+        self.notices.put(Obstacle(project_id, why))
+
+    def waits(self) -> None:
+        """Who writes asks the tracker again, and when."""
+        self._unwritten.set()
 
     # --- events ------------------------------------------------------------------------------------------
 
@@ -259,7 +221,7 @@ class Session:
                 self._linked(item)
             elif isinstance(item, LinkDown):
                 self._down(item.reason)
-            elif isinstance(item, _Look):
+            elif isinstance(item, _LookAround):
                 self._look_around()
         except DatabaseUnavailable as error:
             log.debug("a look failed, tried again", extra={"action": "look_failed", "why": str(error)})
@@ -284,17 +246,17 @@ class Session:
             # It may be forged; whether it is true shows at once.
             self._ask_whether_stopping()
         elif event.name == "Reload":
-            self.look_again = True
+            self.notices.put(LookAgain())
             self._look()
         else:
             self.tracker.event(event)
 
     def _stir(self) -> None:
-        """Something was taken in: what there is to write is written, and the dialer looks at new agents."""
-        if self.tracker.changed or self.tracker.over or self.tracker.timed or self.agents.changed:
-            self._written.set()
-        if self.agents.changed or self.refusals or self.tracker.wrong_queue:
-            self.wake.set()
+        """Something was taken in: if agents do something else now, that is written, and the dialling looks at it."""
+        if self.agents.version != self._agents_seen:
+            self._agents_seen = self.agents.version
+            self._unwritten.set()
+            self.notices.put(Look())
 
     def _confirm_members(self) -> None:
         unsure = list(self.agents.unsure)
@@ -323,7 +285,7 @@ class Session:
 
     def _resync(self, up: LinkUp) -> None:
         self._stopping = False
-        self.look_again = True
+        self.notices.put(LookAgain())
         self.tracker.carry_on()
         self.ledger.flush()
         now = procedures.instant(self._clock)
@@ -390,7 +352,7 @@ class Session:
         if self._stopping or not self.client.connected:
             return
         self._tell("up", None)
-        self.wake.set()
+        self.notices.put(Look())
         if not self.ready:
             log.info("Asterisk is up", extra={"action": "asterisk_up", "asterisk": self.name})
             self.ready = True
@@ -435,7 +397,7 @@ class Session:
             self._told = None
 
     def _look(self) -> None:
-        cast("Queue[Any]", self.client.inbox).put(_Look())
+        cast("Queue[Any]", self.client.inbox).put(_LookAround())
 
     def _remind(self) -> None:
         """Ask for a look now and then: often while a call is overdue or Asterisk is about to stop."""
@@ -454,53 +416,26 @@ class Session:
 
     def _write(self) -> None:
         """Keep the ledger up to date: at each event, and when a missing event does not come."""
-        self._written.clear()
+        self._unwritten.clear()
         wait = self.tracker.tick()
-        if self._clock.monotonic() >= self._rested:
-            self.agents.changed = True
         ended = self.ledger.pending()
         self.ledger.flush(PATIENCE_SECONDS)
-        self._write_agents()
+        resting = self._agents_table.write()
         if self.stopped.is_set():
             return
         if self.ledger.pending() < ended:
-            self.wake.set()  # their lines and numbers are free again
-        resting = self.agents.next_free_in()
-        self._rested = math.inf if resting is None else self._clock.monotonic() + resting
+            self.notices.put(Look())  # their lines and numbers are free again
         due = self.ledger.due_in()
         waits = (wait, resting, None if due is None else max(due, PATIENCE_SECONDS), 5.0)
-        self._clock.wait(self._written, min(one for one in waits if one is not None))
-
-    def _write_agents(self) -> None:
-        if not self.agents.changed or self._agents_held.left(self._clock.monotonic()) > 0:
-            return
-        self.agents.changed = False
-        try:
-            procedures.agents_write(self._database, self.owner, self.agents.table(), procedures.instant(self._clock))
-        except DatabaseUnavailable:
-            self.agents.changed = True
-            raise
-        except Exception as error:
-            # Readers see what was; nothing that is decided here depends on it.
-            self.agents.changed = True
-            self._agents_held.failed(self._clock.monotonic())
-            self._tell_trouble("agents", f"what its agents do cannot be written: {reason(error)}")
-        else:
-            if self._agents_held.over():
-                self._tell_trouble("agents", None)
+        self._clock.wait(self._unwritten, min(one for one in waits if one is not None))
 
     def _lines_free(self) -> None:
         """Ends were written whose writing nobody has waited for."""
-        self._written.set()
-        self.wake.set()
+        self._unwritten.set()
+        self.notices.put(Look())
 
     def _tell_trouble(self, step: str, detail: str | None) -> None:
         self.troubles.note("asterisk", self.name, step, detail)
-
-
-def _cut(text: str, size: int) -> str:
-    """`text` within `size` bytes of UTF-8."""
-    return text.encode()[:size].decode("utf-8", "ignore")
 
 
 def _tls(settings: AsteriskSettings) -> ssl.SSLContext | None:

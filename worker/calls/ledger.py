@@ -1,4 +1,4 @@
-"""Writes what the tracker has found into the database: in batches, in order, until it is written.
+"""Writes what is found out about calls into the database: in batches, in order, until it is written.
 
 A call ends in memory first; what is not written yet is kept here and told again after a database outage. Ages are told,
 not instants, so a wait makes nothing wrong. The routines take a report once, however often it is told.
@@ -18,7 +18,7 @@ import gevent
 from sqlalchemy.exc import DBAPIError
 
 from worker.backoff import Backoff, Outage
-from worker.calls.tracker import Call, Tracker
+from worker.calls.call import Call
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.db.database import reason
@@ -87,7 +87,6 @@ class Ledger:
         self,
         database: Database,
         clock: Clock,
-        tracker: Tracker,
         owner: Ownership,
         troubles: Troubles,
         *,
@@ -96,11 +95,12 @@ class Ledger:
         """`written` is called when ends are written, or put off, after their flush() has returned."""
         self._database = database
         self._clock = clock
-        self._tracker = tracker
         self._owner = owner
         self._troubles = troubles
         self._written = written
         self._lanes: dict[str, _Lane] = {}
+        self._changed: set[Call] = set()
+        """Calls with steps that are not written."""
         self._steps = Backoff(LOCKED_FIRST_SECONDS, ASIDE_MOST_SECONDS)
         self._refused_steps = Outage(
             log,
@@ -112,20 +112,33 @@ class Ledger:
         """The database refused a report: the lease was over. What there is to tell is kept, in case nobody else has
         taken the Asterisk meanwhile."""
 
+    def stepped(self, call: Call) -> None:
+        """A call has a step, or a name, that is to be written."""
+        self._changed.add(call)
+
+    def ended(self, call: Call) -> None:
+        """The end of a call is to be written; it tells its steps, too."""
+        self._changed.discard(call)
+        self._lane(call.trunk).fresh.append(call)
+
+    def confirmed(self) -> None:
+        """The Asterisk is this worker's all the same: what was refused is told again."""
+        self.disowned = False
+
     def pending(self) -> int:
         """How many ends are not written yet; without those that were set aside, for which nobody need wait."""
-        return sum(len(lane.fresh) for lane in self._lanes.values()) + len(self._tracker.over)
+        return sum(len(lane.fresh) for lane in self._lanes.values())
 
     def holds(self, attempt_id: int) -> bool:
         """Has this attempt ended here, with its end not written yet?"""
         waiting = (call for lane in self._lanes.values() for call in (*lane.fresh, *lane.aside))
-        return any(call.attempt_id == attempt_id for call in (*waiting, *self._tracker.over))
+        return any(call.attempt_id == attempt_id for call in waiting)
 
     def due_in(self) -> float | None:
         """Seconds until something that could not be written is tried again; None: there is nothing like that."""
         now = self._clock.monotonic()
         waits = [due - now for lane in self._lanes.values() if not lane.busy() and (due := lane.due()) is not None]
-        if self._tracker.changed and self._steps.failures:
+        if self._changed and self._steps.failures:
             waits.append(self._steps.left(now))
         return max(0.0, min(waits)) if waits else None
 
@@ -137,9 +150,6 @@ class Ledger:
         """
         if self.disowned:
             return
-        for call in self._tracker.over:
-            self._lane(call.trunk).fresh.append(call)
-        self._tracker.over.clear()
         self._start_writers()
         writers = [lane.writer for lane in self._lanes.values() if lane.writer is not None and lane.busy()]
         gevent.joinall(writers, timeout=patience_seconds)
@@ -289,13 +299,13 @@ class Ledger:
     def _write_steps(self) -> None:
         if self.disowned or self._steps.left(self._clock.monotonic()) > 0:
             return
-        changed = list(self._tracker.changed)
-        self._tracker.changed.clear()
+        changed = list(self._changed)
+        self._changed.clear()
         for start in range(0, len(changed), BATCH):
             try:
                 self._advance(changed[start : start + BATCH])
             except BaseException as error:
-                self._tracker.changed.update(call for call in changed[start:] if call.outcome is None)
+                self._changed.update(call for call in changed[start:] if call.outcome is None)
                 if not isinstance(error, StatementTimedOut):
                     raise
                 # They are told with the ends, too: whoever is in the way may be so for a while.
@@ -323,7 +333,7 @@ class Ledger:
             return
         if not ours:
             self.disowned = True
-            self._tracker.changed.update(call for call in calls if call.outcome is None)
+            self._changed.update(call for call in calls if call.outcome is None)
             return
         self._refused_steps.worked()
 

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from worker.asterisk.agents import Presence
 from worker.asterisk.session import PATIENCE_SECONDS, Session
 from worker.backoff import Backoff
-from worker.calls.tracker import Call
+from worker.calls.call import Call
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.errors import DatabaseUnavailable, StatementTimedOut

@@ -17,15 +17,16 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from worker.ami.actions import UnsafeAction
-from worker.ami.client import AmiRefused
-from worker.asterisk.session import DEFAULT_EXTEN, PATIENCE_SECONDS, Session
-from worker.backoff import Backoff, Outage
+from worker.asterisk.notices import CasesChanged, Look, LookAgain, Obstacle
+from worker.asterisk.session import PATIENCE_SECONDS, Session
+from worker.backoff import Backoff
 from worker.clock import Clock
 from worker.db import Database, procedures
 from worker.db.database import reason
-from worker.dialling.hopper import ASK_SECONDS, BEGIN, CASE, DIAL, FIT, OBSTACLE, ORIGINATE, Hand, Hopper
+from worker.dialling.fitness import Fitness
+from worker.dialling.hopper import ASK_SECONDS, BEGIN, CASE, DIAL, FIT, ORIGINATE, Hand, Hopper
 from worker.dialling.pacer import Pacer
-from worker.errors import DatabaseUnavailable, DialerError, StatementTimedOut
+from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.log import masked
 from worker.model import Begun, Claim, Refusal, Work
 
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TRUST_SECONDS = 30.0
-"""How long a queue, a context or an extension that was found is taken to be there."""
 SOON_SECONDS = 0.02
 """From one turn to the next at least: what comes in bursts is answered once."""
 AGAIN_SECONDS = 1.0
@@ -66,10 +65,8 @@ class Turns:
         self._may_dial = may_dial
         self._poll_seconds = poll_seconds
         self._pacer = Pacer(session, database, clock)
-        self._hopper = Hopper(session.owner, database, clock, session.wake.set, session.troubles)
-        self._found: dict[tuple[str, ...], float] = {}
-        self._lacking: dict[str, tuple[str, Outage]] = {}
-        """What the log was told that projects lack here."""
+        self._hopper = Hopper(session.owner, database, clock, partial(session.notices.put, Look()), session.troubles)
+        self._fitness = Fitness(session, database, clock, self._hopper, self._wall)
         self._served: dict[str, float] = {}
         """When a project was last dialled, by the clock's monotonic()."""
         self._doubtful = True
@@ -84,8 +81,8 @@ class Turns:
 
         Raises DatabaseUnavailable; the next turn first clears up what may have been left behind.
         """
-        session = self._session
-        if not session.ready or not self._may_dial():
+        self._read_notices()
+        if not self._session.ready or not self._may_dial():
             self._doubtful = self._doubtful or self._hopper.in_use()
             self._pacer.gap()
             return self._poll_seconds
@@ -104,9 +101,17 @@ class Turns:
         self._hopper.release_all()
         self._pacer.save_all()
 
-    def changed(self, project_id: str) -> None:
-        """The database says that cases of a project (or of any: '') have changed."""
-        self._hopper.changed(project_id)
+    def _read_notices(self) -> None:
+        for notice in self._session.notices.take():
+            match notice:
+                case CasesChanged(project_id):
+                    self._hopper.changed(project_id)
+                case Obstacle(project_id, why):
+                    self._fitness.shown(project_id, why)
+                case LookAgain():
+                    self._fitness.look_again()
+                case Look():
+                    pass  # here we are
 
     def _clear_up(self) -> None:
         """After a lost answer of the database: an attempt that was begun without our knowing was never sent, since only
@@ -158,12 +163,9 @@ class Turns:
         self._compared = self._clock.monotonic()
 
     def _dial(self) -> float:
-        again, self._session.look_again = self._session.look_again, False
-        if again:
-            self._found.clear()
         work = procedures.work(self._database, self._session.name)
         self._hopper.tidy({item.project_id for item in work})
-        items = [item for item in work if self._alone(item, FIT, partial(self._fit, item, again), False)]
+        items = [item for item in work if self._alone(item, FIT, partial(self._fitness.fit, item), False)]
         fit = {item.project_id for item in items}
         for item in work:
             if item.project_id not in fit and self._hopper.hand(item.project_id).cases:
@@ -364,102 +366,3 @@ class Turns:
     def _wall(self) -> float:
         """The database's time, as far as this worker's clock knows it."""
         return self._clock.time() + self._ahead
-
-    # --- what the project needs on this Asterisk ---------------------------------------------------------
-
-    def _fit(self, item: Work, again: bool) -> bool:
-        """Can this project be dialled here? What stands in the way is told to the database.
-
-        again: what failed is looked at before its time.
-        """
-        session = self._session
-        hand = self._hopper.hand(item.project_id)
-        if hand.busy():
-            return True  # it rests
-        obstacle = session.tracker.wrong_queue.pop(item.project_id, None)
-        obstacle = session.refusals.pop(item.project_id, obstacle)
-        if obstacle is None:
-            if item.unfit and item.unfit_until is not None:
-                if item.unfit_until.timestamp() > self._wall() and not again:
-                    return False
-                self._found.clear()
-            obstacle = self._obstacle(item)
-        else:
-            self._found.clear()
-        if (obstacle is not None or item.unfit) and hand.left(self._clock.monotonic(), OBSTACLE) <= 0:
-            self._hopper.run(item.project_id, OBSTACLE, lambda: self._report(item, obstacle))
-            self._say(item.project_id, obstacle)
-        return obstacle is None
-
-    def _say(self, project_id: str, obstacle: str | None) -> None:
-        """Tell the log what a project lacks: it is looked at again every minute, and said less often."""
-        said, outage = self._lacking.pop(project_id, (obstacle, None))
-        if obstacle is None:
-            if outage is not None:
-                outage.worked(project_id=project_id)
-            return
-        if outage is None or said != obstacle:
-            began, over = "project cannot be dialled", "project can be dialled again"
-            outage = Outage(log, "project_unfit", began, over, settled_seconds=0, monotonic=self._clock.monotonic)
-        outage.failed(obstacle, project_id=project_id)
-        self._lacking[project_id] = obstacle, outage
-
-    def _report(self, item: Work, obstacle: str | None) -> None:
-        procedures.project_report(
-            self._database,
-            self._session.owner,
-            item.project_id,
-            obstacle,
-            procedures.instant(self._clock),
-            timeout_seconds=ASK_SECONDS,
-        )
-
-    def _obstacle(self, item: Work) -> str | None:
-        if item.trunk_lines is None:
-            return (
-                f"trunk {item.trunk!r} has no row in dialer_trunks for Asterisk {self._session.name!r}:"
-                " insert one, or change dialer_params.trunk"
-            )
-        known = self._session.agents.queue_named(item.queue) is not None
-        if item.serves_agents and not known and not self._has_queue(item.queue):
-            return (
-                f"Asterisk {self._session.name!r} has no queue {item.queue!r}: add it to queues.conf, or write"
-                " its name into dialer_params.queue, that of a realtime queue exactly as in its table"
-                " (`queue show` lists what there is)"
-            )
-        exten = item.exten or DEFAULT_EXTEN
-        if not self._has_extension(item.context, exten):
-            return (
-                f"Asterisk {self._session.name!r} has no extension {exten!r} in context {item.context!r}: add it"
-                " to extensions.conf, or correct dialer_params.exten and context"
-            )
-        return None
-
-    def _has_queue(self, queue: str) -> bool:
-        try:
-            items = self._session.client.ask_list([("Action", "QueueStatus"), ("Queue", queue)])
-        except DialerError:
-            return True  # the link tells soon enough
-        self._session.agents.add_queue(items)
-        return self._session.agents.queue_named(queue) is not None
-
-    def _has_extension(self, context: str, exten: str) -> bool:
-        key = (context, exten)
-        now = self._clock.monotonic()
-        if self._found.get(key, -1.0) > now:
-            return True
-        try:
-            items = self._session.client.ask_list(
-                [("Action", "ShowDialPlan"), ("Context", context), ("Extension", exten)]
-            )
-        except AmiRefused as error:
-            if "permission" in error.text.lower():
-                items = None  # the right `reporting` is missing: Originate will tell
-            else:
-                return False
-        except DialerError:
-            return True  # the link tells soon enough
-        if items is not None and not items:
-            return False
-        self._found[key] = now + TRUST_SECONDS
-        return True

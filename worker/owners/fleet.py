@@ -14,6 +14,7 @@ from functools import partial
 import gevent
 from sqlalchemy.exc import DBAPIError
 
+from worker.asterisk.notices import CasesChanged, LookAgain
 from worker.asterisk.session import Session
 from worker.backoff import Backoff, Outage
 from worker.clock import Clock
@@ -61,7 +62,8 @@ class Fleet:
         self._clock = clock
         self._keeper = keeper
         self._owned: dict[str, _Owned] = {}
-        self._patience: dict[str, float] = {}
+        self._offers = {one.name: Backoff(PATIENCE_SECONDS, PATIENCE_MOST_SECONDS) for one in settings.asterisks}
+        """In a row, of each Asterisk; the delay of the next one is the silence that is put up with before it."""
         self._hands_off: dict[str, float] = {}
         """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""
         self._unsure: set[str] = set()
@@ -81,12 +83,12 @@ class Fleet:
         return [owned.session for owned in self._owned.values()]
 
     def wake(self, project_id: str = "", *, look_again: bool = False) -> None:
-        """Have every dialer look, since the cases of a project (or of any: '') have changed; `look_again`: also at
-        what failed before."""
+        """Have every Asterisk's dialling look, since the cases of a project (or of any: '') have changed;
+        `look_again`: also at what failed before."""
         for owned in self._owned.values():
-            owned.session.look_again = owned.session.look_again or look_again
-            owned.turns.changed(project_id)
-            owned.session.wake.set()
+            owned.session.notices.put(CasesChanged(project_id))
+            if look_again:
+                owned.session.notices.put(LookAgain())
 
     def turn(self) -> None:
         """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable.
@@ -175,10 +177,9 @@ class Fleet:
 
     def _offer_if_out_of_reach(self, name: str, owned: _Owned) -> None:
         if owned.session.ready:
-            self._patience.pop(name, None)
+            self._offers[name].over()
         silent = owned.session.client.silent_seconds()
-        patience = self._patience.get(name, PATIENCE_SECONDS)
-        if silent < patience:
+        if silent < self._offers[name].delay:
             return
         # What calls have told is written while it may be: the next owner starts from the ledger.
         owned.session.ledger.flush(LAST_WORDS_SECONDS)
@@ -188,8 +189,9 @@ class Fleet:
             "Asterisk is out of reach, offered to the other workers",
             extra={"action": "yield", "asterisk": name, "silent_seconds": round(silent, 1)},
         )
-        self._patience[name] = min(2 * patience, PATIENCE_MOST_SECONDS)
-        self._hands_off[name] = time.monotonic() + HANDS_OFF_SECONDS
+        now = time.monotonic()
+        self._offers[name].failed(now)
+        self._hands_off[name] = now + HANDS_OFF_SECONDS
         self._let_go(name)
 
     def _take(self, settings: AsteriskSettings, owner: Ownership) -> None:
@@ -210,7 +212,6 @@ class Fleet:
         return owned
 
     def _dial(self, session: Session, turns: Turns) -> None:
-        session.wake.clear()
         begun = self._clock.monotonic()
-        self._clock.wait(session.wake, turns.turn())
+        self._clock.wait(session.notices.arrived, turns.turn())
         self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())

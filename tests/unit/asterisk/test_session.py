@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import gevent
 import pytest
@@ -15,11 +17,12 @@ from tests.support.ami_peer import BANNER, CHALLENGE, SECRET, USERNAME, Connecti
 from tests.support.facts import BEGUN
 from tests.support.fake_database import FakeDatabase, open_attempt
 from worker.ami.actions import UnsafeAction
+from worker.ami.client import AmiClient
 from worker.asterisk import session as module
+from worker.asterisk.notices import Notice, Obstacle
 from worker.asterisk.session import Session
 from worker.clock import SystemClock
-from worker.config import AsteriskSettings
-from worker.config_reader import Secret
+from worker.config import AsteriskSettings, Secret
 from worker.errors import StatementTimedOut
 from worker.model import Outcome, Ownership, Step
 
@@ -114,11 +117,19 @@ class Lab:
     def __init__(self, port: int, asterisk: Asterisk, database: FakeDatabase) -> None:
         self.asterisk = asterisk
         self.database = database
-        settings = AsteriskSettings("default", "127.0.0.1", port, 5.0, USERNAME, Secret(SECRET))
+        settings = AsteriskSettings(
+            name="default",
+            host="127.0.0.1",
+            port=port,
+            timeout_seconds=5.0,
+            username=USERNAME,
+            password=Secret(SECRET),
+        )
         owner = Ownership(4, "default", 9)
-        self.session = Session(settings, database.as_database(), SystemClock(), owner, "d4")
-        self.session.client._reconnect_seconds = (0.01, 0.05)
-        self.session.client._ping_seconds = 3600.0  # so that a Ping is a question of the session's
+        # It comes back soon, and a Ping is a question of the session's.
+        hurried = partial(AmiClient, reconnect_seconds=(0.01, 0.05), ping_seconds=3600.0)
+        with patch.object(module, "AmiClient", hurried):
+            self.session = Session(settings, database.as_database(), SystemClock(), owner, "d4")
 
     def start(self) -> Session:
         self.session.start()
@@ -139,6 +150,11 @@ class Lab:
 
     def outcome(self, number: int = 1) -> str | None:
         return self.database.outcomes().get(number)
+
+
+def obstacles(session: Session) -> list[Notice]:
+    """What the dialling has been told that stands in the way of projects."""
+    return [notice for notice in session.notices.take() if isinstance(notice, Obstacle)]
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +196,7 @@ def test_session_is_up_after_its_first_look(lab: Lab) -> None:
     assert session.agents.free("sales") == {"pjsip/agent1"}
     until(lambda: lab.database.told == [("up", None)])
     until(lambda: [row["interface"] for row in lab.database.agents] == ["PJSIP/agent1"])
-    assert session.wake.is_set()
+    assert session.notices.arrived.is_set()
 
 
 def test_originate_says_who_and_what_for(lab: Lab) -> None:
@@ -400,10 +416,10 @@ def test_member_becomes_free_by_a_list_only(lab: Lab) -> None:
     until(lambda: not session.agents.unsure)
     assert session.agents.free("sales") == {"pjsip/agent2"}, "the list says that he talks"
     lab.asterisk.members = [member("PJSIP/agent1"), member("PJSIP/agent2")]
-    session.wake.clear()
+    session.notices.take()
     lab.asterisk.event("QueueMemberStatus", Queue="sales", Interface="PJSIP/agent1", Status=1)
     until(lambda: session.agents.free("sales") == {"pjsip/agent1", "pjsip/agent2"})
-    assert session.wake.wait(5), "there is somebody to dial for"
+    assert session.notices.arrived.wait(5), "there is somebody to dial for"
 
 
 def test_many_members_to_confirm_take_one_list(lab: Lab) -> None:
@@ -499,7 +515,7 @@ def test_refused_originate_is_told_in_asterisks_words(lab: Lab) -> None:
     lab.asterisk.replies = {"Originate": "Extension does not exist."}
     lab.originate()
     until(lambda: lab.outcome() == Outcome.FAILED)
-    assert session.refusals == {"p": "Asterisk refused its call: Extension does not exist."}
+    assert obstacles(session) == [Obstacle("p", "Asterisk refused its call: Extension does not exist.")]
     assert lab.database.ended[0]["detail"] == "Extension does not exist."
     assert session.ready
 
@@ -509,7 +525,7 @@ def test_originate_during_a_shutdown_is_not_the_projects_fault(lab: Lab) -> None
     lab.asterisk.stopping = True
     lab.originate()
     until(lambda: lab.outcome() == Outcome.TECHNICAL)
-    assert session.refusals == {}
+    assert obstacles(session) == []
     assert not session.ready
 
 
@@ -524,7 +540,7 @@ def test_originate_that_cannot_be_sent_safely_fails(lab: Lab) -> None:
 
 def test_missing_event_is_not_waited_for_longer_than_it_takes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer sleeps without a limit; the first half of an ending must wake it."""
-    monkeypatch.setattr("worker.calls.tracker.LATE_SECONDS", 0.05)
+    monkeypatch.setattr("worker.calls.verdict.LATE_SECONDS", 0.05)
     session = lab.start()
     lab.originate()
     until(lambda: bool(lab.database.advanced))
@@ -572,7 +588,7 @@ def test_calls_go_by_the_name_that_asterisk_gives_their_queue(lab: Lab) -> None:
     lab.asterisk.event("Newchannel", Uniqueid="c1", Linkedid="c1", Channel="PJSIP/x")
     lab.asterisk.event("QueueCallerJoin", Uniqueid="c1", Queue="sales")
     until(lambda: any(Step.WAITING in call.steps for call in session.tracker.calls()))
-    assert session.tracker.wrong_queue == {}
+    assert obstacles(session) == []
 
 
 def test_what_asterisk_says_in_no_encoding_of_ours_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -624,8 +640,8 @@ def test_what_readers_cannot_be_told_holds_up_no_end(lab: Lab) -> None:
     until(lambda: any(trouble[2] == "agents" for trouble in lab.database.troubles))
     assert lab.database.calls.count("dialer_agents_write") < 3, "at growing intervals"
     lab.database.before.clear()
-    session._agents_held.over()
-    session._written.set()
+    session._agents_table._held.over()
+    session._unwritten.set()
     until(lambda: bool(lab.database.agents))
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.facts import BEGUN, Time, event
+from tests.support.facts import BEGUN, Heard, Time, event, heard
 from worker.ami.message import Framer, Message
 from worker.asterisk.agents import Agents
 from worker.asterisk.session import WANTED
-from worker.calls.tracker import SHUTDOWN_SECONDS, Call, Tracker
+from worker.calls.call import Call
+from worker.calls.tracker import Tracker
+from worker.calls.verdict import SHUTDOWN_SECONDS
 from worker.model import TRANSITIONS, Outcome, State, Step
 
 DATA = Path(__file__).parents[2] / "data" / "ami"
@@ -74,7 +76,7 @@ class Replay:
     def __init__(self, abandon_seconds: float) -> None:
         self.time = Time(1_795_409_231.0)
         self.framer = Framer(wanted=WANTED)
-        self.tracker = Tracker(self.time)
+        self.tracker = Tracker(self.time, Heard())
         self.agents = Agents(self.time)
         self.calls: dict[str, Call] = {}
         self.ended: list[Call] = []
@@ -115,9 +117,9 @@ class Replay:
             self.tracker.event(message)
             if call is not None and before is not None:
                 assert call.state == before or call.state is State.ENDED or moves(before, call.state), message.raw
-        assert all(call.outcome is not None for call in self.tracker.over)
-        self.ended += self.tracker.over
-        self.tracker.over.clear()
+        assert all(call.outcome is not None for call in heard(self.tracker).over)
+        self.ended += heard(self.tracker).over
+        heard(self.tracker).over.clear()
         real = {who.casefold() for (_, who), member in self._truth.items() if member.get("Status") == "1"}
         assert self.agents.free("sales") <= real, message.raw
 
@@ -175,7 +177,7 @@ def replay(data: bytes, size: int | None = None, abandon_seconds: float = 2.0) -
     for chunk in chunks(data, size or len(data)):
         run.feed(chunk)
     run.finish()
-    run.ended += run.tracker.over
+    run.ended += heard(run.tracker).over
     return run
 
 
@@ -222,8 +224,8 @@ def test_every_call_ends_once_and_leaves_nothing_behind() -> None:
     tracker = run.tracker
     assert len(tracker) == 0
     assert tracker.tick() is None
-    assert not any((tracker._by_channel, tracker._by_action, tracker._by_leg, tracker._waiting, tracker.changed))
-    assert tracker.wrong_queue == {}
+    assert not any((tracker._by_channel, tracker._by_action, tracker._by_leg, tracker._waiting, heard(tracker).changed))
+    assert heard(tracker).wrong_queue == {}
 
 
 def test_steps_tell_how_far_each_call_came() -> None:
@@ -326,7 +328,7 @@ def test_no_forged_byte_changes_a_call(kind: str) -> None:
     assert facts(run) == facts(clean())
     assert len(run.ended) == 200
     assert len(run.tracker) == 0
-    assert run.tracker.wrong_queue == {}
+    assert heard(run.tracker).wrong_queue == {}
     assert run.freed == []
     assert run.agents.free("sales") == clean().agents.free("sales")
 

@@ -13,22 +13,37 @@ from sqlalchemy.exc import DataError
 
 from tests.support.facts import agent_connect, amd, begin, hangup, newchannel, ringing, up
 from tests.support.fake_database import FakeDatabase
+from worker.calls.call import Call
 from worker.calls.ledger import ASIDE_FIRST_SECONDS, BATCH, LOCKED_FIRST_SECONDS, Ledger
-from worker.calls.tracker import Call, Tracker
+from worker.calls.tracker import Tracker
 from worker.clock import VirtualClock
 from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.model import Outcome, Ownership, Step
 from worker.troubles import Troubles
 
 
+class Told:
+    """Has the ledger hear what a tracker finds out."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.stepped = ledger.stepped
+        self.ended = ledger.ended
+
+    def astray(self, project_id: str, why: str) -> None:
+        pass
+
+    def waits(self) -> None:
+        pass
+
+
 class Setup:
     def __init__(self) -> None:
         self.clock = VirtualClock(1_800_000_000.0)
         self.database = FakeDatabase()
-        self.tracker = Tracker(self.clock.monotonic)
         owner = Ownership(4, "default", 9)
         self.troubles = Troubles(self.database.as_database(), self.clock, owner)
-        self.ledger = Ledger(self.database.as_database(), self.clock, self.tracker, owner, self.troubles)
+        self.ledger = Ledger(self.database.as_database(), self.clock, owner, self.troubles)
+        self.tracker = Tracker(self.clock.monotonic, Told(self.ledger))
 
     def end(self, attempt_id: int, trunk: str = "default") -> Call:
         """An attempt that has ended, not told yet."""

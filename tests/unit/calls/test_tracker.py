@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.facts import (
     BEGUN,
+    Heard,
     Time,
     agent_called,
     agent_complete,
@@ -24,6 +25,7 @@ from tests.support.facts import (
     event,
     failure,
     hangup,
+    heard,
     newchannel,
     played,
     queue_abandon,
@@ -33,15 +35,9 @@ from tests.support.facts import (
     up,
 )
 from worker.ami.message import Message
-from worker.calls.tracker import (
-    LATE_SECONDS,
-    OVERDUE_SECONDS,
-    SHUTDOWN_SECONDS,
-    UNSEEN_SECONDS,
-    Call,
-    Tracker,
-    classify,
-)
+from worker.calls.call import Call
+from worker.calls.tracker import OVERDUE_SECONDS, UNSEEN_SECONDS, Tracker
+from worker.calls.verdict import LATE_SECONDS, SHUTDOWN_SECONDS, classify
 from worker.model import ENDINGS, AmdVerdict, OpenAttempt, Outcome, State, Step
 
 LOCAL = "Local/79990000001@carrier-00000001;1"
@@ -55,7 +51,7 @@ def time() -> Time:
 
 @pytest.fixture
 def tracker(time: Time) -> Tracker:
-    return Tracker(time)
+    return Tracker(time, Heard())
 
 
 @pytest.fixture
@@ -71,7 +67,7 @@ def tell(tracker: Tracker, *events: Message) -> None:
 def assert_clean(tracker: Tracker) -> None:
     """No call is left, in no corner."""
     assert len(tracker) == 0
-    assert not any((tracker._by_channel, tracker._by_action, tracker._by_leg, tracker._waiting, tracker.changed))
+    assert not any((tracker._by_channel, tracker._by_action, tracker._by_leg, tracker._waiting, heard(tracker).changed))
     assert tracker.tick() is None
 
 
@@ -118,7 +114,7 @@ def test_refused_call_ends_when_hangup_and_response_are_in(tracker: Tracker, cal
     tell(tracker, hangup(cause))
     assert call.outcome is classify(cause, 0)
     assert call.cause == cause
-    assert tracker.over == [call]
+    assert heard(tracker).over == [call]
     assert_clean(tracker)
 
 
@@ -308,7 +304,7 @@ def test_refused_originate(tracker: Tracker, call: Call, error: str, outcome: Ou
     tracker.replied(call, error)
     tracker.replied(call, "twice")
     assert (call.outcome, call.detail) == (outcome, error)
-    assert tracker.over == [call]
+    assert heard(tracker).over == [call]
     assert_clean(tracker)
 
 
@@ -331,9 +327,9 @@ def test_what_was_never_sent_is_cancelled(tracker: Tracker) -> None:
 def test_hangup_alone_is_enough_after_a_while(time: Time, tracker: Tracker, call: Call) -> None:
     tell(tracker, newchannel(), ringing(), hangup(17))
     hung_up = time.now
-    assert tracker.timed
+    assert heard(tracker).ticks_wanted == 1
     assert tracker.tick() == pytest.approx(LATE_SECONDS)
-    assert not tracker.timed
+    assert heard(tracker).ticks_wanted == 1, "who asks need not be told"
     time.now += LATE_SECONDS - 0.001
     tracker.tick()
     assert call.outcome is None
@@ -615,10 +611,10 @@ def test_listed_call_catches_up(tracker: Tracker, call: Call, state: str, bridge
 
 def test_name_of_an_agent_who_was_found_talking_is_taken_when_it_is_told(tracker: Tracker, call: Call) -> None:
     tracker.reconcile(set(), {"c1": channel("c1", "Up", bridge="b1")}, gone=Outcome.LOST)
-    tracker.changed.clear()
+    heard(tracker).changed.clear()
     tell(tracker, agent_connect())
     assert call.agent == "PJSIP/agent1"
-    assert tracker.changed == {call}
+    assert heard(tracker).changed == {call}
     tell(tracker, agent_connect("PJSIP/agent2"))
     assert call.agent == "PJSIP/agent1"
 
@@ -688,7 +684,7 @@ def test_adopted_call_knows_its_past(tracker: Tracker, time: Time) -> None:
     }
     assert tracker.knows("c1")
     assert tracker.suspects() == {call}
-    assert tracker.changed == set()
+    assert heard(tracker).changed == set()
     assert not call.wants_agent
     tell(tracker, hangup(16))
     assert call.outcome is Outcome.ANSWERED
@@ -775,26 +771,26 @@ def test_failure_of_a_call_that_was_out_of_sight_proves_no_fault_of_ours(tracker
 
 def test_first_queue_must_be_the_projects(tracker: Tracker, call: Call) -> None:
     tell(tracker, up(), queue_join("support"))
-    assert set(tracker.wrong_queue) == {"p"}
-    assert "'support'" in tracker.wrong_queue["p"]
-    assert "'sales'" in tracker.wrong_queue["p"]
+    assert set(heard(tracker).wrong_queue) == {"p"}
+    assert "'support'" in heard(tracker).wrong_queue["p"]
+    assert "'sales'" in heard(tracker).wrong_queue["p"]
 
 
 def test_later_queue_is_a_transfer(tracker: Tracker, call: Call) -> None:
     tell(tracker, up(), queue_join(), agent_connect(), queue_join("support"))
-    assert tracker.wrong_queue == {}
+    assert heard(tracker).wrong_queue == {}
 
 
 def test_queue_of_a_call_that_was_out_of_sight_need_not_be_its_first(tracker: Tracker) -> None:
     adopt(tracker, answered=10)
     tell(tracker, queue_join("support"))
-    assert tracker.wrong_queue == {}
+    assert heard(tracker).wrong_queue == {}
 
 
 def test_message_may_lead_into_any_queue(tracker: Tracker) -> None:
     begin(tracker, type="autoinforming")
     tell(tracker, up(), queue_join("support"))
-    assert tracker.wrong_queue == {}
+    assert heard(tracker).wrong_queue == {}
 
 
 def test_call_wants_an_agent_until_one_is_rung_or_it_ends(tracker: Tracker, call: Call) -> None:
@@ -931,7 +927,7 @@ def test_order_of_the_facts_changes_no_outcome(shuffled: tuple[str, list[Message
     name, told = shuffled
     changes, in_order, outcome = STORIES[name]
     time = Time(50.0)
-    tracker = Tracker(time)
+    tracker = Tracker(time, Heard())
     call = begin(tracker, **changes)
     states = [call.state]
     for one in told:
@@ -940,7 +936,7 @@ def test_order_of_the_facts_changes_no_outcome(shuffled: tuple[str, list[Message
     time.now += SHUTDOWN_SECONDS
     tracker.tick()
     assert call.outcome is outcome
-    assert tracker.over == [call], "it ends once"
+    assert heard(tracker).over == [call], "it ends once"
     assert call.ended == 50.0
     assert states == sorted(states, key=list(State).index), "it never goes back"
     assert outcome in ENDINGS[state_at_the_end(call)]
@@ -948,7 +944,7 @@ def test_order_of_the_facts_changes_no_outcome(shuffled: tuple[str, list[Message
     until_the_end = told[: states.index(State.ENDED)] if State.ENDED in states else told
     if set(map(id, in_order)) <= set(map(id, until_the_end)):
         assert call.steps.keys() == steps_of(in_order) | {Step.DIALING}
-    assert tracker.wrong_queue == {}
+    assert heard(tracker).wrong_queue == {}
     assert_clean(tracker)
 
 
@@ -1024,7 +1020,7 @@ def test_whatever_happens_a_call_ends_once_with_an_outcome_of_its_state(
 ) -> None:
     """Contradictions too: no order and no mixture of events makes two outcomes, or none, or leaves a trace."""
     time = Time(10.0)
-    tracker = Tracker(time)
+    tracker = Tracker(time, Heard())
     call = begin(tracker, channel=dialled, type=mode)
     ended: list[Call] = []
     for act in acts:
@@ -1032,14 +1028,14 @@ def test_whatever_happens_a_call_ends_once_with_an_outcome_of_its_state(
             tell(tracker, act)
         else:
             perform(act, time, tracker, call)
-        ended += tracker.over
-        tracker.over.clear()
+        ended += heard(tracker).over
+        heard(tracker).over.clear()
     time.now += 100
     tracker.tick()
     tracker.reconcile(tracker.suspects(), {}, gone=Outcome.LOST)
     time.now += SHUTDOWN_SECONDS
     tracker.tick()
-    ended += tracker.over
+    ended += heard(tracker).over
     assert ended == [call]
     assert call.outcome in ENDINGS[state_at_the_end(call)]
     assert call.ended is not None

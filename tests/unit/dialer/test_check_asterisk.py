@@ -27,9 +27,19 @@ def asterisk(request: pytest.FixtureRequest) -> Iterator[SimulatedAsterisk]:
     simulated.stop()
 
 
+def settings_for(port: int, password: str = "x", timeout_seconds: float = 2.0) -> AsteriskSettings:
+    return AsteriskSettings(
+        name="default",
+        host="127.0.0.1",
+        port=port,
+        timeout_seconds=timeout_seconds,
+        username="dialer",
+        password=Secret(password),
+    )
+
+
 def checked(asterisk: SimulatedAsterisk, *projects: ProjectNeeds, password: str = "dialersecret") -> list[Finding]:
-    port = asterisk.serve()
-    return list(check(AsteriskSettings("default", "127.0.0.1", port, 2.0, "dialer", Secret(password)), projects))
+    return list(check(settings_for(asterisk.serve(), password), projects))
 
 
 def told(findings: list[Finding], verdict: Verdict) -> str:
@@ -97,8 +107,7 @@ def test_a_wrong_password_is_said_once_and_not_shown(asterisk: SimulatedAsterisk
 
 
 def test_nobody_listens(asterisk: SimulatedAsterisk) -> None:
-    settings = AsteriskSettings("default", "127.0.0.1", 1, 0.5, "dialer", Secret("x"))
-    (finding,) = check(settings, [])
+    (finding,) = check(settings_for(1, timeout_seconds=0.5), [])
     assert "cannot connect" in finding.text
 
 

@@ -38,6 +38,12 @@ def test_version_and_help_are_told_from_any_directory(tmp_path: Path) -> None:
     assert all(name in told for name in ("run", "worker", "api", "migrate", "check", "demo", "simulate"))
 
 
+def test_help_does_not_wait_for_what_it_does_not_need() -> None:
+    command = "import sys, dialer.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert not {"pydantic", "alembic"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("arguments", [(), ("restart",), ("worker", "--colour")])
 def test_a_wrong_command_is_exit_code_2(arguments: tuple[str, ...]) -> None:
     done = dialer(*arguments)

@@ -11,7 +11,7 @@ from gevent.event import Event
 
 from tests.support.facts import event, member, queue_params, up
 from tests.unit.dialling.test_turns import START, Cases, Lab
-from worker.calls.tracker import Call
+from worker.calls.call import Call
 from worker.dialling.pacer import SAVE_SECONDS, WRITE_SECONDS
 from worker.model import Outcome
 from worker.pacing.journal import decode, replay
@@ -83,7 +83,7 @@ class Room(Lab):
 
     def nobody_answers(self, call: Call) -> None:
         self.session.tracker.unsent(call, "nobody answered", Outcome.NOANSWER)
-        self.session.tracker.over.clear()
+        self.session.forget_ends()
 
     def learn(self, calls: int = 2 * LEARNING) -> None:
         """Dial so many calls at least, for so long that pacing trusts what it has seen; nobody answers."""
@@ -387,7 +387,7 @@ def test_agents_of_calls_that_are_being_begun_are_nobody_elses(room: Room) -> No
         room.turn()
         room.pass_time(0.3)
     held.set()
-    assert room.session.wake.wait(5)
+    assert room.session.notices.arrived.wait(5)
     assert len(room.session.sent) == 2, "for two agents, while nothing is learned yet"
 
 

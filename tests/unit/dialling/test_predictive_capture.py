@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.facts import BEGUN, Time, event
+from tests.support.facts import BEGUN, Heard, Time, event
 from worker.ami.message import Framer, Message
 from worker.asterisk.session import WANTED
-from worker.calls.tracker import LATE_SECONDS, Call, Tracker
+from worker.calls.call import Call
+from worker.calls.tracker import Tracker
+from worker.calls.verdict import LATE_SECONDS
 from worker.model import AmdVerdict, Outcome, Step
 
 CAPTURE = Path(__file__).parents[2] / "data" / "ami" / "predictive-42-calls.txt"
@@ -59,7 +61,7 @@ def data() -> bytes:
 def replay(size: int, forged: Message | None = None) -> dict[str, Call]:
     """The calls by ChannelId, from bytes in portions of `size`; `forged` is told again before each message."""
     time = Time(0.0)
-    framer, tracker = Framer(wanted=WANTED), Tracker(time)
+    framer, tracker = Framer(wanted=WANTED), Tracker(time, Heard())
     calls: dict[str, Call] = {}
     for start in range(0, len(data()), size):
         for message in framer.feed(data()[start : start + size]):
@@ -121,7 +123,7 @@ def test_who_has_a_verdict_got_it_within_amds_limit() -> None:
 def test_a_call_without_an_agent_ends_with_its_hangup() -> None:
     """Nothing is waited for that cannot come: a machine's line is free at once."""
     time = Time(0.0)
-    framer, tracker = Framer(wanted=WANTED), Tracker(time)
+    framer, tracker = Framer(wanted=WANTED), Tracker(time, Heard())
     calls: dict[str, Call] = {}
     for message in framer.feed(data()):
         if message.is_reply:

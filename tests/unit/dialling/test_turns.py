@@ -14,15 +14,18 @@ from sqlalchemy.exc import DataError
 from tests.support.facts import member, queue_params
 from tests.support.fake_database import FakeDatabase, open_attempt
 from worker.ami.actions import UnsafeAction
-from worker.ami.client import AmiLinkLost, AmiRefused
+from worker.ami.errors import AmiLinkLost, AmiRefused
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
+from worker.asterisk.notices import CasesChanged, Notices, Obstacle
 from worker.asterisk.session import Session
+from worker.calls.call import Call
 from worker.calls.ledger import Ledger
 from worker.calls.tracker import Tracker
 from worker.clock import VirtualClock
+from worker.dialling.fitness import TRUST_SECONDS
 from worker.dialling.hopper import ERRANDS_MOST
-from worker.dialling.turns import SOON_SECONDS, TRUST_SECONDS, Turns
+from worker.dialling.turns import SOON_SECONDS, Turns
 from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.model import Begun, Outcome, Ownership
 from worker.troubles import Troubles
@@ -232,19 +235,36 @@ class FakeSession:
     def __init__(self, clock: VirtualClock, database: Cases) -> None:
         self.name = "default"
         self.owner = Ownership(4, "default", 9)
-        self.tracker = Tracker(clock.monotonic)
+        self.notices = Notices()
         self.agents = Agents(clock.monotonic)
         self.troubles = Troubles(database.as_database(), clock, self.owner)
-        self.ledger = Ledger(database.as_database(), clock, self.tracker, self.owner, self.troubles)
-        self.wake = Event()
-        self.refusals: dict[str, str] = {}
+        self.ledger = Ledger(database.as_database(), clock, self.owner, self.troubles)
+        self.tracker = Tracker(clock.monotonic, self)
+        self.over: list[Call] = []
         self.ready = True
-        self.look_again = False
         self.client = Lists()
         self.sent: list[Begun] = []
         self.given_up: list[Begun] = []
         self.unsafe: set[str | None] = set()
         """Caller ids that cannot be sent."""
+
+    def stepped(self, call: Call) -> None:
+        self.ledger.stepped(call)
+
+    def ended(self, call: Call) -> None:
+        self.over.append(call)
+        self.ledger.ended(call)
+
+    def astray(self, project_id: str, why: str) -> None:
+        self.notices.put(Obstacle(project_id, why))
+
+    def waits(self) -> None:
+        pass
+
+    def forget_ends(self) -> None:
+        """Nobody is told how calls have ended."""
+        self.over.clear()
+        self.ledger._lanes.clear()
 
     def originate(self, begun: Begun) -> bool:
         call = self.tracker.begin(begun)
@@ -285,6 +305,11 @@ class Lab:
     def turn(self) -> float:
         return self.turns.turn()
 
+    def changed(self, project: str) -> None:
+        """The database says that cases of a project have changed, which wakes a turn."""
+        self.session.notices.put(CasesChanged(project))
+        self.turn()
+
     def cases(self) -> list[int]:
         """Cases that were dialled, in order."""
         return [begun.case_id for begun in self.session.sent]
@@ -304,7 +329,7 @@ class Lab:
     def end_calls(self) -> None:
         for call in list(self.session.tracker.calls()):
             self.session.tracker.unsent(call, "over")
-        self.session.tracker.over.clear()
+        self.session.forget_ends()
 
 
 @pytest.fixture
@@ -419,7 +444,7 @@ def test_a_trunk_that_was_slowed_down_and_is_not_any_more_is_used_at_once(lab: L
     lab.turn()
     lab.database.refuse = {}
     if told:
-        lab.turns.changed("")
+        lab.changed("")
     else:
         lab.pass_time(POLL)
     lab.turn()
@@ -516,12 +541,12 @@ def test_claim_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
     lab.database.hold["a"] = Event()
     assert lab.turn() == SOON_SECONDS
     assert lab.cases() == [200, 201]
-    assert not lab.session.wake.is_set()
+    assert not lab.session.notices.arrived.is_set()
     claims = lab.database.calls.count("dialer_claim")
     lab.turn()
     assert lab.database.calls.count("dialer_claim") <= claims + 2, "of b alone: that of a is under way"
     lab.database.hold.pop("a").set()
-    assert lab.session.wake.wait(5), "its answer wakes another turn"
+    assert lab.session.notices.arrived.wait(5), "its answer wakes another turn"
     lab.turn()
     assert lab.cases() == [200, 201, 100, 101]
 
@@ -570,11 +595,11 @@ def test_change_of_its_cases_ends_the_wait_of_a_project_soon(lab: Lab) -> None:
         lab.pass_time(16)
     lab.turn()
     lab.database.slow_claims = set()
-    lab.turns.changed("other")
+    lab.changed("other")
     lab.pass_time(1)
     lab.turn()
     assert lab.cases() == []
-    lab.turns.changed("p")
+    lab.changed("p")
     assert lab.turn() == pytest.approx(1)
     lab.pass_time(1)
     lab.turn()
@@ -589,7 +614,7 @@ def test_due_case_that_cannot_be_had_is_asked_for_less_and_less_often(lab: Lab) 
         lab.pass_time(0.1)
     assert lab.database.calls.count("dialer_claim") < 20, "ten seconds"
     lab.database.waiting["p"] = [100]
-    lab.turns.changed("p")
+    lab.changed("p")
     lab.turn()
     assert lab.cases() == [100]
 
@@ -601,7 +626,7 @@ def test_error_of_a_claim_that_took_long_is_told_by_the_next_turn(lab: Lab) -> N
     lab.turn()
     lab.database.claim_is_lost = True
     hold.set()
-    assert lab.session.wake.wait(5)
+    assert lab.session.notices.arrived.wait(5)
     with pytest.raises(DatabaseUnavailable):
         lab.turn()
 
@@ -630,15 +655,15 @@ def test_an_error_in_one_project_stops_no_other(
         lab.database.projects["a"]["context"] = "nowhere"
         lab.database.report_error = error
     else:
-        part = {"fit": "_obstacle", "dial": "_begin"}[step]
-        real = getattr(lab.turns, part)
+        owner, part = {"fit": (lab.turns._fitness, "_obstacle"), "dial": (lab.turns, "_begin")}[step]
+        real = getattr(owner, part)
 
         def choke(item: Any, *arguments: Any) -> Any:
             if item.project_id == "a":
                 raise error
             return real(item, *arguments)
 
-        monkeypatch.setattr(lab.turns, part, choke)
+        monkeypatch.setattr(owner, part, choke)
     for _ in range(50):
         lab.turn()
         lab.end_calls()
@@ -662,7 +687,7 @@ def test_what_failed_comes_again_at_growing_intervals_and_is_over_when_it_works(
     assert tried == [0, 1, 3, 7, 15, 31, 61, 91]
     assert list(lab.troubles().values()) == ["it gets no cases: Incorrect time value: '' for column v_opens"]
     lab.database.claim_errors.clear()
-    lab.turns.changed("a")
+    lab.changed("a")
     lab.pass_time(1)
     lab.turn()
     assert lab.cases() == [100], "somebody has changed it: it is tried at once"
@@ -681,7 +706,7 @@ def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, lines: i
     told = lab.troubles()[("project", "a", "case")]
     assert told.startswith("not all its cases can be begun: case 101: Incorrect time value")
     lab.database.errors.clear()
-    lab.turns.changed("a")
+    lab.changed("a")
     lab.pass_time(1)
     lab.turn()
     assert 101 in lab.cases()
@@ -717,7 +742,7 @@ def test_of_several_cases_that_cannot_be_begun_each_is_tried_again(lab: Lab) -> 
         lab.pass_time(0.5)
     del lab.database.errors[101]
     for _ in range(4):
-        lab.turns.changed("a")
+        lab.changed("a")
         lab.pass_time(1)
         lab.turn()
     assert lab.cases() == [101]
@@ -732,7 +757,7 @@ def test_a_begin_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
     assert [cases for cases in lab.database.asked if cases[0] < 200] == [[100, 101]], "one at a time"
     begun = lab.cases()
     held.set()
-    assert lab.session.wake.wait(5), "its answer wakes another turn"
+    assert lab.session.notices.arrived.wait(5), "its answer wakes another turn"
     assert lab.cases() == [*begun, 100, 101], "it is sent as soon as it is permitted"
 
 
@@ -746,7 +771,7 @@ def test_agents_of_calls_that_are_being_begun_are_nobody_elses(lab: Lab) -> None
         lab.pass_time(0.3)
     begun = len(lab.cases())
     held.set()
-    assert lab.session.wake.wait(5)
+    assert lab.session.notices.arrived.wait(5)
     assert len(lab.cases()) == 2, f"two agents, and {begun} calls before the answer was there"
 
 
@@ -786,7 +811,7 @@ def test_what_cannot_be_sent_is_the_projects_trouble_and_tried_one_by_one(lab: L
     lab.database.projects["a"]["caller_id"] = "9" * 1100
     lab.session.unsafe = {"9" * 1100}
     lab.turn()
-    failed = [call.case_id for call in lab.session.tracker.over if call.project_id == "a"]
+    failed = [call.case_id for call in lab.session.over if call.project_id == "a"]
     assert failed == [100, 101, 102]
     assert lab.cases() == [200, 201, 202]
     assert lab.troubles()[("project", "a", "originate")].startswith("its calls cannot be sent: ")
@@ -797,7 +822,7 @@ def test_what_cannot_be_sent_is_the_projects_trouble_and_tried_one_by_one(lab: L
     lab.turn()
     assert lab.database.asked[-1] == [103] or lab.database.asked[-2] == [103], "one, to see whether it is mended"
     lab.database.projects["a"]["caller_id"] = None
-    lab.turns.changed("a")
+    lab.changed("a")
     lab.pass_time(1)
     lab.turn()
     assert 104 in lab.cases()
@@ -831,7 +856,7 @@ def test_a_project_that_may_begin_nothing_is_asked_for_its_state_now_and_then(la
         lab.turn()
         lab.pass_time(0.5)
     assert lab.database.settled == []
-    lab.turns.changed("p")
+    lab.changed("p")
     lab.turn()
     assert lab.database.settled == ["p"], "a case has come"
     lab.database.projects["p"]["until_at"] = lab.at(0)
@@ -955,10 +980,10 @@ def test_what_a_project_lacks_is_one_warning(lab: Lab, caplog: pytest.LogCapture
 def test_refusals_of_asterisk_and_wrong_queues_make_the_project_failing(lab: Lab) -> None:
     lab.staff(1)
     lab.database.project("p", cases=1)
-    lab.session.refusals["p"] = "Asterisk refused its call: no"
+    lab.session.notices.put(Obstacle("p", "Asterisk refused its call: no"))
     lab.turn()
     assert lab.database.reports == [("p", "Asterisk refused its call: no")]
-    lab.session.tracker.wrong_queue["p"] = "its call joined queue 'x'"
+    lab.session.astray("p", "its call joined queue 'x'")
     lab.turn()
     assert lab.database.reports[1:] == [("p", "its call joined queue 'x'")]
     assert lab.cases() == []

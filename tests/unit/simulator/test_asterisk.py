@@ -15,7 +15,8 @@ from simulator import SimulatedAsterisk, call_centre, lab
 from simulator.cli import run
 from tests.support.waiting import wait_for
 from worker.ami.actions import originate
-from worker.ami.client import AmiClient, AmiRefused, AmiTimeout, LinkDown, LinkUp
+from worker.ami.client import AmiClient, LinkDown, LinkUp
+from worker.ami.errors import AmiRefused, AmiTimeout
 from worker.ami.message import Message
 from worker.clock import Clock, SystemClock, VirtualClock
 from worker.errors import DialerError

@@ -25,6 +25,17 @@ def test_a_try_waits_twice_as_long_as_the_one_before_up_to_the_most() -> None:
     assert not backoff.over()
 
 
+def test_the_delay_of_the_next_failure_is_known_before() -> None:
+    backoff = Backoff(2.0, 5.0)
+    delays = []
+    for _ in range(3):
+        delays.append(backoff.delay)
+        assert backoff.failed(100.0) == delays[-1]
+    assert delays == [2.0, 4.0, 5.0]
+    backoff.over()
+    assert backoff.delay == 2.0
+
+
 @pytest.fixture
 def time() -> Time:
     return Time(1000.0)

@@ -137,6 +137,59 @@ def test_who_calls_nobody_needs_no_password_of_an_asterisk(tmp_path: Path) -> No
     assert load(path, DATABASE, calling=False).database.host
 
 
+def test_a_value_may_stand_in_a_file_as_secrets_of_containers_do(tmp_path: Path) -> None:
+    secret, address = tmp_path / "ami", tmp_path / "url"
+    secret.write_text("p$w'd \\n`x`\n")
+    address.write_text("postgresql://u:hush@db.example/calls\n")
+    ami = {"DIALER_AMI_IP": "pbx", "DIALER_AMI_USERNAME": "dialer", "DIALER_AMI_PASSWORD_FILE": str(secret)}
+    settings = load(None, {"DIALER_DATABASE_URL_FILE": str(address)} | ami)
+    assert settings.asterisks[0].password.reveal() == "p$w'd \\n`x`", "as it is, but for the line end"
+    assert settings.database.password.reveal() == "hush"
+    assert load(None, DATABASE | ami | {"DIALER_AMI_PASSWORD": ""}).asterisks == settings.asterisks
+    both = mistakes(None, DATABASE | ami | {"DIALER_AMI_PASSWORD": "hush"})
+    assert both == {"DIALER_AMI_PASSWORD_FILE": "stands beside DIALER_AMI_PASSWORD. Give one of them."}
+    east = {name.replace("AMI", "ASTERISK_EAST"): value for name, value in ami.items()}
+    assert load(None, DATABASE | east).asterisks[0].password.reveal() == "p$w'd \\n`x`"
+    assert load(None, DATABASE | {"DIALER_HTTP_PORT_FILE": ""}).http.port == 8080
+
+
+def test_a_file_with_a_value_that_cannot_be_read_is_said_to_who_needs_it(tmp_path: Path) -> None:
+    missing, binary = tmp_path / "none", tmp_path / "binary"
+    binary.write_bytes(b"hush\xff")
+    ami = {"DIALER_AMI_IP": "pbx", "DIALER_AMI_USERNAME": "dialer", "DIALER_AMI_PASSWORD_FILE": str(missing)}
+    found = mistakes(None, DATABASE | ami | {"DIALER_HTTP_PORT_FILE": str(binary)})
+    assert set(found) == {"DIALER_AMI_PASSWORD_FILE", "DIALER_HTTP_PORT_FILE"}
+    assert f"the file {str(missing)!r} cannot be read (No such file or directory)" in found["DIALER_AMI_PASSWORD_FILE"]
+    assert "UTF-8" in found["DIALER_HTTP_PORT_FILE"]
+    assert "hush" not in str(found)
+    assert load(None, DATABASE | ami, calling=False).database.host == "db.example"
+    url = mistakes(None, {"DIALER_DATABASE_URL_FILE": str(missing)})
+    assert list(url) == ["DIALER_DATABASE_URL_FILE"], "nothing is missing beside it"
+    unknown = mistakes(None, DATABASE | {"DIALER_AMI_PASWORD_FILE": str(binary)})
+    assert "Did you mean DIALER_AMI_PASSWORD?" in unknown["DIALER_AMI_PASWORD_FILE"]
+
+
+@pytest.mark.parametrize("written", ['["hush"]', "{a = 'hush'}", "1.25", "true", "2026-11-29"])
+def test_a_password_that_is_no_text_is_refused_without_showing_it(tmp_path: Path, written: str) -> None:
+    path = toml(tmp_path, f'[ami]\nIp = "pbx"\nUsername = "dialer"\nPassword = {written}\n')
+    found = mistakes(path, DATABASE)
+    assert "must be the password as text" in found["[ami] Password in dialer.toml"]
+    assert not any(secret in str(found) for secret in ("hush", "1.25", "2026"))
+
+
+@pytest.mark.parametrize("name", ["DRIVER", "DB_SERVER", "PORT", "MAX_OPEN_CONNS"])
+def test_a_url_in_the_wrong_place_is_not_shown(name: str) -> None:
+    parts = {"DRIVER": "pgx", "DB_SERVER": "h", "DB_NAME": "d", "USERNAME": "u", name: "postgresql://u:hush@h/d"}
+    found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
+    assert found[f"DIALER_DATABASE_{name}"].startswith("a url is not ")
+    assert "hush" not in str(found)
+
+
+def test_what_the_program_fills_in_cannot_be_written() -> None:
+    assert "is not a setting" in mistakes(None, DATABASE | {"DIALER_AMI_NAME": "x"})["DIALER_AMI_NAME"]
+    assert "is not a setting" in mistakes(None, DATABASE | {"DIALER_DATABASE_QUERY": "x"})["DIALER_DATABASE_QUERY"]
+
+
 def test_two_workers_get_different_names() -> None:
     assert load(None, DATABASE).worker.name != load(None, DATABASE).worker.name
 
