@@ -17,7 +17,8 @@ from simulator.day import Day, Figures
 from simulator.policies import Policy, Predictive
 from simulator.scenario import Scenario, call_centre, fixed, lognormal
 from worker.config import DatabaseSettings
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.pacing import Pacing
 from worker.errors import DialerError, Mistake, SettingsError
 from worker.pacing.journal import Entry, decode, replay
 from worker.pacing.observed import Observation
@@ -88,7 +89,7 @@ def replay_journal(settings: DatabaseSettings, project_id: str, hours: float) ->
 
 
 def _entries(database: Database, project_id: str, hours: float) -> Iterator[Entry]:
-    for text in procedures.journal(database, project_id, hours):
+    for text in Pacing(database).journal(project_id, hours):
         try:
             yield decode(text)
         except ValueError as error:

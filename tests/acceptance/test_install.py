@@ -56,6 +56,7 @@ def test_nothing_of_the_program_is_left_out_and_nothing_is_put_elsewhere(wheel: 
         brought = {Path(name) for name in packed.namelist()}
     expected = {path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     expected |= {path.relative_to(ROOT) for path in (ROOT / "sql").rglob("*.sql")}
+    expected |= {path.relative_to(ROOT) for path in (ROOT / "api").rglob("*.tpl")}
     expected |= {
         Path("worker/db/migrations") / path.relative_to(ROOT / "alembic")
         for pattern in ("*.py", "*.mako")

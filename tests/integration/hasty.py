@@ -6,7 +6,8 @@ import sys
 
 from dialer.__main__ import main  # first: it patches the process
 from worker.calls import ledger
-from worker.db import mariadb, postgresql, procedures
+from worker.db import mariadb, postgresql
+from worker.db.routines import owners, upkeep
 from worker.dialling import hopper, records
 
 if __name__ == "__main__":
@@ -16,7 +17,8 @@ if __name__ == "__main__":
         (hopper, ("ASK_SECONDS",)),
         (ledger, ("WRITE_SECONDS",)),
         (records, ("WRITE_SECONDS",)),
-        (procedures, ("_TELL_SECONDS", "_OWN_SECONDS")),
+        (owners, ("TELL_SECONDS", "OWN_SECONDS")),
+        (upkeep, ("TELL_SECONDS",)),
     ):
         for name in names:
             setattr(module, name, getattr(module, name) / 10)

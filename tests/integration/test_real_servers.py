@@ -24,7 +24,8 @@ from tests.support.containers import Databases, MariaDbContainer, MariaDbDatabas
 from tests.support.dialects import DIALECTS
 from tests.support.waiting import wait_for
 from worker.config import DatabaseSettings, Settings, load
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import DatabaseRefused, DatabaseUnavailable, DatabaseUnfit, DialerError
 from worker.service import Service
 
@@ -68,7 +69,7 @@ def refused_everywhere(settings: Settings, sentence: str) -> None:
     service.close()
     with opened(settings.database) as database:
         try:
-            reasons = procedures.readiness(database).reasons
+            reasons = Upkeep(database).readiness().reasons
         except DialerError as error:
             reasons = [str(error)]
         assert any(sentence in one for one in reasons), reasons

@@ -11,10 +11,11 @@ from typing import Any
 from dialer.takeover import takeover
 from tests.support.dialects import Dialect, clean, query_at, rows_of
 from tests.support.factories import PROJECT, add_case, add_project, add_trunk
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import Row
 from worker.db.migration import objects_at_head
 from worker.db.objects import VIEW
+from worker.db.routines.upkeep import Upkeep
 from worker.model import Readiness
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -52,7 +53,7 @@ class Caller:
         list(takeover(self.db.settings, stop=False))
         database = Database(self.db.settings)
         try:
-            return procedures.readiness(database)
+            return Upkeep(database).readiness()
         finally:
             database.dispose()
 

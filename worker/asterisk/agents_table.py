@@ -7,8 +7,10 @@ import math
 from worker.asterisk.agents import Agents
 from worker.backoff import Backoff
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import reason
+from worker.db.routines.instants import instant
+from worker.db.routines.owners import Owners
 from worker.errors import DatabaseUnavailable
 from worker.model import Ownership
 from worker.troubles import Troubles
@@ -19,7 +21,7 @@ class AgentsTable:
 
     def __init__(self, agents: Agents, database: Database, clock: Clock, owner: Ownership, troubles: Troubles) -> None:
         self._agents = agents
-        self._database = database
+        self._owners = Owners(database)
         self._clock = clock
         self._owner = owner
         self._troubles = troubles
@@ -41,7 +43,7 @@ class AgentsTable:
     def _write(self) -> None:
         version = self._agents.version
         try:
-            procedures.agents_write(self._database, self._owner, self._agents.table(), procedures.instant(self._clock))
+            self._owners.write_agents(self._owner, self._agents.table(), instant(self._clock))
         except DatabaseUnavailable:
             raise
         except Exception as error:

@@ -31,7 +31,10 @@ from worker.calls.ledger import Ledger
 from worker.calls.tracker import Tracker
 from worker.clock import Clock
 from worker.config import AsteriskSettings
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.attempts import Attempts
+from worker.db.routines.instants import instant
+from worker.db.routines.owners import Owners
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.model import Begun, Outcome, Ownership
 from worker.supervisor import Supervisor, later
@@ -114,7 +117,8 @@ class Session:
         )
         self._originator = Originator(self.client, self.tracker, self.agents, self._refused)
         self._agents_table = AgentsTable(self.agents, database, clock, owner, self.troubles)
-        self._database = database
+        self._attempts = Attempts(database)
+        self._owners = Owners(database)
         self._clock = clock
         self._unwritten = Event()
         """There is something to write."""
@@ -288,8 +292,8 @@ class Session:
         self.notices.put(LookAgain())
         self.tracker.carry_on()
         self.ledger.flush()
-        now = procedures.instant(self._clock)
-        for attempt in procedures.open_attempts(self._database, self.name, now):
+        now = instant(self._clock)
+        for attempt in self._attempts.open_on(self.name, now):
             if not self.tracker.knows(attempt.channel_id) and not self.ledger.holds(attempt.attempt_id):
                 self.tracker.adopt(attempt)
         watched = up.generation > 1
@@ -391,7 +395,7 @@ class Session:
         if self._told == (state, reason):
             return
         try:
-            procedures.asterisk_report(self._database, self.owner, state, reason)
+            self._owners.report_asterisk(self.owner, state, reason)
             self._told = (state, reason)
         except (DialerError, DBAPIError):  # the database is away, or somebody holds the row
             self._told = None

@@ -20,8 +20,10 @@ from sqlalchemy.exc import DBAPIError
 from worker.backoff import Backoff, Outage
 from worker.calls.call import Call
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import reason
+from worker.db.routines.attempts import Attempts, Report
+from worker.db.routines.instants import instant
 from worker.errors import StatementTimedOut
 from worker.log import masked
 from worker.model import Ownership
@@ -93,7 +95,7 @@ class Ledger:
         written: Callable[[], object] = lambda: None,
     ) -> None:
         """`written` is called when ends are written, or put off, after their flush() has returned."""
-        self._database = database
+        self._attempts = Attempts(database)
         self._clock = clock
         self._owner = owner
         self._troubles = troubles
@@ -245,8 +247,8 @@ class Ledger:
 
     def _finish(self, lane: _Lane, calls: Sequence[Call], seconds: float) -> None:
         reports = [self._report_of(call) for call in calls]
-        now = procedures.instant(self._clock)
-        if not procedures.attempt_finish(self._database, self._owner, reports, now, timeout_seconds=seconds):
+        now = instant(self._clock)
+        if not self._attempts.finish(self._owner, reports, now, timeout_seconds=seconds):
             self.disowned = True
             return
         done = set(calls)
@@ -320,9 +322,9 @@ class Ledger:
         if not calls or self.disowned:
             return
         reports = [self._report_of(call) for call in calls]
-        now = procedures.instant(self._clock)
+        now = instant(self._clock)
         try:
-            ours = procedures.attempt_advance(self._database, self._owner, reports, now, timeout_seconds=PROBE_SECONDS)
+            ours = self._attempts.advance(self._owner, reports, now, timeout_seconds=PROBE_SECONDS)
         except DBAPIError as error:
             if len(calls) == 1:
                 self._refused_steps.failed(reason(error), attempt_id=calls[0].attempt_id)
@@ -337,9 +339,9 @@ class Ledger:
             return
         self._refused_steps.worked()
 
-    def _report_of(self, call: Call) -> procedures.Report:
+    def _report_of(self, call: Call) -> Report:
         now = self._clock.monotonic()
-        report: procedures.Report = {
+        report: Report = {
             "attempt_id": call.attempt_id,
             "steps": {step: round(max(0.0, now - at), 4) for step, at in call.steps.items()},
         }

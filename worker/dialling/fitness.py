@@ -13,7 +13,9 @@ from worker.ami.errors import AmiRefused
 from worker.asterisk.session import Session
 from worker.backoff import Outage
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.instants import instant
+from worker.db.routines.projects import Projects
 from worker.dialling.hopper import ASK_SECONDS, OBSTACLE, Hopper
 from worker.errors import DialerError
 from worker.model import DEFAULT_EXTEN, Work
@@ -32,7 +34,7 @@ class Fitness:
     ) -> None:
         """`wall`: the database's time, seconds since 1970."""
         self._session = session
-        self._database = database
+        self._projects = Projects(database)
         self._clock = clock
         self._hopper = hopper
         self._wall = wall
@@ -91,12 +93,11 @@ class Fitness:
         self._lacking[project_id] = obstacle, outage
 
     def _report(self, item: Work, obstacle: str | None) -> None:
-        procedures.project_report(
-            self._database,
+        self._projects.report(
             self._session.owner,
             item.project_id,
             obstacle,
-            procedures.instant(self._clock),
+            instant(self._clock),
             timeout_seconds=ASK_SECONDS,
         )
 

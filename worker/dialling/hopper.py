@@ -19,8 +19,10 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.backoff import Backoff
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import reason
+from worker.db.routines.cases import Cases
+from worker.db.routines.instants import instant
 from worker.errors import CaseNotBegun, DatabaseUnavailable, DialerError, StatementTimedOut
 from worker.model import Claim, Ownership, Work
 from worker.supervisor import errand
@@ -126,7 +128,7 @@ class Hopper:
     ) -> None:
         """`wake` asks for another turn."""
         self._owner = owner
-        self._database = database
+        self._cases = Cases(database)
         self._clock = clock
         self._wake = wake
         self._troubles = troubles
@@ -293,12 +295,11 @@ class Hopper:
 
     def _ask(self, hand: Hand, item: Work, count: int) -> list[Claim]:
         hand.changed = False
-        return procedures.claim(
-            self._database,
+        return self._cases.claim(
             self._owner,
             item.project_id,
             count,
-            procedures.instant(self._clock),
+            instant(self._clock),
             timeout_seconds=ASK_SECONDS,
         )
 
@@ -311,7 +312,7 @@ class Hopper:
             self.run(project_id, RELEASE, lambda: self._release(hand, project_id))
 
     def _release(self, hand: Hand, project_id: str) -> None:
-        procedures.release(self._database, self._owner, project_id, timeout_seconds=ASK_SECONDS)
+        self._cases.release(self._owner, project_id, timeout_seconds=ASK_SECONDS)
         hand.unreleased = False
 
     def tidy(self, projects: Container[str]) -> None:
@@ -339,7 +340,7 @@ class Hopper:
         for hand in self._hands.values():
             self.drop(hand)
             hand.unreleased = True  # if all at once cannot be
-        procedures.release(self._database, self._owner, timeout_seconds=ASK_SECONDS)
+        self._cases.release(self._owner, timeout_seconds=ASK_SECONDS)
         self._hands = {project: hand for project, hand in self._hands.items() if hand.failing()}
         for hand in self._hands.values():
             hand.unreleased = False

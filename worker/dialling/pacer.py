@@ -18,7 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from worker.asterisk.session import Session
 from worker.backoff import Backoff
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.instants import instant
+from worker.db.routines.pacing import Pacing
 from worker.dialling.pools import Pool, settings_of, sharing, split
 from worker.dialling.records import Records, Row
 from worker.errors import DatabaseUnavailable, StatementTimedOut
@@ -65,9 +67,9 @@ class Pacer:
 
     def __init__(self, session: Session, database: Database, clock: Clock) -> None:
         self._session = session
-        self._database = database
+        self._kept = Pacing(database)
         self._clock = clock
-        self._records = Records(session, database, clock)
+        self._records = Records(session, self._kept, clock)
         self._pools: list[Pool] = []
         self._of_project: dict[str, Pool] = {}
         self._room: Mapping[str, int] = {}
@@ -249,7 +251,7 @@ class Pacer:
     def _ledger(self, item: Work, now: float) -> list[Counts]:
         read, windows = self._windows.get(item.project_id, (-LEDGER_SECONDS, []))
         if now - read >= LEDGER_SECONDS:
-            found = procedures.abandon_ledger(self._database, item.project_id, procedures.instant(self._clock))
+            found = self._kept.abandon_ledger(item.project_id, instant(self._clock))
             windows = [Counts(one.connected, one.abandoned, one.lost) for one in found]
             self._windows[item.project_id] = (now, windows)
         return windows

@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from worker.asterisk.session import PATIENCE_SECONDS, Session
 from worker.backoff import Backoff
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db.routines.instants import instant
+from worker.db.routines.pacing import Pacing
 from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.model import PacingDecision
 from worker.pacing.pilot import Pilot
@@ -57,9 +58,9 @@ class Row:
 class Records:
     """The journal and the learned states of one Asterisk's projects."""
 
-    def __init__(self, session: Session, database: Database, clock: Clock) -> None:
+    def __init__(self, session: Session, kept: Pacing, clock: Clock) -> None:
         self._session = session
-        self._database = database
+        self._kept = kept
         self._clock = clock
         self._rows: deque[Row] = deque(maxlen=ROWS_MOST)
         self._writer: gevent.Greenlet[..., None] | None = None
@@ -74,7 +75,7 @@ class Records:
         """
         pilot = Pilot(settings)
         for project in sorted(projects):
-            found = procedures.pacing_load(self._database, project)
+            found = self._kept.load(project)
             if found is None:
                 continue
             try:
@@ -136,11 +137,10 @@ class Records:
         rows = list(self._rows)
         self._rows.clear()
         try:
-            procedures.journal_write(
-                self._database,
+            self._kept.write_journal(
                 self._session.owner,
                 [row.as_decision(now) for row in rows],
-                procedures.instant(self._clock),
+                instant(self._clock),
                 timeout_seconds=GIVE_UP_SECONDS,
             )
         except BaseException:
@@ -149,11 +149,10 @@ class Records:
         self._written = now
 
     def _write_states(self, pilots: Mapping[str, Pilot]) -> None:
-        procedures.pacing_save(
-            self._database,
+        self._kept.save(
             self._session.owner,
             {project: json.dumps(pilot.as_dict()) for project, pilot in pilots.items()},
-            procedures.instant(self._clock),
+            instant(self._clock),
             timeout_seconds=GIVE_UP_SECONDS,
         )
         self._saved = self._clock.monotonic()

@@ -21,8 +21,11 @@ from worker.asterisk.notices import CasesChanged, Look, LookAgain, Obstacle
 from worker.asterisk.session import PATIENCE_SECONDS, Session
 from worker.backoff import Backoff
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import reason
+from worker.db.routines.attempts import Attempts
+from worker.db.routines.instants import DatabaseClock, instant
+from worker.db.routines.projects import Projects
 from worker.dialling.fitness import Fitness
 from worker.dialling.hopper import ASK_SECONDS, BEGIN, CASE, DIAL, FIT, ORIGINATE, Hand, Hopper
 from worker.dialling.pacer import Pacer, Reservation
@@ -60,7 +63,9 @@ class Turns:
         poll_seconds: float,
     ) -> None:
         self._session = session
-        self._database = database
+        self._attempts = Attempts(database)
+        self._database_clock = DatabaseClock(database)
+        self._projects = Projects(database)
         self._clock = clock
         self._may_dial = may_dial
         self._poll_seconds = poll_seconds
@@ -138,9 +143,7 @@ class Turns:
         tracker = self._session.tracker
         channels = None if requests is None else {channel for _, channel, _ in requests}
         cases = set()
-        for attempt in procedures.open_attempts(
-            self._database, self._session.name, procedures.instant(self._clock), timeout_seconds=ASK_SECONDS
-        ):
+        for attempt in self._attempts.open_on(self._session.name, instant(self._clock), timeout_seconds=ASK_SECONDS):
             if attempt.epoch != self._session.owner.epoch or tracker.knows(attempt.channel_id):
                 continue
             if (channels is not None and attempt.channel_id not in channels) or self._session.ledger.holds(
@@ -155,15 +158,15 @@ class Turns:
 
     def _compare_clocks(self) -> None:
         """Instants come from the database; how long until then goes by its clock."""
-        if procedures.instant(self._clock) is not None or self._clock.monotonic() < self._compared + CLOCKS_SECONDS:
+        if instant(self._clock) is not None or self._clock.monotonic() < self._compared + CLOCKS_SECONDS:
             return
         asked = time.time()
-        instant = procedures.database_time(self._database).timestamp()
-        self._ahead = instant - (asked + time.time()) / 2
+        told = self._database_clock.now().timestamp()
+        self._ahead = told - (asked + time.time()) / 2
         self._compared = self._clock.monotonic()
 
     def _dial(self) -> float:
-        work = procedures.work(self._database, self._session.name)
+        work = self._projects.work(self._session.name)
         self._hopper.tidy({item.project_id for item in work})
         items = [item for item in work if self._alone(item, FIT, partial(self._fitness.fit, item), False)]
         fit = {item.project_id for item in items}
@@ -276,12 +279,11 @@ class Turns:
         chosen = reservation.claims
         requests = [(claim.case_id, secrets.token_hex(16), secrets.token_hex(16)) for claim in chosen]
         try:
-            begun, refused = procedures.attempt_begin(
-                self._database,
+            begun, refused = self._attempts.begin(
                 self._session.owner,
                 item,
                 requests,
-                procedures.instant(self._clock),
+                instant(self._clock),
                 guaranteed=reservation.guaranteed,
                 timeout_seconds=ASK_SECONDS,
             )

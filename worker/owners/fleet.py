@@ -19,7 +19,9 @@ from worker.asterisk.session import Session
 from worker.backoff import Backoff, Outage
 from worker.clock import Clock
 from worker.config import AsteriskSettings, Settings
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.owners import Owners
+from worker.db.routines.trunks import Trunks
 from worker.dialling.turns import SOON_SECONDS, Turns
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.model import Ownership
@@ -58,6 +60,8 @@ class Fleet:
 
     def __init__(self, settings: Settings, database: Database, clock: Clock, keeper: Keeper) -> None:
         self._settings = settings
+        self._owners = Owners(database)
+        self._trunks = Trunks(database)
         self._database = database
         self._clock = clock
         self._keeper = keeper
@@ -183,7 +187,7 @@ class Fleet:
             return
         # What calls have told is written while it may be: the next owner starts from the ledger.
         owned.session.ledger.flush(LAST_WORDS_SECONDS)
-        if not procedures.asterisk_yield(self._database, owned.session.owner, owned.session.why_down()):
+        if not self._owners.yield_asterisk(owned.session.owner, owned.session.why_down()):
             return
         log.warning(
             "Asterisk is out of reach, offered to the other workers",
@@ -195,7 +199,7 @@ class Fleet:
         self._let_go(name)
 
     def _take(self, settings: AsteriskSettings, owner: Ownership) -> None:
-        procedures.trunk_ensure(self._database, settings.name, DEFAULT_TEMPLATE)
+        self._trunks.ensure(settings.name, DEFAULT_TEMPLATE)
         log.info("owner of Asterisk", extra={"action": "own", "asterisk": settings.name, "epoch": owner.epoch})
         session = Session(settings, self._database, self._clock, owner, f"d{owner.worker_id}")
         turns = Turns(session, self._database, self._clock, self._keeper.may_dial, self._settings.worker.poll_seconds)

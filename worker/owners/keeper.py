@@ -12,7 +12,8 @@ import logging
 import time
 
 from worker.config import WorkerSettings
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.owners import Owners
 from worker.model import Ownership
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Keeper:
     """Registers the worker, renews its lease, takes Asterisks that nobody owns."""
 
     def __init__(self, database: Database, settings: WorkerSettings) -> None:
-        self._database = database
+        self._owners = Owners(database)
         self._settings = settings
         self._worker_id: int | None = None
         self._fence = 0.0
@@ -51,10 +52,10 @@ class Keeper:
         asked = _machine_seconds()
         lease = self._settings.lease_seconds
         unsure = False
-        if self._worker_id is None or not procedures.worker_beat(self._database, self._worker_id, lease):
+        if self._worker_id is None or not self._owners.beat(self._worker_id, lease):
             self._fence = 0.0
             asked = _machine_seconds()
-            self._worker_id = procedures.worker_start(self._database, self._settings.name, lease)
+            self._worker_id = self._owners.start_worker(self._settings.name, lease)
             log.info("registered", extra={"action": "worker_start", "worker_id": self._worker_id})
             unsure = True
         unsure = unsure or _machine_seconds() >= self._lease_end
@@ -66,12 +67,12 @@ class Keeper:
         """Take an Asterisk, or confirm it; None: another worker owns it. Raises DatabaseUnavailable."""
         if self._worker_id is None:
             return None
-        return procedures.asterisk_own(self._database, self._worker_id, asterisk, self._settings.lease_seconds)
+        return self._owners.own(self._worker_id, asterisk, self._settings.lease_seconds)
 
     def sign_off(self) -> None:
         """Give everything back. Raises DatabaseUnavailable; then the lease runs out by itself."""
         self._fence = 0.0
         if self._worker_id is not None:
-            procedures.worker_stop(self._database, self._worker_id)
+            self._owners.stop_worker(self._worker_id)
             log.info("signed off", extra={"action": "worker_stop", "worker_id": self._worker_id})
             self._worker_id = None

@@ -9,13 +9,13 @@ import pytest
 
 from dialer import check_asterisk
 from dialer.check_asterisk import check
-from dialer.check_database import Project
 from dialer.finding import Finding, Verdict, clock
 from simulator import SimulatedAsterisk, User, lab
 from worker.clock import SystemClock
 from worker.config import AsteriskSettings, Secret
+from worker.model import ProjectNeeds
 
-SALES = Project("sales", "progressive", "default", "sales", "progressive", "s", wanted=True)
+SALES = ProjectNeeds("sales", "progressive", "default", "sales", "progressive", "s", wanted=True)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def settings_for(port: int, password: str = "x", timeout_seconds: float = 2.0) -
     )
 
 
-def checked(asterisk: SimulatedAsterisk, *projects: Project, password: str = "dialersecret") -> list[Finding]:
+def checked(asterisk: SimulatedAsterisk, *projects: ProjectNeeds, password: str = "dialersecret") -> list[Finding]:
     return list(check(settings_for(asterisk.serve(), password), projects))
 
 
@@ -84,7 +84,7 @@ def test_a_queue_that_is_listed_only_by_name_is_found(
 
 def test_an_empty_queue_is_worth_a_look_and_a_message_needs_none(asterisk: SimulatedAsterisk) -> None:
     empty = replace(SALES, queue="empty")
-    message = Project("info", "autoinforming", "default", "nowhere", "autoinforming", "s", wanted=True)
+    message = ProjectNeeds("info", "autoinforming", "default", "nowhere", "autoinforming", "s", wanted=True)
     findings = checked(asterisk, empty, message)
     assert "queue 'empty' has no member" in told(findings, Verdict.LOOK)
     assert told(findings, Verdict.FAULT) == ""
