@@ -24,6 +24,7 @@ DIALECTS = ("postgresql", "mariadb")
 KEPT = re.compile(r"(?P<name>\w+)@before_(?P<revision>\w+)")
 """What the file of a kept text is called, without its suffix."""
 
+_COMMENT = re.compile(r"--[^\n]*")
 _BEGINS = re.compile(r"^CREATE ", re.MULTILINE)
 _EVENTS = re.compile(
     r"^CREATE OR REPLACE TRIGGER (\w+)_write (BEFORE|AFTER) (INSERT OR UPDATE(?: OR DELETE)?) ON ", re.MULTILINE
@@ -83,7 +84,7 @@ class Library:
     def schema(self, dialect: str, name: str) -> list[str]:
         """The statements of `schema/<dialect>/<name>.sql`; each ends with a semicolon at a line's end."""
         text = (self.root / "schema" / dialect / f"{name}.sql").read_text("utf-8")
-        return [part.strip() for part in text.split(";\n") if part.strip()]
+        return [part.strip() for part in text.split(";\n") if _COMMENT.sub("", part).strip()]
 
     def _live(self, dialect: str) -> dict[str, Path]:
         return {path.stem: path for path in self._files(dialect) if "@" not in path.stem}

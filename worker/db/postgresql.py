@@ -199,8 +199,9 @@ class PostgreSQL:
             return f"`GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}`, or make {user} the schema's owner."
         if self.sqlstate(error) in {"42P07", "42809", "42710", "42723"}:
             return f"Something else has that name in schema {schema}: rename or drop it."
-        if self.sqlstate(error) in {"42P13", "42P16", "2BP01"}:
-            return "Drop what stands there in its place, with what depends on it."
+        if self.sqlstate(error) == "2BP01":
+            detail = " ".join(str(getattr(getattr(error, "diag", None), "message_detail", None) or "").split())
+            return f"{detail}. Keep the text of that and drop it, and make it again afterwards.".lstrip(". ")
         return "The server's own log may tell more."
 
     # --- the schema --------------------------------------------------------------------------------------
