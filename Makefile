@@ -57,6 +57,10 @@ rework: $(VENV_TEST) ## start a change of SQL: make rework name=add_dnc changes=
 		'adds="gate/dialer_dnc" removes="dialer_old" tables=yes' >&2; exit 2; }
 	$(BIN)/python -m scripts.rework $(name) $(if $(tables),--tables) --changes $(changes) --adds $(adds) --removes $(removes)
 
+.PHONY: routines
+routines: $(VENV_TEST) ## renew docs/routines.md, the index of all routines, views and triggers
+	$(BIN)/python -m scripts.routines
+
 .PHONY: venv
 venv: $(VENV_TEST) ## the virtual environment .venv, out of requirements/test.txt
 

@@ -65,13 +65,17 @@ def test_twins_have_the_same_parameters_in_the_same_order(name: str) -> None:
 def test_the_tables_have_the_same_columns() -> None:
     def columns(dialect: str) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for statement in sql.LIBRARY.schema(dialect, "0001"):
-            table = re.search(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(", statement, re.MULTILINE)
-            if table is not None:
+        for path in sorted((sql.ROOT / "schema" / dialect).glob("[0-9][0-9][0-9][0-9].sql")):
+            for statement in sql.LIBRARY.schema(dialect, path.stem):
+                table = re.search(r"^(?:CREATE|ALTER) TABLE (?:IF NOT EXISTS )?(\w+)", statement, re.MULTILINE)
+                if table is None:
+                    continue
                 body = statement[table.end() :]
-                types = "varchar|bool|int|big|tiny|numeric|decimal|timestamp|text|longtext"
-                names = re.findall(rf"^    `?([a-z_]+)`? (?:{types})", body, re.M)
-                found[table[1]] = set(names)
+                types = "varchar|bool|int|big|tiny|numeric|decimal|timestamp|text|longtext|json"
+                begins = r"^    |\bADD COLUMN (?:IF NOT EXISTS )?"
+                names = re.findall(rf"(?:{begins})`?([a-z_]+)`? (?:{types})", body, re.M)
+                found.setdefault(table[1], set()).update(names)
+                found[table[1]] -= set(re.findall(r"\bDROP COLUMN (?:IF EXISTS )?(\w+)", body))
         return found
 
     ours, theirs = columns(POSTGRESQL), columns(MARIADB)

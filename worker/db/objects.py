@@ -67,12 +67,12 @@ class SchemaObject:
 def objects_at(library: sql.Library, dialect: str, revision: str | None) -> tuple[SchemaObject, ...]:
     """All that stands at a revision (None: before the first one, so nothing), in the order of need."""
     texts = library.at(dialect, revision).values()
-    return in_order_of_need([_object(one) for text in texts for one in sql.statements(dialect, text)])
+    return in_order_of_need([parsed(one) for text in texts for one in sql.statements(dialect, text)])
 
 
 def named_ever(library: sql.Library, dialect: str) -> frozenset[tuple[str, str]]:
     """Kind and name of all that is ours, at whatever revision."""
-    objects = (_object(one) for text in library.ever(dialect) for one in sql.statements(dialect, text))
+    objects = (parsed(one) for text in library.ever(dialect) for one in sql.statements(dialect, text))
     return frozenset((one.kind, one.name) for one in objects)
 
 
@@ -113,7 +113,8 @@ def called_by_views(objects: Sequence[SchemaObject]) -> set[str]:
     return found
 
 
-def _object(statement: str) -> SchemaObject:
+def parsed(statement: str) -> SchemaObject:
+    """What a statement makes."""
     created = _CREATES.search(statement)
     assert created is not None, statement[:80]
     return SchemaObject(created[1].lower(), created[2], statement)
