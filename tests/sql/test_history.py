@@ -186,15 +186,18 @@ def test_what_was_granted_stays_through_all_of_it_on_postgresql(
 def _rights(database: Database) -> dict[tuple[str, str], str]:
     rows = database.query(
         """
-        SELECT 'function' AS kind, proname AS name, concat_ws(' ', pg_get_userbyid(proowner),
-            (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(proacl) a)) AS rights
-        FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace AND n.nspname = current_schema()
-        UNION ALL
-        SELECT 'view', relname, concat_ws(' ', pg_get_userbyid(relowner),
-            (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(relacl) a),
-            (SELECT string_agg(attname || attacl::text, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = c.oid
-                AND attacl IS NOT NULL))
-        FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace AND n.nspname = current_schema() WHERE relkind = 'v'
+        SELECT kind, name, concat_ws(' ', pg_get_userbyid(owner),
+            (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(acl, acldefault(type, owner))) a),
+            (SELECT string_agg(attname || attacl::text, ' ' ORDER BY attname) FROM pg_attribute
+             WHERE attrelid = oid AND attacl IS NOT NULL)) AS rights
+        FROM (
+            SELECT 'function' AS kind, proname AS name, 0::oid AS oid, proowner AS owner, proacl AS acl,
+                'f'::"char" AS type, pronamespace AS space
+            FROM pg_proc
+            UNION ALL
+            SELECT 'view', relname, oid, relowner, relacl, 'r', relnamespace FROM pg_class WHERE relkind = 'v'
+        ) ours
+        WHERE space = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
         """
     )
     return {(row["kind"], row["name"]): row["rights"] for row in rows}
@@ -269,18 +272,22 @@ def test_what_a_dba_has_built_on_ours_stays_where_its_ground_stays(
         (
             "more_columns",
             "CREATE VIEW theirs AS SELECT project_id FROM dialer_rules",
-            "view dialer_rules .*view theirs",
+            "view dialer_rules .*view nc.theirs",
         ),
-        ("gone", "CREATE VIEW theirs AS SELECT * FROM dialer_stat_outcome", "view dialer_stat_outcome .*view theirs"),
+        (
+            "gone",
+            "CREATE VIEW theirs AS SELECT * FROM dialer_stat_outcome",
+            "view dialer_stat_outcome .*view nc.theirs",
+        ),
         (
             "other_signature",
             "CREATE VIEW theirs AS SELECT dialer_made_up(1)",
-            r"function dialer_made_up\(integer\) .*view theirs",
+            r"function dialer_made_up\(integer\) .*view nc.theirs",
         ),
         (
             "other_results",
             "CREATE MATERIALIZED VIEW theirs AS SELECT * FROM dialer_made_up_list()",
-            "function dialer_made_up_list .*materialized view theirs",
+            "function dialer_made_up_list .*materialized view nc.theirs",
         ),
     ],
 )
@@ -307,7 +314,7 @@ def test_what_loses_its_ground_is_named_and_nothing_is_changed(  # noqa: PLR0917
     [
         (
             "CREATE VIEW nc.theirs AS SELECT * FROM nc.dialer_stat_project",
-            "dialer_stat_project .*view theirs hangs on it",
+            "dialer_stat_project .*view nc.theirs hangs on it",
         ),
         (
             "CREATE VIEW nc.theirs AS SELECT id FROM nc.dialer_clients",

@@ -199,9 +199,10 @@ class PostgreSQL:
             return f"`GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}`, or make {user} the schema's owner."
         if self.sqlstate(error) in {"42P07", "42809", "42710", "42723"}:
             return f"Something else has that name in schema {schema}: rename or drop it."
-        if self.sqlstate(error) == "2BP01":
-            detail = " ".join(str(getattr(getattr(error, "diag", None), "message_detail", None) or "").split())
-            return f"{detail}. Keep the text of that and drop it, and make it again afterwards.".lstrip(". ")
+        # Something uses what is to be dropped, or to get another type; the detail says what.
+        detail = getattr(getattr(error, "diag", None), "message_detail", None)
+        if self.sqlstate(error) in {"2BP01", "0A000"} and detail:
+            return f"{'. '.join(detail.splitlines())}. Keep the text of that and drop it, and make it again afterwards."
         return "The server's own log may tell more."
 
     # --- the schema --------------------------------------------------------------------------------------

@@ -37,6 +37,12 @@ _OURS = """
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
     WHERE c.relkind = 'v' AND c.relname = ANY(:views)
 """
+_OUR_TRIGGERS = """
+    SELECT t.oid, t.tgname, c.oid::regclass AS watched
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+    WHERE NOT t.tgisinternal AND t.tgname = ANY(:triggers)
+"""
 # What hangs directly on each of ours. Of a view a rule does, which is the view; a function that takes or gives rows of
 # a view hangs on their type, which is the view, too.
 _HANGING = f"""
@@ -56,19 +62,14 @@ _HANGING = f"""
         LEFT JOIN types t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
         WHERE d.deptype IN ('n', 'a')
     )
-    SELECT DISTINCT o.oid AS on_oid, e.oid, e.oid IN (SELECT oid FROM ours) AS is_ours,
-        pg_describe_object(e.class, e.oid, 0) AS hanging
+    SELECT DISTINCT o.oid AS on_oid, e.oid, (e.class, e.oid) IN (SELECT class, oid FROM ours) AS is_ours,
+        concat_ws(' ', i.type, i.identity) AS hanging
     FROM ours o JOIN edges e ON e.refclass = o.class AND e.refoid = o.oid
+    CROSS JOIN pg_identify_object(e.class, e.oid, 0) i
     WHERE (e.class, e.oid) <> (o.class, o.oid)
+      AND NOT (e.class = 'pg_trigger'::regclass AND e.oid IN (SELECT oid FROM ({_OUR_TRIGGERS}) t))
     ORDER BY hanging
 """  # noqa: S608 - ours
-_TRIGGERS = """
-    SELECT format('DROP TRIGGER %I ON %s', t.tgname, c.oid::regclass)
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
-    WHERE NOT t.tgisinternal AND t.tgname = ANY(:triggers)
-    ORDER BY t.tgname
-"""
 # A view that has its columns and reads nothing.
 _EMPTIED = """
     SELECT format('CREATE OR REPLACE VIEW %s AS SELECT %s', c.oid::regclass, string_agg(
@@ -122,7 +123,8 @@ def replacing(
     before = _standing(connection, names)
     granted = _grants(connection, names)
     held = _held(connection, names, before)
-    for statement in connection.execute(text(_TRIGGERS), names).scalars().all():
+    triggers = f"SELECT format('DROP TRIGGER %I ON %s', tgname, watched) FROM ({_OUR_TRIGGERS}) t"  # noqa: S608 - ours
+    for statement in connection.execute(text(triggers), names).scalars().all():
         execute(connection, statement)
     views = [one.oid for one in before if one.kind == VIEW]
     for statement in connection.execute(text(_EMPTIED), {"views": views}).scalars().all():
@@ -143,7 +145,7 @@ def replacing(
     after = _standing(connection, names)
     _require_gone(before, after, held, objects)
     _give_back(connection, before, after)
-    _grant(connection, granted, _grants(connection, names), after)
+    _grant(connection, {(one.kind, one.name) for one in before}, after, granted, _grants(connection, names))
     secure(connection, objects)
 
 
@@ -157,7 +159,7 @@ def _held(connection: Connection, names: dict[str, list[str]], standing: Sequenc
     rows = connection.execute(text(_HANGING), names).all()
     held: dict[int, list[str]] = {}
     for row in rows:
-        if not row.is_ours and not _is_our_trigger(row.hanging, names):
+        if not row.is_ours:
             held.setdefault(row.on_oid, []).append(row.hanging)
     functions = {one.oid for one in standing if one.kind == FUNCTION}
     # A function that stays holds the views whose rows it takes or gives; a view that stays is emptied: holds nothing.
@@ -165,11 +167,6 @@ def _held(connection: Connection, names: dict[str, list[str]], standing: Sequenc
         if row.oid in held and row.oid in functions:
             held.setdefault(row.on_oid, []).extend(held[row.oid])
     return held
-
-
-def _is_our_trigger(described: str, names: dict[str, list[str]]) -> bool:
-    kind, _, rest = described.partition(" ")
-    return kind == TRIGGER and rest.split(" ", 1)[0] in names["triggers"]
 
 
 def _require_gone(
@@ -207,14 +204,19 @@ def _grants(connection: Connection, names: dict[str, list[str]]) -> set[Any]:
     return set(connection.execute(text(_GRANTS), names).all())
 
 
-def _grant(connection: Connection, before: set[Any], after: set[Any], standing: Sequence[_Standing]) -> None:
+def _grant(
+    connection: Connection,
+    stood: set[tuple[str, str]],
+    standing: Sequence[_Standing],
+    before: set[Any],
+    after: set[Any],
+) -> None:
     """Whose rights there were on what stood before, and no other's: not what the default privileges give anew."""
-    keys = {(one.kind, one.name) for one in before}
     identities: dict[tuple[str, str], list[str]] = {}
     for one in standing:
         identities.setdefault((one.kind, one.name), []).append(one.identity)
     for row in sorted(after - before, key=str):
-        if (row.kind, row.name) in keys:
+        if (row.kind, row.name) in stood:
             for identity in identities[row.kind, row.name]:
                 execute(connection, f"REVOKE {_right(row)} ON {_place(row, identity)} FROM {row.grantee}")
     for row in sorted(before - after, key=str):
