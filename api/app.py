@@ -7,30 +7,45 @@ from collections.abc import Collection
 import bottle
 
 from api import control, health, stats
+from api.answers import Html, Json
+from api.events import Events
 from api.guard import guard
-from api.plugin import DatabasePlugin, Db, JsonPlugin, Procedures, refusal
+from api.plugin import AnswerPlugin, RoutinesPlugin
+from api.refusals import Refused
 from worker.db import Database
-from worker.db import procedures as sql
+from worker.db.routines.base import Routines
 
 _NOT_FOUND = "See GET / for what can be asked."
 
 
-def make_app(database: Database, names: Collection[str] = (), procedures: Procedures = sql) -> bottle.Bottle:
-    """The application over one database. `names`: what it is called besides the machine's own name; `procedures` can
-    be replaced by a test."""
+def make_app(
+    database: Database,
+    names: Collection[str] = (),
+    *,
+    streams: Events | None = None,
+    stand_ins: Collection[Routines] = (),
+) -> bottle.Bottle:
+    """The application over one database.
+
+    names: what it is called besides the machine's own name. streams: the kind of answer for streams of events, which
+    limits them; else the usual one.
+    stand_ins: objects that handlers get instead of those of the classes that they derive from, for tests.
+    """
     app = bottle.Bottle()
-    app.config["json.enable"] = False  # JsonPlugin does more than bottle's own
+    app.config["json.enable"] = False  # the kind of answer does more than bottle's own
     app.add_hook("before_request", guard(names))
-    app.install(JsonPlugin())
-    app.install(DatabasePlugin(Db(database, procedures)))
+    app.install(AnswerPlugin({"json": Json(), "html": Html(), "events": streams or Events()}))
+    app.install(RoutinesPlugin(database, stand_ins))
     app.get("/", callback=control.index_or_control)
-    app.get("/projects", callback=control.projects)
+    app.get("/projects", callback=control.all_projects)
     # An ID is any text that a DBA inserted, slashes included.
-    app.get("/projects/<project_id:path>/stats", callback=stats.statistics)
+    app.get("/projects/<project_id:path>/stats", callback=stats.project_statistics)
     app.get("/projects/<project_id:path>", callback=control.project)
     app.get("/healthz", callback=health.alive)
     app.get("/readyz", callback=health.ready)
     app.default_error_handler = _no_route
+    for route in app.routes:
+        route.prepare()  # a kind of answer or a parameter that nobody knows shows now, not at the first request
     return app
 
 
@@ -41,7 +56,8 @@ def _no_route(error: bottle.HTTPError) -> str:
         404: f"There is nothing at {path!r}.",
         405: f"{bottle.request.method} is not allowed at {path!r}.",
     }
-    found = refusal(error.status_code, told.get(error.status_code, str(error.status_line)), _NOT_FOUND)
+    sentence = told.get(error.status_code, str(error.status_line))
+    found = Json().refusal(Refused(error.status_code, sentence, _NOT_FOUND))
     for name, value in found.headerlist:
         bottle.response.set_header(name, value)
     body: str = found.body

@@ -12,13 +12,15 @@ from typing import Any
 import bottle
 
 from api.guard import acts, has_control
-from api.plugin import Db, refusal
+from api.refusals import Refused
+from worker.db.routines.projects import Projects
+from worker.model import ProjectFigures
 
 ACTIONS = ("start", "stop", "pause")
 _REMEDY = "Ask GET /?action=start&projectid=ID; action is start, stop or pause (which is stop)."
 
 
-def index_or_control(db: Db) -> Any:
+def index_or_control(projects: Projects) -> dict[str, Any]:
     """`GET /`: carries out an action, or says what can be asked when there is no parameter at all."""
     if not acts():
         return {
@@ -29,34 +31,34 @@ def index_or_control(db: Db) -> Any:
         }
     action = _parameter("action").lower()
     if action not in ACTIONS:
-        return refusal(400, f"There is no action {action[:40]!r}.", _REMEDY)
+        raise Refused(400, f"There is no action {action[:40]!r}.", _REMEDY)
     project_id = _parameter("projectid")
-    status = db.start(project_id) if action == "start" else db.stop(project_id)
+    status = projects.start(project_id) if action == "start" else projects.stop(project_id)
     return {**asdict(status), "action": action}
 
 
-def projects(db: Db) -> Any:
+def all_projects(projects: Projects) -> dict[str, list[ProjectFigures]]:
     """`GET /projects`: every project with what was asked of it and what it does."""
-    return {"projects": db.projects()}
+    return {"projects": projects.all()}
 
 
-def project(project_id: str, db: Db) -> Any:
+def project(project_id: str, projects: Projects) -> ProjectFigures:
     """`GET /projects/ID`: one project."""
-    return db.project(project_id)
+    return projects.get(project_id)
 
 
 def _parameter(name: str) -> str:
     """The one value of a parameter; raises the refusal if there is none or more than one."""
     values = bottle.request.query.getall(name)
     if len(values) > 1:
-        raise refusal(400, f"The parameter {name} was given {len(values)} times.", "Give it once.")
+        raise Refused(400, f"The parameter {name} was given {len(values)} times.", "Give it once.")
     try:
         # Bottle gives query texts as WSGI has them: bytes in the guise of Latin-1.
         value: str = values[0].encode("latin-1").decode("utf-8") if values else ""
     except UnicodeDecodeError:
-        raise refusal(400, f"The parameter {name} is not UTF-8.", "Encode the address as UTF-8.") from None
+        raise Refused(400, f"The parameter {name} is not UTF-8.", "Encode the address as UTF-8.") from None
     if not value.strip():
-        raise refusal(400, f"The parameter {name} is missing.", _REMEDY)
+        raise Refused(400, f"The parameter {name} is missing.", _REMEDY)
     if has_control(value):
-        raise refusal(400, f"The parameter {name} holds a control character.", "Remove it.")
+        raise Refused(400, f"The parameter {name} holds a control character.", "Remove it.")
     return value

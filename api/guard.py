@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 import bottle
 
-from api.plugin import refusal
+from api.answers import Json
+from api.refusals import Refused
 
 
 def guard(names: Collection[str]) -> Callable[[], None]:
@@ -32,7 +33,7 @@ def guard(names: Collection[str]) -> Callable[[], None]:
         if found is None and acts():
             found = _not_meant()
         if found is not None:
-            raise found
+            raise Json().refusal(found)  # no route and no kind of answer has been found yet
 
     return look
 
@@ -42,23 +43,23 @@ def acts() -> bool:
     return bottle.request.path == "/" and bool(bottle.request.query_string)
 
 
-def _misdirected(known: Collection[str]) -> bottle.HTTPResponse | None:
+def _misdirected(known: Collection[str]) -> Refused | None:
     """A browser names the address that it was given; a name that is not ours was pointed at us by somebody else."""
     host = bottle.request.get_header("Host")
     name = _host_name(host) if host else ""  # programs that speak HTTP/1.0 send none, browsers always do
     if not name or name in known or _is_address(name):
         return None
     remedy = "Ask by its IP address, or add the name to Names in [http]."
-    return refusal(421, f"This dialer is not called {name[:100]!r}.", remedy)
+    return Refused(421, f"This dialer is not called {name[:100]!r}.", remedy)
 
 
-def _unreadable() -> bottle.HTTPResponse | None:
+def _unreadable() -> Refused | None:
     try:
         path = bottle.request.environ["bottle.raw_path"].encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        return refusal(400, "The path is not UTF-8.", "Encode the address as UTF-8.")
+        return Refused(400, "The path is not UTF-8.", "Encode the address as UTF-8.")
     if has_control(path):
-        return refusal(400, "The path holds a control character.", "Remove it.")
+        return Refused(400, "The path holds a control character.", "Remove it.")
     return None
 
 
@@ -67,17 +68,17 @@ def has_control(text: str) -> bool:
     return any(unicodedata.category(character) == "Cc" for character in text)
 
 
-def _not_meant() -> bottle.HTTPResponse | None:
+def _not_meant() -> Refused | None:
     """Why this request is not somebody's wish to start or stop a project; None if it is."""
     if bottle.request.method != "GET":
-        return refusal(405, "A HEAD request starts and stops nothing.", "Use GET.", Allow="GET")
+        return Refused(405, "A HEAD request starts and stops nothing.", "Use GET.", {"Allow": "GET"})
     header = bottle.request.get_header
     purpose = f"{header('Sec-Purpose', '')} {header('Purpose', '')} {header('X-Moz', '')}".lower()
     if "prefetch" in purpose or "preview" in purpose:
-        return refusal(403, "A browser fetched this address in advance; nothing was done.", "Open it yourself.")
+        return Refused(403, "A browser fetched this address in advance; nothing was done.", "Open it yourself.")
     if _foreign():
         remedy = "Open the address yourself; behind a proxy, let it pass the Host header on."
-        return refusal(403, "A page of another site asked for this; nothing was done.", remedy)
+        return Refused(403, "A page of another site asked for this; nothing was done.", remedy)
     return None
 
 

@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from api.plugin import RETRY_AFTER_SECONDS, Db, answer, told
+import bottle
+
+from api.answers import Json
+from api.refusals import RETRY_AFTER_SECONDS, told
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import DialerError
 
 log = logging.getLogger(__name__)
 
 
-def alive() -> Any:
+def alive() -> dict[str, str]:
     """`GET /healthz`: this process answers. No look at the database: a restart of ours does not mend it."""
     return {"status": "ok"}
 
 
-def ready(db: Db) -> Any:
+def ready(upkeep: Upkeep) -> dict[str, Any] | bottle.HTTPResponse:
     """`GET /readyz`: the database is there, at head, and a live worker owns an Asterisk; else 503 and why.
 
     `troubles` are those of single projects, trunks and cases: the others are served, so they make nothing unready.
     """
     troubles: list[str] = []
     try:
-        reasons, troubles = db.readiness()
+        reasons, troubles = upkeep.readiness()
     except DialerError as error:
         reasons = [str(error)]
     except Exception as error:
@@ -39,4 +43,6 @@ def ready(db: Db) -> Any:
         "troubles": troubles,
         "remedy": "Run `dialer check` for what to do.",
     }
-    return answer(body, 503, Retry_After=str(RETRY_AFTER_SECONDS))
+    answer = Json().answer(body, 503)
+    answer.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
+    return answer

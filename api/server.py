@@ -16,6 +16,7 @@ from gevent.pool import Pool
 from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
 
 from api.app import make_app
+from api.events import Events
 from worker.config import Settings
 from worker.db import Database
 from worker.errors import DatabaseUnavailable, DialerError
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 5.0
 _MOST_CONNECTIONS = 1000
+_EVENTS = "text/event-stream"
 
 
 class CannotListen(DialerError):  # noqa: N818
@@ -39,6 +41,8 @@ class _Connection(WSGIHandler):
 
     server: HttpServer
     _unwanted = False
+    _streams = False
+    """It answers with a stream of events, which has no end that could be waited for."""
 
     def handle(self) -> None:
         self._seconds = self.server.request_seconds
@@ -55,6 +59,8 @@ class _Connection(WSGIHandler):
         finally:
             self._clock.close()
             self.server.waits_no_more(self)
+            self.server.streams_no_more(self)
+            self._streams = False
             self._seconds = self.server.idle_seconds
         return None if self.server.closed else result
 
@@ -73,6 +79,23 @@ class _Connection(WSGIHandler):
         self.server.waits_no_more(self)
         self._allow(self.server.answer_seconds)
         return read
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        write = super().start_response(status, headers, exc_info)
+        if any(name.lower() == "content-type" and value.startswith(_EVENTS) for name, value in headers):
+            self._streams = True
+            self._greenlet = gevent.getcurrent()
+            self.server.streams(self)
+        return write
+
+    def write(self, data: bytes) -> None:
+        if self._streams:
+            self._allow(self.server.answer_seconds)  # for each event to be made and read
+        super().write(data)
+
+    def end_stream(self) -> None:
+        """The server stops: the reader of a stream finds that it has broken off, and may come back."""
+        gevent.kill(self._greenlet, _TooLate)
 
     def hang_up(self) -> None:
         """Its place is needed: whoever reads from it finds its end."""
@@ -102,9 +125,9 @@ class _Connection(WSGIHandler):
 class HttpServer(WSGIServer):
     """An HTTP server that silent connections cannot make deaf.
 
-    A request's header has `request_seconds` to come, its answer `answer_seconds` to be made and read; between two
-    requests a connection may be silent for `idle_seconds`. At most `most` are open. Half of them may be silent; beyond
-    that the one that has been so for longest goes.
+    A request's header has `request_seconds` to come, its answer `answer_seconds` to be made and read, each part of it
+    where it is a stream of events; between two requests a connection may be silent for `idle_seconds`. At most `most`
+    are open. Half of them may be silent; beyond that the one that has been so for longest goes.
     """
 
     handler_class = _Connection
@@ -124,6 +147,7 @@ class HttpServer(WSGIServer):
         self.answer_seconds = answer_seconds
         self._most_silent = most // 2
         self._silent: dict[_Connection, None] = {}  # in the order in which they fell silent
+        self._streaming: set[_Connection] = set()
         errors = LoggingLogAdapter(log, logging.WARNING)  # wsgi.errors of the application
         super().__init__(listener, application, backlog=most, spawn=Pool(most), log=None, error_log=errors)
 
@@ -139,9 +163,19 @@ class HttpServer(WSGIServer):
         """It has asked, or has gone."""
         self._silent.pop(connection, None)
 
+    def streams(self, connection: _Connection) -> None:
+        """It answers with a stream."""
+        self._streaming.add(connection)
+
+    def streams_no_more(self, connection: _Connection) -> None:
+        """Its stream has ended, or it had none."""
+        self._streaming.discard(connection)
+
     def stop(self, timeout: float | None = None) -> None:
-        """Accept nothing more; requests under way have `timeout` seconds, silent connections none."""
+        """Accept nothing more; requests under way have `timeout` seconds, silent connections and streams none."""
         self.close()
+        for connection in list(self._streaming):
+            connection.end_stream()
         for connection in list(self._silent):
             connection.hang_up()
         super().stop(timeout)
@@ -188,8 +222,10 @@ class Server:
     def _listening(self, database: Database) -> HttpServer:
         http = self._settings.http
         address = f"[{http.host}]:{http.port}" if ":" in http.host else f"{http.host}:{http.port}"
-        application = make_app(database, (*http.names, http.host))
-        server = HttpServer((http.host, http.port), application, most=_connections())
+        most = _connections()
+        # Half may be silent, a quarter may listen: the last quarter is for those who ask something.
+        application = make_app(database, (*http.names, http.host), streams=Events(most // 4))
+        server = HttpServer((http.host, http.port), application, most=most)
         try:
             server.start()
         except OSError as error:

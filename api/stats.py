@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from worker.db.routines.statistics import Statistics
+from worker.model import ProjectStatistics
 
-from api.plugin import Db
 
-
-def statistics(project_id: str, db: Db) -> Any:
+def project_statistics(project_id: str, statistics: Statistics) -> ProjectStatistics:
     """`GET /projects/ID/stats`: totals, outcomes and hours of one project."""
-    db.project(project_id)  # a project without a call has no numbers, an unknown one is an error
-    return db.statistics(project_id)
+    return statistics.of_project(project_id)

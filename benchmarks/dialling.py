@@ -28,9 +28,9 @@ from functools import partial
 import gevent
 
 from benchmarks.servers import SERVERS, Bench, bench_on
-from tests.waiting import wait_for
+from simulator import SimulatedAsterisk, call_centre
+from tests.support.waiting import wait_for
 from worker.clock import SystemClock
-from worker.simulator import SimulatedAsterisk, call_centre
 
 INSERTS = 300
 STARTS = 40

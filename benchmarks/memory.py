@@ -20,9 +20,9 @@ from pathlib import Path
 import gevent
 
 from benchmarks.servers import Bench, bench_on
-from tests.waiting import wait_for
+from simulator import Mix, SimulatedAsterisk, call_centre
+from tests.support.waiting import wait_for
 from worker.clock import SystemClock
-from worker.simulator import Mix, SimulatedAsterisk, call_centre
 
 CALLS = (10_000, 25_000, 50_000, 100_000)
 """When memory is read; the goal is about the first and the last."""

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pacing [--only jump drift] [--columns progressive ours] [--processes 2]
 
-Days are those of worker/simulator/day.py: agents whose phones answer by themselves (0.2 s), talks of 120 s (standard
+Days are those of simulator/day.py: agents whose phones answer by themselves (0.2 s), talks of 120 s (standard
 deviation 120 s), 20 s of wrap-up that the queue gives, 25 s of ringing, 2 s of patience, a limit of 3 %. Every day
 begins with nothing learned and an empty ledger, at nine; a cell is the sum of its days. Rates over the limit are
 marked with !: such a rule talks more, and is forbidden. With few answers a rate is what chance has made of it: one
@@ -24,10 +24,10 @@ from typing import Any
 from zlib import crc32
 
 from benchmarks.pacing_rules import LIMIT, AdaptiveLevel, ExpectedFrees, FixedRatio, Progressive
-from worker.pacer import LEDGER_SECONDS, LEND_SECONDS
-from worker.pacing.settings import Settings
-from worker.simulator.day import Case, Day, Figures, Policy, Predictive, Redial, Rules
-from worker.simulator.scenario import Scenario, call_centre, fixed, lognormal
+from simulator.day import Case, Day, Figures, Policy, Predictive, Redial, Rules
+from simulator.scenario import Scenario, call_centre, fixed, lognormal
+from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
+from worker.pacing.settings import PacingSettings
 
 NINE = 9 * 3600.0
 HOUR = 3600.0
@@ -56,7 +56,7 @@ class Row:
             **{"answer_rate": 0.3, **self.people},
         )
 
-    def play(self, policy: Callable[[Settings], Policy], ahead: int) -> Figures:
+    def play(self, policy: Callable[[PacingSettings], Policy], ahead: int) -> Figures:
         """All its days. ahead: how many cases the policy knows before they are called.
 
         Rows meet different people, or one unlucky morning would show in all of them; all policies meet the same.
@@ -66,7 +66,7 @@ class Row:
         days = [
             Day(
                 self.scenario(),
-                policy(Settings(abandon_target=LIMIT, amd=self.amd)),
+                policy(PacingSettings(abandon_target=LIMIT, amd=self.amd)),
                 self.hours * HOUR,
                 seed,
                 NINE,
@@ -122,13 +122,13 @@ ROWS = [
 ]
 
 
-def _alike(settings: Settings) -> Policy:
+def _alike(settings: PacingSettings) -> Policy:
     return Predictive(settings, cases_differ=False)
 
 
 KNOWN = 50
 """Cases that `known` is told of before they are called."""
-COLUMNS: dict[str, Callable[[Settings], Policy]] = {
+COLUMNS: dict[str, Callable[[PacingSettings], Policy]] = {
     "progressive": lambda _: Progressive(),
     "ratio 2": lambda _: FixedRatio(2),
     "level": lambda _: AdaptiveLevel(),

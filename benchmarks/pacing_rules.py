@@ -1,6 +1,6 @@
 """Pacing rules that others have published, written anew from their descriptions, to be compared with.
 
-Each gets the same observations and events as the project's own pacing (worker.simulator.day.Policy), and decides as
+Each gets the same observations and events as the project's own pacing (simulator.day.Policy), and decides as
 often as its description says.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 
+from simulator.day import Case, Policy
 from worker.pacing.observed import Observation
-from worker.simulator.day import Case, Policy
 
 LIMIT = 0.03
 """Abandoned calls among those that people answer."""

@@ -2,7 +2,7 @@
 
     python -m benchmarks.predictive [--minutes 15]
 
-A simulated day (worker/simulator/day.py) in which four of a hundred people answer, so that the pacing itself brings the
+A simulated day (simulator/day.py) in which four of a hundred people answer, so that the pacing itself brings the
 calls up. Timed is all that a second asks for: to learn from what was observed, and to decide; processor time, whatever
 else the machine does. The goal is 5 ms.
 """
@@ -16,11 +16,11 @@ from statistics import quantiles
 
 from benchmarks.pacing import MIXED, NINE
 from benchmarks.pacing_rules import LIMIT
-from worker.pacer import LEDGER_SECONDS, LEND_SECONDS
+from simulator.day import Day, Predictive, Redial, Rules
+from simulator.scenario import call_centre, fixed, lognormal
+from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.pacing.observed import Observation
-from worker.pacing.settings import Settings
-from worker.simulator.day import Day, Predictive, Redial, Rules
-from worker.simulator.scenario import call_centre, fixed, lognormal
+from worker.pacing.settings import PacingSettings
 
 AGENTS = 500
 IN_FLIGHT = 1900
@@ -30,7 +30,7 @@ GOAL_MS = 5.0
 class Timed(Predictive):
     """Keeps how long each decision took while enough calls were in flight."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PacingSettings) -> None:
         super().__init__(settings)
         self.took: list[float] = []
 
@@ -51,7 +51,7 @@ def measure(minutes: float, redial: Redial | None) -> list[float]:
         talk=lognormal(120 / 2**0.5, 0.8326),
         wrapuptime=20,
     )
-    policy = Timed(Settings(abandon_target=LIMIT))
+    policy = Timed(PacingSettings(abandon_target=LIMIT))
     rules = Rules(lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS)
     Day(scenario, policy, 60 * minutes, 1, NINE, rules, redial).run()
     return policy.took

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import make_url
 
 from alembic import command
-from tests.acceptance.dba import dba
-from tests.containers import MariaDbContainer, PostgresContainer
+from tests.support.containers import MariaDbContainer, PostgresContainer
+from tests.support.dba import dba
 from worker.config import load
 from worker.db import Database
 from worker.db.migration import config

@@ -15,8 +15,8 @@ import time
 
 import gevent
 
+from simulator import SimulatedAsterisk, call_centre
 from worker.clock import SystemClock
-from worker.simulator import SimulatedAsterisk, call_centre
 
 
 def drive(port: int, calls: int, rate: float, context: str, done: multiprocessing.Queue[int]) -> None:

@@ -12,6 +12,8 @@ from dialer import check_asterisk, check_database
 from dialer.finding import Finding, Verdict, fault
 from worker.config import Settings
 from worker.db import Database
+from worker.db.routines.projects import Projects
+from worker.model import ProjectNeeds
 
 _STYLE = {Verdict.OK: "green", Verdict.LOOK: "yellow", Verdict.FAULT: "bold red"}
 
@@ -31,14 +33,14 @@ def run(settings: Settings, stream: TextIO | None = None) -> int:
 def findings(settings: Settings) -> Iterator[Finding]:
     """All checks, the cheap and the necessary ones first."""
     database = Database(settings.database)
-    projects: list[check_database.Project] = []
+    projects: list[ProjectNeeds] = []
     try:
         usable, found = check_database.reach(database)
         yield from found
         if usable:
             yield from check_database.look_around(database)
             yield from check_database.trunks(database)
-            projects = check_database.projects(database)
+            projects = Projects(database).needs()
     finally:
         database.dispose()
     if not settings.asterisks:

@@ -13,19 +13,19 @@ from collections.abc import Iterable, Iterator
 
 import gevent
 
-from dialer.check_database import Project
 from dialer.finding import Finding, clock, fault, fine, look
-from worker.ami.client import AmiClient, AmiRefused
+from worker.ami.client import AmiClient
+from worker.ami.errors import AmiRefused
 from worker.config import AsteriskSettings
 from worker.errors import DialerError
+from worker.model import DEFAULT_EXTEN, ProjectNeeds
 
 _NOWHERE = "DialerCheck/nowhere"
 _SLACK_SECONDS = 3.0  # a refused login is answered a second late
 _DENIED = "Permission denied"
-DEFAULT_EXTENSION = "s"
 
 
-def check(settings: AsteriskSettings, projects: Iterable[Project]) -> Iterator[Finding]:
+def check(settings: AsteriskSettings, projects: Iterable[ProjectNeeds]) -> Iterator[Finding]:
     """All that can be said of one Asterisk and of what the projects want from it."""
     subject = f"Asterisk {settings.name}"
     context = ssl.create_default_context(cafile=settings.tls_ca) if settings.tls else None
@@ -60,7 +60,7 @@ def _connected(client: AmiClient, seconds: float) -> bool:
     return client.connected
 
 
-def _session(client: AmiClient, subject: str, projects: list[Project]) -> Iterator[Finding]:
+def _session(client: AmiClient, subject: str, projects: list[ProjectNeeds]) -> Iterator[Finding]:
     yield _clock(client, subject)
     rights = [
         _right(client, subject, "reporting", [("Action", "CoreShowChannels")], listed=True),
@@ -110,7 +110,7 @@ def _queues(client: AmiClient, named: str | None = None) -> dict[str, int]:
     return members
 
 
-def _queue(client: AmiClient, project: Project, queues: dict[str, int]) -> Finding:
+def _queue(client: AmiClient, project: ProjectNeeds, queues: dict[str, int]) -> Finding:
     subject = f"project {project.project_id}"
     wanted = project.queue.lower()
     members = queues[wanted] if wanted in queues else _queues(client, project.queue).get(wanted)
@@ -129,8 +129,8 @@ def _queue(client: AmiClient, project: Project, queues: dict[str, int]) -> Findi
     return fine(subject, f"queue {project.queue!r} has {members} member{'s' if members > 1 else ''}")
 
 
-def _extension(client: AmiClient, project: Project) -> Finding:
-    extension = project.exten or DEFAULT_EXTENSION
+def _extension(client: AmiClient, project: ProjectNeeds) -> Finding:
+    extension = project.exten or DEFAULT_EXTEN
     try:
         client.ask(_originate(project.context, extension))
     except AmiRefused as refusal:
@@ -166,6 +166,6 @@ def _originate(context: str, extension: str) -> list[tuple[str, str]]:
     ]
 
 
-def _graded(project: Project, text: str, remedy: str) -> Finding:
+def _graded(project: ProjectNeeds, text: str, remedy: str) -> Finding:
     """What stands in the way of a project that nobody started is worth a look, no more."""
     return (fault if project.wanted else look)(f"project {project.project_id}", text, remedy)

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker import config, log
-from worker.db.database import reason
+from worker import log
 from worker.errors import DialerError, Mistake, SettingsError
 
 if TYPE_CHECKING:
     from gevent.event import Event
+
+    from worker import config
 
 INTERRUPTED = 130  # what shells expect of a process that Ctrl-C ended
 
@@ -53,6 +54,8 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except SQLAlchemyError as error:
         # A right that is missing, or a schema that went: the server's own words are what helps.
+        from worker.db.database import reason  # noqa: PLC0415
+
         told = f"the database refused what was asked of it ({reason(error)}). Run `dialer check`."
         print(f"dialer: {told}", file=sys.stderr)
         _trace()
@@ -140,6 +143,8 @@ def _add_config(parser: argparse.ArgumentParser, default: str | None) -> None:
 
 
 def _settings(arguments: argparse.Namespace, *, calling: bool = True) -> config.Settings:
+    from worker import config  # noqa: PLC0415
+
     path = arguments.config or os.environ.get("DIALER_CONFIG") or None
     settings = config.load(Path(path) if path else None, os.environ, calling=calling)
     log.setup(settings.loglevel, sys.stderr)
@@ -154,7 +159,7 @@ def _with_asterisk(settings: config.Settings) -> config.Settings:
     return settings
 
 
-# Each command imports only what it needs, after the settings: wrong ones are told at once.
+# Each command imports only what it needs, after the settings: wrong ones are told at once, and help sooner.
 
 
 def _worker(arguments: argparse.Namespace) -> int:
@@ -241,7 +246,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from worker.simulator.cli import run  # noqa: PLC0415
+    from simulator.cli import run  # noqa: PLC0415
 
     log.setup(2, sys.stderr)
     return run(arguments.arguments)

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -29,16 +28,23 @@ from gevent.event import Event
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from sqlalchemy import column, insert, make_url, table, text
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from dialer import embedded
 from dialer.migrate import migrate
+from simulator import SimulatedAsterisk, call_centre
 from worker import config, log
 from worker.clock import SystemClock
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.attempts import Attempts
+from worker.db.routines.cases import Cases
+from worker.db.routines.projects import Projects
+from worker.db.routines.statistics import Statistics
+from worker.db.routines.trunks import Trunks
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import DialerError, Mistake, SettingsError
-from worker.simulator import SimulatedAsterisk, call_centre
+from worker.model import LedgerTotals
 
 SPEED = 12.0
 """How much faster than real people the simulated ones ring, talk and hang up."""
@@ -124,55 +130,46 @@ def _drop(settings: config.DatabaseSettings) -> None:
 
 def _insert_sample(database: Database) -> None:
     """Two projects and their cases, as a DBA would insert them."""
-    trunk = (
-        "INSERT INTO dialer_trunks (trunk, asterisk, dial_template, max_lines, calls_per_second)"
-        " VALUES ('default', 'default', 'PJSIP/{number}@carrier', 60, 25)"
-    )
-    case = (
-        "INSERT INTO dialer_clients"
-        " (case_name, project_id, phone_number, priority, call_back, call_back_period)"
-        " VALUES (:name, :project, :number, :priority, true, '1,5')"
-    )
-    projects = [
+    Trunks(database).insert(
         {
-            "project_id": name,
-            "lines": lines,
-            "dial_time": 4000,
-            "case_limit": 500,
-            "type": kind,
-            "exten": "s",
-            "context": kind,
+            "trunk": "default",
+            "asterisk": "default",
+            "dial_template": "PJSIP/{number}@carrier",
+            "max_lines": 60,
+            "calls_per_second": 25,
         }
-        for name, kind, lines in (("sales", "progressive", 0), ("reminder", "autoinforming", 12))
-    ]
-    # Written by SQLAlchemy, which knows where `lines` is a reserved word.
-    params = table("dialer_params", *map(column, projects[0]))
-    cases = [
-        {
-            "name": f"Customer {index}",
-            "project": PROJECTS[index % 2],
-            "number": f"7495{index:07d}",
-            "priority": 1 + index % 3,
-        }
-        for index in range(2 * CASES)
-    ]
-    with database.transaction() as connection:
-        connection.execute(text(trunk))
-        connection.execute(insert(params).values(projects))
-        connection.execute(text(case), cases)
+    )
+    Projects(database).insert(
+        [
+            {
+                "project_id": name,
+                "lines": lines,
+                "dial_time": 4000,
+                "case_limit": 500,
+                "type": kind,
+                "exten": "s",
+                "context": kind,
+            }
+            for name, kind, lines in (("sales", "progressive", 0), ("reminder", "autoinforming", 12))
+        ]
+    )
+    Cases(database).insert(
+        [
+            {
+                "case_name": f"Customer {index}",
+                "project_id": PROJECTS[index % 2],
+                "phone_number": f"7495{index:07d}",
+                "priority": 1 + index % 3,
+                "call_back": True,
+                "call_back_period": "1,5",
+            }
+            for index in range(2 * CASES)
+        ]
+    )
 
 
-@dataclass(frozen=True)
-class _Totals:
-    """What the ledger says: cases dialled and answered, attempts lost and attempts without an end."""
-
-    dialled: int
-    answered: int
-    lost: int
-    up: int
-
-    def __str__(self) -> str:
-        return f"{self.dialled} cases dialled, {self.answered} answered, {self.up} calls up"
+def _told(totals: LedgerTotals) -> str:
+    return f"{totals.dialled} cases dialled, {totals.answered} answered, {totals.up} calls up"
 
 
 class _Demo:
@@ -189,6 +186,7 @@ class _Demo:
         self._console = console
         self._settings = settings
         self._database = database
+        self._statistics = Statistics(database)
         self._stop = stop
         self._limit = limit
         self._port = _free_port()
@@ -275,7 +273,7 @@ class _Demo:
                 live.update(self._progress(), refresh=self._console.is_terminal)
                 if not self._console.is_terminal and time.monotonic() - told >= 5:
                     told = time.monotonic()
-                    totals = self._totals()
+                    totals = _told(self._statistics.totals())
                     self._console.print(f"{told - self._began:3.0f} s: {totals}")
                 remaining = 0.5 if until is None else min(0.5, max(0.0, until - time.monotonic()))
                 self._stop.wait(remaining)
@@ -288,7 +286,7 @@ class _Demo:
 
         def over() -> bool:
             self._alive(process)
-            return self._totals().up == 0
+            return self._statistics.totals().up == 0
 
         try:
             self._until(over, _DRAIN_SECONDS)
@@ -308,16 +306,6 @@ class _Demo:
                 raise DialerError(f"`dialer run` was not where it should be within {seconds:g} s.")
             gevent.sleep(0.1)
 
-    def _totals(self) -> _Totals:
-        row = self._database.query(
-            "SELECT COUNT(DISTINCT case_id) AS dialled,"
-            " COUNT(DISTINCT CASE WHEN answered_at IS NOT NULL THEN case_id END) AS answered,"
-            " COUNT(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost,"
-            " COUNT(CASE WHEN ended_at IS NULL THEN 1 END) AS up"
-            " FROM dialer_stat_attempt WHERE dialing_at IS NOT NULL OR ended_at IS NULL"
-        )[0]
-        return _Totals(row["dialled"], row["answered"], row["lost"], row["up"])
-
     def _progress(self) -> Table:
         left = "" if self._limit is None else f" of {self._limit:.0f}"
         table = Table(title=f"dialer demo: {time.monotonic() - self._began:.0f}{left} s")
@@ -332,30 +320,25 @@ class _Demo:
             "calls made",
         ):
             table.add_column(name, justify="left" if name in ("project", "state") else "right")
-        for row in procedures.project_list(self._database):
-            numbers = ("cases_waiting", "ringing", "waiting", "talking", "agents_free", "attempts")
-            table.add_row(row["project_id"], row["state"], *(str(_shown(row[name])) for name in numbers))
+        for one in Projects(self._database).all():
+            counts = (one.cases_waiting, one.ringing, one.waiting, one.talking, one.agents_free, one.attempts)
+            table.add_row(one.project_id, one.state, *("-" if count is None else str(count) for count in counts))
         return table
 
     def _sum_up(self) -> bool:
         """The table and the comparison with the carrier; is every call accounted for?"""
-        rows = self._database.query(
-            "SELECT project_id, outcome, COUNT(*) AS attempts,"
-            " AVG(ring_seconds) AS ring, AVG(wait_seconds) AS wait, AVG(talk_seconds) AS talk"
-            " FROM dialer_stat_attempt WHERE outcome IS NOT NULL"
-            " GROUP BY project_id, outcome ORDER BY project_id DESC, COUNT(*) DESC"
-        )
         table = Table(title="How the calls ended")
         for name in ("project", "outcome", "calls", "ring s", "wait s", "talk s"):
             table.add_column(name, justify="left" if name in ("project", "outcome") else "right")
-        for row in rows:
-            means = ("" if row[name] is None else f"{row[name]:.1f}" for name in ("ring", "wait", "talk"))
-            table.add_row(row["project_id"], row["outcome"], str(row["attempts"]), *means)
+        for one in self._statistics.outcomes():
+            means = (one.ring_seconds, one.wait_seconds, one.talk_seconds)
+            seconds = ("" if mean is None else f"{mean:.1f}" for mean in means)
+            table.add_row(one.project_id, one.outcome, str(one.attempts), *seconds)
         self._console.print(table)
-        ledger = {row["channel_id"] for row in self._database.query("SELECT channel_id FROM dialer_stat_attempt")}
+        ledger = Attempts(self._database).channel_ids()
         unknown = sum(call.channel_id not in ledger for call in self._asterisk.calls_log)
-        broken = len(self._database.query("SELECT kind FROM dialer_invariants"))
-        totals = self._totals()
+        broken = len(Upkeep(self._database).invariants())
+        totals = self._statistics.totals()
         lost = totals.lost + totals.up + unknown
         seen = len(self._asterisk.calls_log)
         self._console.print(
@@ -363,10 +346,6 @@ class _Demo:
         )
         self._last_line = f"demo: {totals.dialled} cases dialled, {totals.answered} answered, {lost} lost"
         return bool(totals.dialled) and not lost and not broken
-
-
-def _shown(value: object) -> object:
-    return "-" if value is None else value
 
 
 def _free_port() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
@@ -10,14 +12,17 @@ from sqlalchemy.exc import DBAPIError
 from alembic import command
 from worker.config import DatabaseSettings
 from worker.db import Database
-from worker.db.database import Row, cause, reason
+from worker.db.database import cause, reason
 from worker.db.migration import config, head, knows, step_from
+from worker.db.routines.attempts import Attempts
+from worker.db.routines.cases import Cases
+from worker.db.routines.owners import Owners
 from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError
 
+T = TypeVar("T")
+
 _COMMENT = re.compile(r"--[^\n]*\n")
-_HEAD = re.compile(
-    r"\s*((?:CREATE|DROP|ALTER|INSERT|UPDATE|DELETE|TRUNCATE|GRANT|REVOKE|COMMENT)\b[^(;]*?\bdialer_\w+)"
-)
+_HEAD = re.compile(r"\s*((?:CREATE|DROP|ALTER|INSERT|UPDATE|DELETE|GRANT|REVOKE|COMMENT)\b[^(;]*?\bdialer_\w+)")
 """A statement up to the first name of ours."""
 _NAMED = 5
 """So many routines, views and triggers are named of those that were made anew."""
@@ -90,28 +95,26 @@ def require_unused(settings: DatabaseSettings, revision: str) -> None:
     and no attempt is in it. What cannot be asked, since half of it has gone already, is in nobody's way."""
     database = Database(settings)
 
-    def ask(question: str) -> list[Row]:
+    def ask(question: Callable[[], T], unknown: T) -> T:
         try:
-            return database.query(question)
+            return question()
         except DBAPIError:
-            return []
+            return unknown
 
     try:
         if database.revision() is None:
             return
-        workers = ask("SELECT name FROM dialer_workers WHERE stopped_at IS NULL AND lease_until > CURRENT_TIMESTAMP")
-        tables = {"cases": "dialer_clients", "calls": "dialer_calls", "attempts": "dialer_attempts"}
-        counts = {
-            word: ask(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - names of ours
-            for word, table in tables.items()
-            if revision == "base"
-        }
+        none: list[str] = []
+        workers = ask(Owners(database).live_workers, none)
+        attempts = Attempts(database)
+        questions = {"cases": Cases(database).count, "calls": attempts.count_open, "attempts": attempts.count_ended}
+        counts = {word: ask(question, 0) for word, question in questions.items() if revision == "base"}
     finally:
         database.dispose()
     if workers:
-        names = ", ".join(repr(row["name"]) for row in workers)
+        names = ", ".join(map(repr, workers))
         raise DialerError(f"The database {settings.where()} is in use by {names}. Stop every worker first.")
-    held = [f"{rows[0]['n']} {word}" for word, rows in counts.items() if rows and rows[0]["n"]]
+    held = [f"{count} {word}" for word, count in counts.items() if count]
     if held:
         raise DialerError(
             f"The database {settings.where()} holds {' and '.join(held)}, which would be deleted."

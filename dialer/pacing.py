@@ -13,16 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log
 
+from simulator.day import Day, Figures, Policy, Predictive, Rules
+from simulator.scenario import Scenario, call_centre, fixed, lognormal
 from worker.config import DatabaseSettings
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.pacing import Pacing
+from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.errors import DialerError, Mistake, SettingsError
-from worker.pacer import LEDGER_SECONDS, LEND_SECONDS
 from worker.pacing.journal import Entry, decode, replay
 from worker.pacing.observed import Observation
 from worker.pacing.predictive import Decision
-from worker.pacing.settings import Settings
-from worker.simulator.day import Day, Figures, Policy, Predictive, Rules
-from worker.simulator.scenario import Scenario, call_centre, fixed, lognormal
+from worker.pacing.settings import PacingSettings
 
 SHOWN = 20
 """Decisions that differ and are printed; the others are counted."""
@@ -88,7 +89,7 @@ def replay_journal(settings: DatabaseSettings, project_id: str, hours: float) ->
 
 
 def _entries(database: Database, project_id: str, hours: float) -> Iterator[Entry]:
-    for text in procedures.journal(database, project_id, hours):
+    for text in Pacing(database).journal(project_id, hours):
         try:
             yield decode(text)
         except ValueError as error:
@@ -151,7 +152,7 @@ class _Progressive(Policy):
 
 def simulate_day(wished: Wished) -> int:
     """Print the figures of a simulated day that begins with nothing learned; returns 0."""
-    ours = Predictive(Settings(abandon_target=wished.target / 100))
+    ours = Predictive(PacingSettings(abandon_target=wished.target / 100))
     print(f"{wished.agents} agents, answer rate {wished.answer_rate:g}, {wished.hours:g} hours, seed {wished.seed}:")
     for name, policy in (("progressive", _Progressive()), ("predictive", ours)):
         found = wished.play(policy)

@@ -29,8 +29,8 @@ mariadb10.11 bookworm  docker/mariadb
 mariadb11.8  trixie    docker/mariadb
 asterisk16   bullseye  docker/asterisk
 postgres     bookworm  docker/postgres
-sipp         bookworm  docker/sipp tests/acceptance/sipp_scenarios.py
-dialer       bookworm  docker/dialer pyproject.toml README.md requirements/base.txt alembic sql worker api dialer
+sipp         bookworm  docker/sipp tests/support/sipp_scenarios.py
+dialer       bookworm  docker/dialer pyproject.toml README.md LICENSE requirements/base.txt alembic api dialer simulator sql worker
 "
 
 # --- base images ---------------------------------------------------------------------------------------------

@@ -72,9 +72,8 @@ class _File:
 def page() -> str:
     """The page as it should be. Raises ValueError for a room that nobody has described."""
     files = _files()
-    program = {
-        name for part in ("worker", "api", "dialer") for path in (ROOT / part).rglob("*.py") for name in _in(path)
-    }
+    modules = [path for part in ("worker", "api", "dialer", "simulator") for path in (ROOT / part).rglob("*.py")]
+    program = {name for path in modules for name in _in(path)}
     parts = [_INTRODUCTION]
     by_room: dict[str, list[_File]] = {}
     for one in files.values():

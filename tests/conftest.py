@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.acceptance.sipp import Agents, Carrier
-from tests.containers import (
+from tests.support.containers import (
     MARIADB_VERSIONS,
     POSTGRES_VERSIONS,
     AsteriskContainer,
@@ -30,6 +29,7 @@ from tests.containers import (
     PostgresDatabases,
     remove_leftovers,
 )
+from tests.support.sipp import Agents, Carrier
 
 
 @pytest.fixture(scope="session")

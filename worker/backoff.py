@@ -26,9 +26,15 @@ class Backoff:
         self.until = -inf
         """The instant of the next try."""
 
+    @property
+    def delay(self) -> float:
+        """Seconds from the next failure to the try after it."""
+        delay: float = min(self._first * 2.0 ** min(self.failures, 30), self._most)
+        return delay
+
     def failed(self, now: float) -> float:
         """It has failed; seconds until the next try."""
-        delay: float = min(self._first * 2.0 ** min(self.failures, 30), self._most)
+        delay = self.delay
         self.failures += 1
         self.until = now + delay
         return delay

@@ -8,74 +8,166 @@
     [log]       loglevel (1 ERROR, 2 and INFO, 3 and DEBUG)
     [worker]    Name Lease_Seconds Poll_Seconds
 
-Names are the original's, in any case. A variable DIALER_SECTION_NAME (DIALER_DATABASE_DB_SERVER,
-DIALER_ASTERISK_EAST_IP) replaces what the file says; DIALER_LOGLEVEL is short for DIALER_LOG_LOGLEVEL.
+Names are the original's, in any case: the aliases of the fields below, whose types say what is accepted. A variable
+DIALER_SECTION_NAME (DIALER_DATABASE_DB_SERVER, DIALER_ASTERISK_EAST_IP) replaces what the file says, and
+DIALER_SECTION_NAME_FILE names a file with the value; DIALER_LOGLEVEL is short for DIALER_LOG_LOGLEVEL.
 `load` reports all mistakes at once. It never shows a password, nor the value of a name that it does not know
 (it may be a password under a misspelt name), nor more of a url than its scheme.
+
+The classes are plain dataclasses: only what people write is checked, and only by `load`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+from pydantic import (
+    AfterValidator,
+    AliasPath,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import PydanticKnownError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from worker.config_reader import URL_PARTS, Given, Reader, Secret
+from worker.config_mistakes import fields_of, refusal, report, shown
+from worker.config_sources import Given, Sources, Unreadable
 from worker.errors import SettingsError
-
-__all__ = [
-    "MARIADB",
-    "POSTGRESQL",
-    "AsteriskSettings",
-    "DatabaseSettings",
-    "HttpSettings",
-    "Secret",
-    "Settings",
-    "WorkerSettings",
-    "load",
-]
 
 POSTGRESQL = "postgresql+psycopg"
 MARIADB = "mariadb+pymysql"  # with mysql+ Alembic believes that it talks to MySQL
-DRIVERS = {
-    "pgx": POSTGRESQL,
-    "postgres": POSTGRESQL,
-    "postgresql": POSTGRESQL,
-    POSTGRESQL: POSTGRESQL,
-    "mysql": MARIADB,
-    "mariadb": MARIADB,
-    "mysql+pymysql": MARIADB,
-    MARIADB: MARIADB,
-}
+DRIVERS = dict.fromkeys(("pgx", "postgres", "postgresql", POSTGRESQL), POSTGRESQL) | dict.fromkeys(
+    ("mysql", "mariadb", "mysql+pymysql", MARIADB), MARIADB
+)
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 
-@dataclass(frozen=True)
+class Secret(SecretStr):
+    """A text that nobody sees by accident: str, repr and format give asterisks, `reveal()` the text."""
+
+    reveal = SecretStr.get_secret_value
+
+
+# What people may write. A description stands in sentences: "Give a port from 1 to 65535."
+
+
+def _digits_are_text(value: object) -> object:
+    """The original's files have passwords that are numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _truth_is_no_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+_T = TypeVar("_T", str, Secret)
+
+
+def _printable(value: _T) -> _T:
+    if re.search(r"[\x00-\x1f\x7f]", value.reveal() if isinstance(value, Secret) else value):
+        raise refusal("holds a control character (a line end, perhaps)", "Remove it.")
+    return value
+
+
+def _server(value: str) -> str:
+    value = value.strip()
+    if re.search(r"[\s/@?]", value.replace(", ", ",")) and not value.startswith("/"):
+        raise refusal(f"{shown(value)} is not a server", "Give an IP address or a host name alone.")
+    return value
+
+
+def _driver(value: str) -> str:
+    driver = DRIVERS.get(value.strip().lower())
+    if driver is None:
+        remedy = "Give pgx or postgresql for PostgreSQL, mysql or mariadb for MariaDB."
+        raise refusal(f"{shown(value)} is not a database driver that the dialer knows", remedy)
+    return driver
+
+
+def _host_names(value: object) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(
+        isinstance(one, str) and _HOST_NAME.fullmatch(one.strip()) for one in names
+    ):
+        remedy = 'Give names without port, such as ["dialer.example.com"].'
+        raise refusal(f"{shown(value)} is not a list of host names", remedy)
+    return tuple(one.strip() for one in names)
+
+
+def _at_most_open(idle: int, info: ValidationInfo) -> int:
+    opened = info.data.get("max_open_conns")
+    if opened and idle > opened:
+        remedy = "Give Max_Idle_Conns at most Max_Open_Conns, or Max_Open_Conns 0 (no limit)."
+        raise refusal(f"{idle} is more than Max_Open_Conns {opened}", remedy)
+    return idle
+
+
+def _with_tls(ca: Path | None, info: ValidationInfo) -> Path | None:
+    if ca and not info.data.get("tls", True):
+        raise refusal("is set, but Tls is not", "Set Tls = true, or remove Tls_Ca.")
+    return ca
+
+
+Text = Annotated[str, BeforeValidator(_digits_are_text), AfterValidator(_printable), Field(description="text")]
+Password = Annotated[
+    Secret, BeforeValidator(_digits_are_text), AfterValidator(_printable), Field(description="the password as text")
+]
+Server = Annotated[Text, AfterValidator(_server)]
+Whole = Annotated[int, BeforeValidator(_truth_is_no_number)]
+Number = Annotated[float, BeforeValidator(_truth_is_no_number)]
+Port = Annotated[Whole, Field(ge=1, le=65535, description="a port")]
+Connections = Annotated[Whole, Field(ge=0, le=10_000, description="a whole number")]
+Minutes = Annotated[Whole, Field(ge=0, le=100_000, description="minutes (0: connections are kept for ever)")]
+Level = Annotated[Whole, Field(ge=1, le=3, description="a level: 1 ERROR, 2 also INFO, 3 also DEBUG;")]
+
+
+# A default inside Annotated, which may depend on the fields above it, holds for `load` alone.
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """Where the database is and how many connections may be held."""
 
-    driver: str
+    driver: Annotated[Text, AfterValidator(_driver), Field(alias="Driver", default=POSTGRESQL)]
     """SQLAlchemy's name: postgresql+psycopg or mariadb+pymysql."""
-    host: str
-    """DB_Server; of a comma list the first one that takes writes. Empty: the driver's default."""
-    port: int
-    name: str
-    """DB_Name."""
-    schema: str
-    """Scheme: on PostgreSQL the schema, on MariaDB the database that holds the tables."""
-    username: str
-    password: Secret
-    conn_max_lifetime_minutes: int = 30
+    host: Annotated[Server, Field(alias="DB_Server", default="")]
+    """Of a comma list the first one that takes writes. Empty: the driver's default."""
+    port: Annotated[
+        Port, Field(alias="Port", default_factory=lambda data: 5432 if data["driver"] == POSTGRESQL else 3306)
+    ]
+    name: Annotated[Text, Field(alias="DB_Name", default="")]
+    schema: Annotated[
+        Text,
+        Field(alias="Scheme", default_factory=lambda data: "public" if data["driver"] == POSTGRESQL else data["name"]),
+    ]
+    """On PostgreSQL the schema, on MariaDB the database that holds the tables."""
+    username: Annotated[Text, Field(alias="Username", default="")]
+    password: Annotated[Password, Field(alias="Password", default=Secret(""))]
+    conn_max_lifetime_minutes: Annotated[Minutes, Field(alias="Conn_Max_Lifetime")] = 30
     """0: connections are reused for ever."""
-    max_open_conns: int = 20
+    max_open_conns: Annotated[Connections, Field(alias="Max_Open_Conns")] = 20
     """0: no limit."""
-    max_idle_conns: int = 5
+    max_idle_conns: Annotated[
+        Connections,
+        AfterValidator(_at_most_open),
+        Field(alias="Max_Idle_Conns", default_factory=lambda data: min(5, data["max_open_conns"] or 5)),
+    ]
     query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
     """What stood behind the url's question mark, for the driver."""
 
@@ -121,40 +213,45 @@ class DatabaseSettings:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AsteriskSettings:
     """How to reach the AMI of one Asterisk."""
 
     name: str
     """As in dialer_params.asterisk and dialer_trunks.asterisk."""
-    host: str
-    port: int
-    timeout_seconds: float
+    host: Annotated[Server, Field(alias="Ip")]
+    timeout_seconds: Annotated[Number, Field(alias="Timeout", ge=1, le=300, description="seconds")] = 10.0
     """The longest that connecting, the login and the answer to one action may take."""
-    username: str
-    password: Secret
-    tls: bool = False
-    tls_ca: Path | None = None
+    username: Annotated[Text, Field(alias="Username")]
+    password: Annotated[Password, Field(alias="Password")]
+    tls: Annotated[bool, Field(alias="Tls")] = False
+    tls_ca: Annotated[FilePath | None, AfterValidator(_with_tls), Field(alias="Tls_Ca")] = None
     """PEM file of the authorities to trust; None: the system's."""
+    port: Annotated[Port, Field(alias="Port", default_factory=lambda data: 5039 if data["tls"] else 5038)]
 
 
 @dataclass(frozen=True)
 class HttpSettings:
     """Where the API listens."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    names: tuple[str, ...] = ()
+    host: Annotated[Server, Field(alias="Ip")] = "127.0.0.1"
+    port: Annotated[Port, Field(alias="Port")] = 8080
+    names: Annotated[tuple[str, ...], BeforeValidator(_host_names), Field(alias="Names")] = ()
     """What it is called besides the name of its machine: a request for another name is none of ours."""
+
+
+def _own_name() -> str:
+    # The random end tells two containers apart that share a host name and are both process 1.
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
     """What this worker process is called and how it keeps its leases."""
 
-    name: str
-    lease_seconds: int = 6
-    poll_seconds: float = 5.0
+    name: Annotated[Text, Field(alias="Name", max_length=100, default_factory=_own_name)]
+    lease_seconds: Annotated[Whole, Field(alias="Lease_Seconds", ge=2, le=300, description="seconds")] = 6
+    poll_seconds: Annotated[Number, Field(alias="Poll_Seconds", ge=0.1, le=300, description="seconds")] = 5.0
 
 
 @dataclass(frozen=True)
@@ -166,8 +263,30 @@ class Settings:
     """The Asterisk 'default' first. Empty where no AMI is set: enough for the API and for migrations."""
     http: HttpSettings
     worker: WorkerSettings
-    loglevel: int = 2
+    loglevel: Annotated[Level, Field(validation_alias=AliasPath("log", "loglevel"))] = 2
     """1 ERROR, 2 also INFO, 3 also DEBUG."""
+
+
+_CLASSES = {
+    "database": DatabaseSettings,
+    "ami": AsteriskSettings,
+    "asterisk": AsteriskSettings,
+    "http": HttpSettings,
+    "log": Settings,  # its loglevel
+    "worker": WorkerSettings,
+}
+
+
+@cache
+def names() -> Mapping[str, tuple[str, ...]]:
+    """The names of the settings as people write them, by section; a further Asterisk has those of [ami]."""
+    found = {section: tuple(fields_of(kind)) for section, kind in _CLASSES.items() if section != "asterisk"}
+    return found | {"database": ("url", *found["database"])}
+
+
+@cache
+def _tree() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, calling: bool = True) -> Settings:
@@ -176,169 +295,80 @@ def load(path: Path | None, environ: Mapping[str, str], *, calling: bool = True)
 
     Raises SettingsError with every mistake in file and environment together.
     """
-    reader = Reader()
-    if path is not None and not reader.read_path(path):
-        raise SettingsError(reader.mistakes)  # all that is missing by it is no news
-    reader.read_environment(environ)
-    settings = Settings(
-        database=_database(reader),
-        asterisks=_asterisks(reader) if calling else (),
-        http=_http(reader),
-        worker=_worker(reader),
-        loglevel=reader.integer("log", "loglevel", 2, (1, 3), unit="a level: 1 ERROR, 2 also INFO, 3 also DEBUG;"),
-    )
-    if reader.mistakes:
-        raise SettingsError(reader.mistakes)
+    sources = Sources(names())
+    if path is not None and not sources.read_path(path):
+        raise SettingsError(sources.mistakes)  # all that is missing by it is no news
+    sources.read_environment(environ)
+    _find_database(sources)
+    tree: dict[str, Any] = {section: sources.section(section) for section in ("database", "http", "log", "worker")}
+    # An empty Ip, as the original's file may have it, listened on every interface.
+    if ("http", "Ip") in sources.given:
+        tree["http"].setdefault("Ip", "0.0.0.0")  # noqa: S104
+    asterisks = [one for one in sorted(sources.asterisks) if calling and sources.section(one)]
+    tree["asterisks"] = [{"name": sources.asterisks[one], **sources.section(one)} for one in asterisks]
+    try:
+        settings = _tree().validate_python(tree)
+    except ValidationError as error:
+        report(error, sources, _CLASSES, asterisks)
+    if sources.mistakes:
+        raise SettingsError(sources.mistakes)
     return settings
 
 
-def _database(reader: Reader) -> DatabaseSettings:
-    section = "database"
-    url = reader.given(section, "url")
-    if url is not None and url.from_environment:
+_ADDRESS = ("Driver", "DB_Server", "Port", "DB_Name", "Username", "Password")
+"""What a url stands for."""
+
+
+def _find_database(sources: Sources) -> None:
+    """Put the parts of a url into their places, and report what is missing of them."""
+    if ("database", "url") in sources.environment and sources.environment["database", "url"].value:
         # An address from the environment replaces the file's as a whole: half of each is a third server.
-        for part in URL_PARTS:
-            given = reader.given(section, part)
-            if given is not None and not given.from_environment:
-                reader.drop(section, part)
-    parts = [part for part in URL_PARTS if reader.given(section, part) is not None]
-    if url is not None:
-        settings = _from_url(reader, url, parts)
+        for part in _ADDRESS:
+            sources.file.pop(("database", part), None)
+    given = sources.section("database")
+    parts = [part for part in _ADDRESS if part in given]
+    if "url" in given:
+        _take_apart(sources.given["database", "url"], parts, sources)
     elif not parts:
-        reader.required(section, "url", "is missing, and so are the parts that may stand for it")
-        settings = _NOWHERE
+        sources.missing(("database", "url"), "is missing, and so are the parts that may stand for it")
     else:
-        settings = _from_parts(reader)
-    lifetime = reader.integer(
-        section, "Conn_Max_Lifetime", 30, (0, 100_000), unit="minutes (0: connections are kept for ever)"
-    )
-    opened = reader.integer(section, "Max_Open_Conns", 20, (0, 10_000))
-    idle = reader.integer(section, "Max_Idle_Conns", min(5, opened or 5), (0, 10_000))
-    if opened and idle > opened:
-        remedy = "Give Max_Idle_Conns at most Max_Open_Conns, or Max_Open_Conns 0 (no limit)."
-        reader.wrong(reader.source(section, "Max_Idle_Conns"), f"{idle} is more than Max_Open_Conns {opened}", remedy)
-    schema = reader.text(section, "Scheme", "public" if settings.is_postgresql else settings.name)
-    return DatabaseSettings(
-        settings.driver,
-        settings.host,
-        settings.port,
-        settings.name,
-        schema,
-        settings.username,
-        settings.password,
-        lifetime,
-        opened,
-        idle,
-        settings.query,
-    )
+        on_mariadb = DRIVERS.get(str(given.get("Driver")).strip().lower()) == MARIADB
+        if on_mariadb and "Scheme" in given and "DB_Name" not in given:
+            # There the original's two names mean one thing: Scheme is the database that holds the tables.
+            sources.given["database", "DB_Name"] = sources.given["database", "Scheme"]
+        for part in ("Driver", "DB_Server", "DB_Name", "Username"):
+            if part not in sources.section("database"):
+                sources.missing(("database", part))
 
 
-_NOWHERE = DatabaseSettings(POSTGRESQL, "", 5432, "", "", "", Secret(""))
-
-
-def _from_url(reader: Reader, given: Given, parts: list[str]) -> DatabaseSettings:
-    """A SQLAlchemy url; only Password may stand beside it, where the url itself names none."""
-    text = reader.text("database", "url", "")
+def _take_apart(url: Given, parts: list[str], sources: Sources) -> None:
+    """Only Password may stand beside a url, where the url itself names none."""
+    if isinstance(url.value, Unreadable):
+        sources.given["database", "Driver"] = url  # where it is reported
+        return
+    text = str(url.value)
     example = "Write postgresql://user:password@server:5432/database"
     try:
-        url = make_url(text)
+        made = make_url(text)
     except (ArgumentError, ValueError):
-        reader.wrong(given.source, "is not a database url", f"{example} (in it, '@' is %40, '/' %2F, ':' %3A).")
-        return _NOWHERE
+        remedy = f"{example} (in it, '@' is %40, '/' %2F, ':' %3A)."
+        sources.wrong(url.source, "is not a database url", remedy)
+        return
     if text.partition("?")[0].count("@") > 1:
-        reader.wrong(given.source, "has more than one '@'", "Write %40 for an '@' in the user name or the password.")
-        return _NOWHERE
-    query = dict(url.query)
-    password = url.password or query.pop("password", None)  # libpq takes it there, too
-    beside = [part for part in parts if part != "Password" or password]
+        remedy = "Write %40 for an '@' in the user name or the password."
+        sources.wrong(url.source, "has more than one '@'", remedy)
+        return
+    query = dict(made.query)
+    password = made.password or query.pop("password", None)  # libpq takes it there, too
+    beside = [sources.source(("database", part)) for part in parts if part != "Password" or password]
     if beside:
-        names = ", ".join(reader.source("database", part) for part in beside)
-        reader.wrong(given.source, f"stands beside {names}", "Give the url or the parts, not both.")
-    driver = _driver(reader, url.drivername, given.source)
-    if not url.database:
-        reader.wrong(given.source, "names no database", f"{example}.")
-    secret = Secret(_joined(password)) if password else reader.secret("database", "Password", "")
-    return DatabaseSettings(
-        driver=driver,
-        host=url.host or "",
-        port=url.port or _default_port(driver),
-        name=url.database or "",
-        schema="",
-        username=url.username or "",
-        password=secret,
-        query=query,
-    )
-
-
-def _from_parts(reader: Reader) -> DatabaseSettings:
-    section = "database"
-    driver = _driver(reader, reader.text(section, "Driver", None), reader.source(section, "Driver"))
-    # On MariaDB the original's two names mean one thing: Scheme is the database that holds the tables.
-    optional_name = driver == MARIADB and reader.given(section, "Scheme") is not None
-    return DatabaseSettings(
-        driver=driver,
-        host=reader.host(section, "DB_Server", None),
-        port=reader.port(section, "Port", _default_port(driver)),
-        name=reader.text(section, "DB_Name", "" if optional_name else None) or reader.text(section, "Scheme", ""),
-        schema="",
-        username=reader.text(section, "Username", None),
-        password=reader.secret(section, "Password", ""),
-    )
-
-
-def _driver(reader: Reader, value: str, source: str) -> str:
-    driver = DRIVERS.get(value.strip().lower())
-    if driver is None and value:
-        remedy = "Give pgx or postgresql for PostgreSQL, mysql or mariadb for MariaDB."
-        reader.wrong(source, f"{value[:60]!r} is not a database driver that the dialer knows", remedy)
-    return driver or POSTGRESQL
-
-
-def _default_port(driver: str) -> int:
-    return 5432 if driver == POSTGRESQL else 3306
-
-
-def _asterisks(reader: Reader) -> tuple[AsteriskSettings, ...]:
-    found = []
-    for section, name in reader.asterisks():
-        tls = reader.flag(section, "Tls")
-        ca = reader.file(section, "Tls_Ca")
-        if ca and not tls:
-            remedy = "Set Tls = true, or remove Tls_Ca."
-            reader.wrong(reader.source(section, "Tls_Ca"), "is set, but Tls is not", remedy)
-        found.append(
-            AsteriskSettings(
-                name=name,
-                host=reader.host(section, "Ip", None),
-                port=reader.port(section, "Port", 5039 if tls else 5038),
-                timeout_seconds=reader.number(section, "Timeout", 10, (1, 300), unit="seconds"),
-                username=reader.text(section, "Username", None),
-                password=reader.secret(section, "Password", None),
-                tls=tls,
-                tls_ca=ca,
-            )
-        )
-    return tuple(found)
-
-
-def _http(reader: Reader) -> HttpSettings:
-    written = reader.source("http", "Ip") != "[http] Ip"
-    # An empty Ip, as the original's file may have it, listened on every interface.
-    host = reader.host("http", "Ip", "0.0.0.0" if written else HttpSettings.host)  # noqa: S104
-    return HttpSettings(host, reader.port("http", "Port", HttpSettings.port), reader.names("http", "Names"))
-
-
-def _worker(reader: Reader) -> WorkerSettings:
-    # The random end tells two containers apart that share a host name and are both process 1.
-    default = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-    name = reader.text("worker", "Name", default)
-    if len(name) > 100:
-        reader.wrong(reader.source("worker", "Name"), f"has {len(name)} characters", "Give 100 at most.")
-    return WorkerSettings(
-        name=name,
-        lease_seconds=reader.integer("worker", "Lease_Seconds", 6, (2, 300), unit="seconds"),
-        poll_seconds=reader.number("worker", "Poll_Seconds", 5, (0.1, 300), unit="seconds"),
-    )
+        sources.wrong(url.source, f"stands beside {', '.join(beside)}", "Give the url or the parts, not both.")
+    if not made.database:
+        sources.wrong(url.source, "names no database", f"{example}.")
+    address = (made.drivername, made.host, made.port, made.database, made.username, password and _joined(password))
+    for part, value in ("query", query), *zip(_ADDRESS, address, strict=True):
+        if value is not None:
+            sources.given["database", part] = Given(value, url.source)
 
 
 def _joined(value: str | tuple[str, ...]) -> str:

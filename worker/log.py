@@ -1,4 +1,4 @@
-"""The log, one line a fact: `2026-03-01T09:15:02.113Z INFO worker.keeper lease taken action=lease_taken`.
+"""The log, one line a fact: `2026-03-01T09:15:02.113Z INFO worker.owners.keeper lease taken action=lease_taken`.
 
 A short text, and the facts in `extra={"action": ..., "attempt_id": ...}`. Secrets and whole phone numbers
 stay out: facts called like a number are masked here as well, whoever wrote them.

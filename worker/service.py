@@ -14,15 +14,18 @@ import gevent
 from gevent.event import Event
 from sqlalchemy.exc import DBAPIError
 
+from worker.asterisk.session import Session
 from worker.clock import Clock, SystemClock
 from worker.config import Settings
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import reason
 from worker.db.dialect import Wakeups
+from worker.db.routines.instants import instant
+from worker.db.routines.projects import Projects
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import DatabaseRefused, DatabaseUnavailable, DialerError
-from worker.fleet import Fleet
-from worker.keeper import Keeper
-from worker.session import Session
+from worker.owners.fleet import Fleet
+from worker.owners.keeper import Keeper
 from worker.supervisor import AWAY_SECONDS, Supervisor
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,8 @@ class Service:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.database = Database(settings.database, known_server_only=True)
+        self._upkeep = Upkeep(self.database)
+        self._projects = Projects(self.database)
         self.keeper = Keeper(self.database, settings.worker)
         self._fleet = Fleet(settings, self.database, self.clock, self.keeper)
         self._stop = Event()
@@ -130,7 +135,7 @@ class Service:
             self._stop.wait(0.2)
 
     def _tidy(self) -> None:
-        if procedures.reap(self.database):
+        if self._upkeep.reap():
             self._fleet.wake()
         if self.clock.monotonic() - self._counted >= COUNT_SECONDS:
             self._counted = self.clock.monotonic()
@@ -139,10 +144,10 @@ class Service:
         self._stop.wait(REAP_SECONDS)
 
     def _count(self, session: Session) -> None:
-        for item in procedures.work(self.database, session.name):
+        for item in self._projects.work(session.name):
             trouble = None
             try:
-                procedures.project_count(self.database, item.project_id, procedures.instant(self.clock))
+                self._projects.count_waiting(item.project_id, instant(self.clock))
             except DBAPIError as error:
                 trouble = f"the waiting cases of project {item.project_id} cannot be counted: {reason(error)}"
             session.troubles.note("asterisk", session.name, f"count {item.project_id}", trouble)

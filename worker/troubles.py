@@ -15,8 +15,10 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.backoff import Outage
 from worker.clock import Clock
-from worker.db import Database, procedures
+from worker.db import Database
 from worker.db.database import reason
+from worker.db.routines.instants import instant
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import StatementTimedOut
 from worker.model import Ownership
 
@@ -42,7 +44,7 @@ class Troubles:
     """The troubles of one Asterisk's projects, trunks and loops."""
 
     def __init__(self, database: Database, clock: Clock, owner: Ownership) -> None:
-        self._database = database
+        self._upkeep = Upkeep(database)
         self._clock = clock
         self._owner = owner
         self._details: dict[Trouble, str] = {}
@@ -103,9 +105,7 @@ class Troubles:
         for trouble in [one for one, due in self._due.items() if due <= now]:
             detail = self._details.get(trouble)
             try:
-                procedures.trouble_report(
-                    self._database, self._owner, *trouble, detail, procedures.instant(self._clock)
-                )
+                self._upkeep.report_trouble(self._owner, *trouble, detail, instant(self._clock))
             except (StatementTimedOut, DBAPIError) as error:
                 # Somebody holds these very rows. What there is to tell is in the log, too.
                 log.debug("a trouble could not be written", extra={"action": "trouble_unwritten", "why": reason(error)})

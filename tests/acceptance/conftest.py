@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, installed
-from tests.containers import AsteriskContainer, Databases
-from tests.sql.dialects import SERVERS
+from tests.support.containers import AsteriskContainer, Databases
+from tests.support.dialects import SERVERS
+from tests.support.installation import Installation, installed
 
 
 @pytest.fixture

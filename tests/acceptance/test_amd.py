@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Carrier
-from tests.acceptance.sipp_scenarios import SPEAKERS, SUBSCRIBERS
-from tests.acceptance.witness import assert_accounted
-from tests.containers import AsteriskContainer
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.sipp import Carrier
+from tests.support.sipp_scenarios import SPEAKERS, SUBSCRIBERS
+from tests.support.witness import assert_accounted
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, migrate
-from tests.acceptance.queues import extra_queue
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.witness import assert_accounted, numbers
-from tests.containers import AsteriskContainer, PostgresContainer
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer, PostgresContainer
+from tests.support.installation import Installation, migrate
+from tests.support.queues import extra_queue
+from tests.support.sipp import Agents, Carrier
+from tests.support.waiting import wait_for
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.containers import free_ports
-from tests.waiting import wait_for
+from tests.support.containers import free_ports
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.full, pytest.mark.timeout(600)]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import Answer
-from tests.acceptance.witness import assert_accounted
-from tests.containers import AsteriskContainer
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.sipp import Agents, Carrier
+from tests.support.sipp_scenarios import Answer
+from tests.support.witness import assert_accounted
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Carrier
-from tests.acceptance.sipp_scenarios import Refuse
-from tests.acceptance.witness import assert_accounted, numbers
+from tests.support.installation import Installation
+from tests.support.sipp import Carrier
+from tests.support.sipp_scenarios import Refuse
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import URL, make_url
 
-from tests.containers import MariaDbDatabases
+from tests.support.containers import MariaDbDatabases
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Carrier
-from tests.acceptance.witness import assert_accounted
-from tests.containers import AsteriskContainer
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.sipp import Carrier
+from tests.support.waiting import wait_for
+from tests.support.witness import assert_accounted
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(90)]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.witness import assert_accounted, numbers
+from tests.support.installation import Installation
+from tests.support.sipp import Agents, Carrier
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

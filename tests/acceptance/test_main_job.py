@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Agents, Carrier
-from tests.containers import AsteriskContainer
-from tests.sql.dialects import servers
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer
+from tests.support.dialects import servers
+from tests.support.installation import Installation
+from tests.support.sipp import Agents, Carrier
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

@@ -6,11 +6,11 @@ from bisect import bisect_left
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Carrier
-from tests.acceptance.sipp_scenarios import Refuse
-from tests.acceptance.witness import numbers
-from tests.waiting import wait_for
+from tests.support.installation import Installation
+from tests.support.sipp import Carrier
+from tests.support.sipp_scenarios import Refuse
+from tests.support.waiting import wait_for
+from tests.support.witness import numbers
 
 # How evenly calls come to the carrier depends on the machine having time for it.
 pytestmark = [pytest.mark.full, pytest.mark.docker, pytest.mark.timeout(180)]

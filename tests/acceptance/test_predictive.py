@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import Answer
-from tests.acceptance.witness import assert_accounted, numbers
-from tests.containers import AsteriskContainer
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.sipp import Agents, Carrier
+from tests.support.sipp_scenarios import Answer
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = pytest.mark.docker
 

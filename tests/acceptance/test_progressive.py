@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.queues import extra_queue, paused
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import Ring
-from tests.acceptance.witness import assert_accounted, numbers
-from tests.containers import AsteriskContainer
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.queues import extra_queue, paused
+from tests.support.sipp import Agents, Carrier
+from tests.support.sipp_scenarios import Ring
+from tests.support.waiting import wait_for
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

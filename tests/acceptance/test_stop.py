@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Carrier
-from tests.acceptance.witness import assert_accounted, numbers
-from tests.containers import AsteriskContainer
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.sipp import Carrier
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import Answer
-from tests.acceptance.witness import assert_accounted, numbers
-from tests.containers import AsteriskContainer
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer
+from tests.support.installation import Installation
+from tests.support.sipp import Agents, Carrier
+from tests.support.sipp_scenarios import Answer
+from tests.support.waiting import wait_for
+from tests.support.witness import assert_accounted, numbers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

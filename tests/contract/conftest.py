@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import SPEAKERS, SUBSCRIBERS, Answer, Behaviours, Refuse, Ring
-from tests.containers import AsteriskContainer
+from simulator import SimulatedAsterisk
 from tests.contract.switches import QUEUES, RING_SECONDS, Phone, Switch, scenario
+from tests.support.containers import AsteriskContainer
+from tests.support.sipp import Agents, Carrier
+from tests.support.sipp_scenarios import SPEAKERS, SUBSCRIBERS, Answer, Behaviours, Refuse, Ring
 from worker.clock import SystemClock
-from worker.simulator import SimulatedAsterisk
 
 Connect = Callable[..., Phone]
 

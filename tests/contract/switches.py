@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import gevent
 
-from tests.waiting import wait_for
+from simulator import Agent, Queue, Scenario, Subscribers, User
+from simulator.scenario import LAB_PREFIXES, contexts, fixed, uniform
+from tests.support.waiting import wait_for
 from worker.ami.actions import originate
 from worker.ami.client import AmiClient, LinkDown, LinkUp
 from worker.ami.message import Message
-from worker.simulator import Agent, Queue, Scenario, Subscribers, User
-from worker.simulator.scenario import LAB_PREFIXES, contexts, fixed, uniform
 
 #: What the shipped manager.conf lets through, and what the simulation emits.
 WANTED = frozenset(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.contract.switches import Phone, Switch
-from tests.waiting import wait_for
-from worker.agents import Agents
+from tests.support.waiting import wait_for
 from worker.ami.message import Message
+from worker.asterisk.agents import Agents
 
 Connect = Callable[..., Phone]
 

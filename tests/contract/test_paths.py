@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.contract.switches import Phone, Switch, cleared, in_order, owed
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 Connect = Callable[..., Phone]
 

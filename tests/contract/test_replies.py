@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.contract.switches import QUEUES, Phone, Switch
-from tests.waiting import wait_for
-from worker.ami.client import AmiRefused
+from tests.support.waiting import wait_for
+from worker.ami.errors import AmiRefused
 from worker.ami.message import Message
 
 Connect = Callable[..., Phone]

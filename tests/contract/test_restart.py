@@ -10,8 +10,9 @@ import pytest
 
 from tests.contract.switches import Phone, Switch, cleared, in_order, owed
 from tests.contract.test_paths import RANG
-from tests.waiting import wait_for
-from worker.ami.client import AmiRefused, LinkDown, LinkUp
+from tests.support.waiting import wait_for
+from worker.ami.client import LinkDown, LinkUp
+from worker.ami.errors import AmiRefused
 
 Connect = Callable[..., Phone]
 

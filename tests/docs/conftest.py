@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers import MariaDbDatabases, PostgresDatabases
 from tests.docs.extract import DIALECTS
 from tests.docs.world import World
-from tests.sql.dialects import SERVERS
+from tests.support.containers import MariaDbDatabases, PostgresDatabases
+from tests.support.dialects import SERVERS
 
 
 @pytest.fixture(params=sorted(DIALECTS))

@@ -9,13 +9,13 @@ import psycopg
 import pymysql
 import pytest
 
-from tests.containers import MariaDbContainer, PostgresContainer
+from simulator.scenario import load as load_scenario
 from tests.docs.extract import DIALECTS, PAGES, ROOT, SQL, TOML, section, typed
 from tests.docs.world import FIRST_CALL, NOT_RUN, World
-from tests.sql.dialects import SERVERS
-from tests.waiting import wait_for
+from tests.support.containers import MariaDbContainer, PostgresContainer
+from tests.support.dialects import SERVERS
+from tests.support.waiting import wait_for
 from worker.config import load
-from worker.simulator.scenario import load as load_scenario
 
 UPGRADE_BACKUP = ROOT / "docs" / "upgrade-backup.md"
 RESTORING = section(UPGRADE_BACKUP, "On a new server")

@@ -17,7 +17,7 @@ import pytest
 from dialer.cli import _parser
 from tests.docs.extract import ROOT, names, table
 from tests.docs.world import World
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 from worker.service import DRAIN_SECONDS
 
 PAGE = ROOT / "docs" / "operation.md"

@@ -13,8 +13,8 @@ import pytest
 import sql
 from tests.docs.extract import ROOT, names, table
 from tests.docs.world import World
+from worker import config
 from worker.config import load
-from worker.config_reader import _KNOWN
 from worker.errors import SettingsError
 
 DATABASE, SETTINGS = ROOT / "docs" / "database.md", ROOT / "docs" / "settings.md"
@@ -215,7 +215,7 @@ def mistakes(tmp_path: Path, section: str, name: str, value: str) -> str:
 
 def test_settings_are_accepted_as_the_page_says(tmp_path: Path) -> None:
     told = accepted()
-    known = {(section, name) for section, keys in _KNOWN.items() for name in keys}
+    known = {(section, name) for section, keys in config.names().items() for name in keys}
     inherited = {("asterisk.NAME", "ami")}
     assert told.keys() - inherited == known
     for section, name in known - {("database", "url")}:

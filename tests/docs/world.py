@@ -17,10 +17,10 @@ from typing import Any, Self
 
 from sqlalchemy import URL, make_url
 
-from tests.acceptance.dba import Dba, dba
-from tests.containers import MariaDbDatabases, PostgresDatabases, free_ports
 from tests.docs.extract import ROOT, SHELL, SQL, TOML, Typed, section, typed
-from tests.waiting import wait_for
+from tests.support.containers import MariaDbDatabases, PostgresDatabases, free_ports
+from tests.support.dba import Dba, dba
+from tests.support.waiting import wait_for
 
 _SERVES = re.compile(r"^dialer (--config \S+ )?(run|worker|api|simulate)\b(?!.*--help)")
 """Commands that go on until they are told to stop."""

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.acceptance.installation import Installation, migrate
-from tests.acceptance.sipp import Agents, Carrier
-from tests.containers import (
+from tests.faults.stage import FAULTS, Server, Stage
+from tests.support.containers import (
     AsteriskContainer,
     MariaDbContainer,
     PostgresContainer,
 )
-from tests.faults.stage import FAULTS, Server, Stage
+from tests.support.installation import Installation, migrate
+from tests.support.sipp import Agents, Carrier
 
 
 def pytest_configure(config: pytest.Config) -> None:

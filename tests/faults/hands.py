@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from tests.acceptance.dba import Dba
 from tests.faults.soak_world import World
+from tests.support.dba import Dba
 
 AT_ONCE = 40
 """So many cases are taken at a time."""

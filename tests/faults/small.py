@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.containers import MariaDbContainer, PostgresContainer, Server
+from tests.support.containers import MariaDbContainer, PostgresContainer, Server
 
 _MEGABYTES = 400
 

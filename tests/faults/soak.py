@@ -41,7 +41,7 @@ from tests.faults.soak_world import (
     Process,
     World,
 )
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 GAP = (2.0, 5.0)
 """Seconds from one blow to the next."""

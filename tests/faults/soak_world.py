@@ -23,13 +23,13 @@ import pymysql
 from psycopg import OperationalError
 from sqlalchemy import make_url
 
-from tests.acceptance.dba import Dba, dba
-from tests.acceptance.installation import SCHEMA, migrate, take_over
-from tests.containers import MariaDbContainer, PostgresContainer, free_ports
 from tests.faults.judge import CallRecord
 from tests.faults.proxy import Proxy
 from tests.faults.unfenced import unfence
-from tests.waiting import wait_for
+from tests.support.containers import MariaDbContainer, PostgresContainer, free_ports
+from tests.support.dba import Dba, dba
+from tests.support.installation import SCHEMA, migrate, take_over
+from tests.support.waiting import wait_for
 
 POSTGRESQL, MARIADB = DATABASES = ("postgresql", "mariadb")
 ASTERISKS = ("default", "east")

@@ -27,13 +27,13 @@ import pymysql
 import pytest
 from sqlalchemy import make_url
 
-from tests.acceptance.installation import Installation, take_over
-from tests.acceptance.sipp import Call, Carrier
-from tests.acceptance.witness import numbers
-from tests.containers import AsteriskContainer, MariaDbContainer, PostgresContainer
 from tests.faults import judge
 from tests.faults.proxy import Proxy
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer, MariaDbContainer, PostgresContainer
+from tests.support.installation import Installation, take_over
+from tests.support.sipp import Carrier, SippCall
+from tests.support.waiting import wait_for
+from tests.support.witness import numbers
 
 Server = PostgresContainer | MariaDbContainer
 
@@ -297,6 +297,6 @@ class Stage:
         wait_for(connected, 30, "the DBA to connect again", every=0.1)
 
 
-def _project(call: Call) -> str:
+def _project(call: SippCall) -> str:
     """Which of the two; '' for a number of the test's own."""
     return next((project for project, last in _LAST.items() if call.number.endswith(last)), "")

@@ -7,8 +7,8 @@ from typing import Self
 
 from sqlalchemy import URL, make_url
 
-from tests.containers import PostgresContainer
-from tests.waiting import wait_for
+from tests.support.containers import PostgresContainer
+from tests.support.waiting import wait_for
 
 _STANDBY = "standby"
 

@@ -12,7 +12,7 @@ from gevent.event import Event
 from gevent.server import StreamServer
 
 from tests.faults.proxy import Proxy
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 class Echo:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.faults.stage import Stage, on_both
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.acceptance.installation import SCHEMA, Installation, migrate
-from tests.acceptance.sipp import Carrier
-from tests.containers import AsteriskContainer, MariaDbContainer
 from tests.faults.proxy import Proxy
 from tests.faults.small import SmallMariaDb, SmallPostgres
 from tests.faults.stage import FAULTS, Server, Stage, on_both
 from tests.faults.standby import PostgresPair
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer, MariaDbContainer
+from tests.support.installation import SCHEMA, Installation, migrate
+from tests.support.sipp import Carrier
+from tests.support.waiting import wait_for
 from worker.config import load
 from worker.db import Database
 from worker.errors import DatabaseUnavailable

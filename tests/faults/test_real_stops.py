@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from tests.acceptance.installation import Installation
 from tests.faults.stage import Stage, on_both, on_one
-from tests.waiting import wait_for
+from tests.support.installation import Installation
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

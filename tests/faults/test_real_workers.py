@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Server, Stage, on_both, on_one
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

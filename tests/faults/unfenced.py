@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dialer.__main__ import main  # first: it patches the process
-from worker.keeper import Keeper
+from worker.owners.keeper import Keeper
 
 _POSTGRESQL = (
     """

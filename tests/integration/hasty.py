@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 from dialer.__main__ import main  # first: it patches the process
-from worker import hopper, ledger, pacer
-from worker.db import mariadb, postgresql, procedures
+from worker.calls import ledger
+from worker.db import mariadb, postgresql
+from worker.db.routines import owners, upkeep
+from worker.dialling import hopper, pacer
 
 if __name__ == "__main__":
     for module in (mariadb, postgresql):
@@ -15,7 +17,8 @@ if __name__ == "__main__":
         (hopper, ("ASK_SECONDS",)),
         (ledger, ("WRITE_SECONDS",)),
         (pacer, ("WRITE_SECONDS",)),
-        (procedures, ("_TELL_SECONDS", "_OWN_SECONDS")),
+        (owners, ("TELL_SECONDS", "OWN_SECONDS")),
+        (upkeep, ("TELL_SECONDS",)),
     ):
         for name in names:
             setattr(module, name, getattr(module, name) / 10)

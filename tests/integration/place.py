@@ -12,11 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.dba import Dba, dba
-from tests.acceptance.installation import SCHEMA
-from tests.waiting import wait_for
+from simulator import Scenario, SimulatedAsterisk
+from tests.support.dba import Dba, dba
+from tests.support.installation import SCHEMA
+from tests.support.waiting import wait_for
 from worker.clock import SystemClock
-from worker.simulator import Scenario, SimulatedAsterisk
 
 
 class Place:

@@ -12,10 +12,10 @@ from functools import partial
 
 import pytest
 
-from tests.acceptance.sipp import Agents, Carrier
-from tests.acceptance.sipp_scenarios import AGENT, SUBSCRIBERS, Answer, Refuse, Ring, scenario
-from tests.containers import AsteriskContainer
-from tests.waiting import wait_for
+from tests.support.containers import AsteriskContainer
+from tests.support.sipp import Agents, Carrier
+from tests.support.sipp_scenarios import AGENT, SUBSCRIBERS, Answer, Refuse, Ring, scenario
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.docker
 

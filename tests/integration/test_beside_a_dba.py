@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import installed
-from tests.containers import Databases
+from simulator import call_centre
 from tests.integration.place import Place
-from tests.waiting import wait_for
-from worker.simulator import call_centre
+from tests.support.containers import Databases
+from tests.support.installation import installed
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 

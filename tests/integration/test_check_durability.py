@@ -9,12 +9,13 @@ import pytest
 
 from dialer.check_database import look_around
 from dialer.finding import Finding, Verdict
-from tests.acceptance.installation import SCHEMA, migrate
-from tests.containers import MariaDbContainer, MariaDbDatabases, PostgresContainer
 from tests.faults.standby import PostgresPair
-from tests.waiting import wait_for
+from tests.support.containers import MariaDbContainer, MariaDbDatabases, PostgresContainer
+from tests.support.installation import SCHEMA, migrate
+from tests.support.waiting import wait_for
 from worker.config import load
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.owners import Owners
 
 pytestmark = pytest.mark.docker
 
@@ -87,7 +88,7 @@ def test_a_galera_node_is_told_and_refused_when_the_workers_write_to_another() -
             assert "write to one node" in found.remedy
 
             # A worker that lives, with its sessions on this node, and then without.
-            procedures.worker_start(worker, "elsewhere", 60)
+            Owners(worker).start_worker("elsewhere", 60)
             told(database, "Galera", Verdict.LOOK)
             worker.dispose()
             found = told(database, "Galera", Verdict.FAULT)

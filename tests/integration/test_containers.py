@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.containers import OWNER_LABEL, AsteriskContainer, PostgresDatabases, docker_sdk, remove_leftovers
+from tests.support.containers import OWNER_LABEL, AsteriskContainer, PostgresDatabases, docker_sdk, remove_leftovers
 
 pytestmark = pytest.mark.docker
 

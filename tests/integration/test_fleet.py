@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import make_url
 
 from alembic import command
-from tests.acceptance.dba import dba
-from tests.containers import free_ports
+from simulator import SimulatedAsterisk, call_centre
 from tests.faults.proxy import Proxy
-from tests.waiting import wait_for
-from worker import fleet
+from tests.support.containers import free_ports
+from tests.support.dba import dba
+from tests.support.waiting import wait_for
 from worker.clock import SystemClock
 from worker.config import Settings, load
 from worker.db.migration import config
+from worker.owners import fleet
 from worker.service import Service
-from worker.simulator import SimulatedAsterisk, call_centre
 
 pytestmark = pytest.mark.docker
 

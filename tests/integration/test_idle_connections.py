@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.dba import dba
-from tests.acceptance.installation import SCHEMA, installed
-from tests.containers import PostgresDatabases, free_ports
-from tests.waiting import wait_for
+from tests.support.containers import PostgresDatabases, free_ports
+from tests.support.dba import dba
+from tests.support.installation import SCHEMA, installed
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.docker
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.dba import Dba, dba
-from tests.acceptance.installation import SCHEMA, installed
-from tests.containers import Databases
-from tests.waiting import wait_for
+from simulator import SimulatedAsterisk, call_centre
+from tests.support.containers import Databases
+from tests.support.dba import Dba, dba
+from tests.support.installation import SCHEMA, installed
+from tests.support.waiting import wait_for
 from worker.clock import SystemClock
 from worker.config import load
 from worker.service import Service
-from worker.simulator import SimulatedAsterisk, call_centre
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

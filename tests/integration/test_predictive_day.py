@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from simulator import call_centre
+from simulator import day as simulator
+from simulator.day import Predictive, Rules
+from simulator.scenario import Scenario, fixed, lognormal
 from tests.integration.test_virtual_day import NINE, Day, shift
-from worker.pacer import LEDGER_SECONDS, LEND_SECONDS, Pacer
+from worker.dialling.pacer import LEDGER_SECONDS, LEND_SECONDS, Pacer
 from worker.pacing.journal import decode, replay
-from worker.pacing.settings import Settings
-from worker.simulator import call_centre
-from worker.simulator import day as simulator
-from worker.simulator.day import Predictive, Rules
-from worker.simulator.scenario import Scenario, fixed, lognormal
+from worker.pacing.settings import PacingSettings
 
 pytestmark = [pytest.mark.docker, pytest.mark.full]
 
@@ -227,7 +227,7 @@ def test_a_day_of_thirty_agents_is_as_the_benchmark_says(empty_database: str) ->
         day.clock.run_until(NINE + hours * 3600)
         found = figures(day, agents, NINE, NINE + hours * 3600)
         rules = Rules(lend_seconds=LEND_SECONDS, ledger_seconds=LEDGER_SECONDS)
-        policy = Predictive(Settings(abandon_target=0.03))
+        policy = Predictive(PacingSettings(abandon_target=0.03))
         benchmark = simulator.Day(team(agents), policy, hours * 3600.0, 10, NINE, rules).run()
         print(f"{found}; benchmark {benchmark.utilisation:.3f} at {benchmark.rate:.4f}")
         assert found.rate <= 0.03

@@ -19,12 +19,13 @@ from sqlalchemy import make_url
 from dialer.check import findings
 from dialer.finding import Finding, Verdict
 from dialer.migrate import migrate
-from tests.containers import Databases, MariaDbContainer, MariaDbDatabases, PostgresDatabases, free_ports
-from tests.sql.caller import a_call_from_end_to_end
-from tests.sql.dialects import DIALECTS
-from tests.waiting import wait_for
+from tests.support.caller import a_call_from_end_to_end
+from tests.support.containers import Databases, MariaDbContainer, MariaDbDatabases, PostgresDatabases, free_ports
+from tests.support.dialects import DIALECTS
+from tests.support.waiting import wait_for
 from worker.config import DatabaseSettings, Settings, load
-from worker.db import Database, procedures
+from worker.db import Database
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import DatabaseRefused, DatabaseUnavailable, DatabaseUnfit, DialerError
 from worker.service import Service
 
@@ -68,7 +69,7 @@ def refused_everywhere(settings: Settings, sentence: str) -> None:
     service.close()
     with opened(settings.database) as database:
         try:
-            reasons = procedures.readiness(database).reasons
+            reasons = Upkeep(database).readiness().reasons
         except DialerError as error:
             reasons = [str(error)]
         assert any(sentence in one for one in reasons), reasons

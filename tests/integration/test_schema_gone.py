@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import Installation, installed
-from tests.containers import Databases
-from tests.sql.dialects import SERVERS
-from tests.waiting import wait_for
+from simulator import SimulatedAsterisk, call_centre
+from tests.support.containers import Databases
+from tests.support.dialects import SERVERS
+from tests.support.installation import Installation, installed
+from tests.support.waiting import wait_for
 from worker.clock import SystemClock
-from worker.simulator import SimulatedAsterisk, call_centre
 
 pytestmark = pytest.mark.docker
 

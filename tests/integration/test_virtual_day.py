@@ -14,13 +14,13 @@ from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
 from alembic import command
-from tests.waiting import wait_for
+from simulator import SimulatedAsterisk, call_centre
+from simulator.scenario import Scenario
+from tests.support.waiting import wait_for
 from worker.clock import VirtualClock
 from worker.config import load
 from worker.db.migration import config
 from worker.service import Service
-from worker.simulator import SimulatedAsterisk, call_centre
-from worker.simulator.scenario import Scenario
 
 pytestmark = pytest.mark.docker
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from alembic import command
-from tests.containers import Databases
-from tests.sql.caller import Caller
-from tests.sql.dialects import SERVERS, Dialect, clean, servers
+from tests.support.caller import Caller
+from tests.support.containers import Databases
+from tests.support.dialects import SERVERS, Dialect, clean, servers
 from worker.db import Database
 from worker.db.migration import config
 

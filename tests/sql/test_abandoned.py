@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute, query_at
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import execute, query_at
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db.database import Row
 
 NUMBER = "+49301"

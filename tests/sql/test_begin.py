@@ -12,9 +12,9 @@ import gevent
 import pytest
 from sqlalchemy import Connection
 
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import Dialect, execute, wait_for_waiting
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import Dialect, execute, wait_for_waiting
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from worker.db import Database
 
 

@@ -11,11 +11,11 @@ import gevent
 import pytest
 from sqlalchemy import Connection
 
-from tests.containers import MariaDbDatabases
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import Caller
-from tests.sql.dialects import Dialect, execute, query_at
-from tests.waiting import wait_for
+from tests.support.caller import Caller
+from tests.support.containers import MariaDbDatabases
+from tests.support.dialects import Dialect, execute, query_at
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
+from tests.support.waiting import wait_for
 from worker.db import Database
 from worker.db.patience import IDLE_SECONDS
 from worker.errors import StatementTimedOut

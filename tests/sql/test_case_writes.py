@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute, rows_of
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import execute, rows_of
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db import Database
 
 

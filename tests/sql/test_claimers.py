@@ -14,9 +14,9 @@ import gevent.event
 import pytest
 from sqlalchemy import Connection
 
-from tests.factories import add_cases, add_project, add_trunk
-from tests.sql.caller import NOON, Caller, ended
-from tests.sql.dialects import Dialect, execute
+from tests.support.caller import NOON, Caller, ended
+from tests.support.dialects import Dialect, execute
+from tests.support.factories import add_cases, add_project, add_trunk
 from worker.db import Database
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]

@@ -15,10 +15,10 @@ from sqlalchemy import column, insert, table, text
 from sqlalchemy.exc import DBAPIError
 
 from alembic import command
-from tests.containers import Databases
-from tests.factories import case_values
-from tests.sql.caller import Caller, ended
-from tests.sql.dialects import DIALECTS, SERVERS, clean, query_at, rows_of
+from tests.support.caller import Caller, ended
+from tests.support.containers import Databases
+from tests.support.dialects import DIALECTS, SERVERS, clean, query_at, rows_of
+from tests.support.factories import case_values
 from worker.db import Database
 from worker.db.database import Row, cause, reason
 from worker.db.migration import config

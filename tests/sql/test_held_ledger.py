@@ -11,10 +11,10 @@ import gevent
 import pytest
 from sqlalchemy import Connection
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import Caller, ended
-from tests.sql.dialects import execute, query_at, servers
-from tests.waiting import wait_for
+from tests.support.caller import Caller, ended
+from tests.support.dialects import execute, query_at, servers
+from tests.support.factories import add_case, add_project, add_trunk
+from tests.support.waiting import wait_for
 from worker.db import Database
 
 AT_ONCE = 1.0

@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 import sql
 from alembic import command
 from dialer.migrate import migrate
-from tests.containers import Databases, MariaDbDatabases, PostgresDatabases
 from tests.sql import made_up_history
-from tests.sql.caller import a_call_from_end_to_end
-from tests.sql.dialects import TABLES, Dialect, execute, rows_of, servers
 from tests.sql.made_up_history import History
+from tests.support.caller import a_call_from_end_to_end
+from tests.support.containers import Databases, MariaDbDatabases, PostgresDatabases
+from tests.support.dialects import TABLES, Dialect, execute, rows_of, servers
 from worker.db import Database
 from worker.db.migration import config
 from worker.errors import DialerError

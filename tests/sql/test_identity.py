@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import Caller
-from tests.sql.dialects import execute, rows_of
+from tests.support.caller import Caller
+from tests.support.dialects import execute, rows_of
+from tests.support.factories import add_case, add_project, add_trunk
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import Caller, ended
-from tests.sql.dialects import Dialect, execute
 from tests.sql.test_begin import in_background
+from tests.support.caller import Caller, ended
+from tests.support.dialects import Dialect, execute
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from worker.db import Database
 
 
@@ -50,6 +50,16 @@ def test_after_the_lease_another_worker_takes_over_under_a_new_epoch(caller: Cal
     assert caller.db.value("dialer_asterisk_own", caller.worker_id, "default", 60) is None
     row = caller.db.query("SELECT * FROM dialer_asterisks")[0]
     assert (row["worker_id"], row["state"]) == (second, "down"), "down until the new owner says otherwise"
+
+
+def test_who_asks_late_takes_nothing(caller: Caller) -> None:
+    """The database stood still meanwhile: who owned it before knows how the calls of that time have ended."""
+    second = worker(caller.db)
+    let_the_lease_pass(caller)
+    assert caller.db.value("dialer_worker_beat", second, -1)
+    assert caller.db.value("dialer_asterisk_own", second, "default", 60) is None
+    assert caller.db.value("dialer_worker_beat", second, 60)
+    assert caller.db.value("dialer_asterisk_own", second, "default", 60) == caller.epoch + 1
 
 
 def offer(caller: Caller) -> bool:

@@ -7,8 +7,8 @@ from time import monotonic
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import Caller
+from tests.support.caller import Caller
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db import Database
 from worker.errors import DatabaseUnavailable, LockTimedOut, StatementTimedOut
 

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from alembic import command
-from tests.containers import MariaDbContainer, MariaDbDatabases
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import Dialect, execute, servers
+from tests.support.caller import NOON, Caller
+from tests.support.containers import MariaDbContainer, MariaDbDatabases
+from tests.support.dialects import Dialect, execute, servers
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from worker.db import Database
 from worker.db.database import cause, reason
 from worker.db.migration import config

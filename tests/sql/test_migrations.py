@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 import sql
 from alembic import command
 from dialer.migrate import migrate
-from tests.containers import Databases
-from tests.sql.dialects import DIALECTS, Dialect
+from tests.support.containers import Databases
+from tests.support.dialects import DIALECTS, Dialect
 from worker.config import DatabaseSettings
 from worker.db import Database
 from worker.db.migration import VERSION_TABLE, config, head

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.factories import add_trunk
-from tests.sql.caller import Caller, at
-from tests.sql.dialects import Dialect, execute, rows_of
+from tests.support.caller import Caller, at
+from tests.support.dialects import Dialect, execute, rows_of
+from tests.support.factories import add_trunk
 from worker.db import Database
 
 # Both printed in the original's documentation, word for word; but {lines} stands in backticks on MariaDB, and

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller, ended
-from tests.sql.dialects import query_at
+from tests.support.caller import NOON, Caller, ended
+from tests.support.dialects import query_at
+from tests.support.factories import add_case, add_project, add_trunk
 
 # contract: outcome -> redial, uses up an attempt
 TABLE = {

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller, ended
-from tests.sql.dialects import Dialect, execute, query_at
-from worker.db import Database, procedures
+from tests.support.caller import NOON, Caller, ended
+from tests.support.dialects import Dialect, execute, query_at
+from tests.support.factories import add_case, add_project, add_trunk
+from worker.db import Database
 from worker.db.database import Row
+from worker.db.routines.attempts import Attempts
+from worker.db.routines.cases import Cases
+from worker.db.routines.pacing import Pacing
+from worker.db.routines.projects import Projects
+from worker.db.routines.statistics import Statistics
 from worker.model import Claim, Ownership, PacingDecision
 
 DECISION = PacingDecision("p", 0, "predictive", 5, 3, "risk of one more call", '{"free": 2}')
@@ -63,7 +68,7 @@ def warnings(caller: Caller) -> dict[str, str]:
 
 
 def test_a_predictive_project_has_safe_defaults(caller: Caller) -> None:
-    (work,) = procedures.work(caller.db, "default")
+    (work,) = Projects(caller.db).work("default")
     assert (work.type, work.serves_agents) == ("predictive", True)
     assert (work.abandon_target, work.abandon_hours, work.abandon_days, work.abandon_seconds) == (3.0, 24, 30, 2.0)
     assert (work.calls_per_agent, work.predictive_agents, work.dial_ratio) == (10.0, 5, None)
@@ -72,13 +77,13 @@ def test_a_predictive_project_has_safe_defaults(caller: Caller) -> None:
 
 
 def test_the_work_of_an_asterisk_carries_the_rules(caller: Caller) -> None:
-    (before,) = procedures.work(caller.db, "default")
+    (before,) = Projects(caller.db).work("default")
     write(
         caller,
         "abandon_target = 2.5, abandon_hours = 12, abandon_days = 7, abandon_seconds = 1.5, calls_per_agent = 4.5,"
         " predictive_agents = 3, dial_ratio = 1.25, amd = true, priority = -2, dial_time = 25000",
     )
-    (after,) = procedures.work(caller.db, "default")
+    (after,) = Projects(caller.db).work("default")
     assert after == replace(
         before,
         abandon_target=2.5,
@@ -96,7 +101,7 @@ def test_the_work_of_an_asterisk_carries_the_rules(caller: Caller) -> None:
 
 def test_a_predictive_project_belongs_to_the_asterisk_of_its_queue(caller: Caller) -> None:
     add_trunk(caller.db, asterisk="east")
-    assert procedures.work(caller.db, "east") == []
+    assert Projects(caller.db).work("east") == []
 
 
 @pytest.mark.parametrize(
@@ -114,10 +119,10 @@ def test_a_permission_says_how_long_a_person_waits_for_an_agent(
     caller: Caller, owner: Ownership, changes: str, patience: int | None
 ) -> None:
     write(caller, changes)
-    (work,) = procedures.work(caller.db, "default")
+    (work,) = Projects(caller.db).work("default")
     case = add_case(caller.db)
     caller.claim()
-    (begun,), _ = procedures.attempt_begin(caller.db, owner, work, [(case, "c", "a")], caller.now)
+    (begun,), _ = Attempts(caller.db).begin(owner, work, [(case, "c", "a")], caller.now)
     assert begun.patience == patience
 
 
@@ -126,10 +131,10 @@ def test_a_permission_says_whether_amd_listens_and_what_a_machine_hears(
     caller: Caller, owner: Ownership, amd: bool, action: str
 ) -> None:
     write(caller, "amd = :amd, machine_action = :action", amd=amd, action=action)
-    (work,) = procedures.work(caller.db, "default")
+    (work,) = Projects(caller.db).work("default")
     case = add_case(caller.db)
     caller.claim()
-    (begun,), _ = procedures.attempt_begin(caller.db, owner, work, [(case, "c", "a")], caller.now)
+    (begun,), _ = Attempts(caller.db).begin(owner, work, [(case, "c", "a")], caller.now)
     assert (begun.amd, begun.machine_action) == (amd, action)
     assert isinstance(begun.amd, bool)
 
@@ -140,23 +145,23 @@ def test_the_guarantee_of_an_agent_is_given_case_by_case(caller: Caller, owner: 
         caller.finish(caller.dial(case), "ABANDONED", answered=0)
     execute(caller.db, "UPDATE dialer_clients SET used = false")
     caller.db.call("dialer_release", caller.worker_id, "default", None)
-    assert all(one.guarded for one in procedures.claim(caller.db, owner, "p", 10, caller.now))
-    (work,) = procedures.work(caller.db, "default")
+    assert all(one.guarded for one in Cases(caller.db).claim(owner, "p", 10, caller.now))
+    (work,) = Projects(caller.db).work("default")
     requests = [(case, f"c{case}", f"a{case}") for case in cases]
-    begun, refused = procedures.attempt_begin(caller.db, owner, work, requests, caller.now, guaranteed={cases[1]})
+    begun, refused = Attempts(caller.db).begin(owner, work, requests, caller.now, guaranteed={cases[1]})
     assert [one.case_id for one in begun] == cases[1:]
     assert [(one.case_id, one.reason) for one in refused] == [(cases[0], "agent_not_guaranteed")]
 
 
 def test_a_claim_tells_what_became_of_the_calls_before(caller: Caller, owner: Ownership) -> None:
     case = add_case(caller.db, call_back=True, call_back_period="1,1")
-    assert procedures.claim(caller.db, owner, "p", 1, caller.now) == [Claim(case, "fresh")]
+    assert Cases(caller.db).claim(owner, "p", 1, caller.now) == [Claim(case, "fresh")]
     caller.call(case, "NOANSWER")
     caller.forward(minutes=1)
     caller.call(case, "BUSY")
     caller.forward(minutes=1)
     expected = Claim(case, "redial", guarded=False, dials=2, last_outcome="BUSY")
-    assert procedures.claim(caller.db, owner, "p", 1, caller.now) == [expected]
+    assert Cases(caller.db).claim(owner, "p", 1, caller.now) == [expected]
 
 
 # --- the ledger of abandoned calls ------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ def test_the_ledger_counts_people_over_two_windows(caller: Caller) -> None:
     caller.call(add_case(caller.db), "BUSY")
     caller.forward(days=2)
     people(caller, connected=4, abandoned=1)
-    hours, days = procedures.abandon_ledger(caller.db, "p", caller.now)
+    hours, days = Pacing(caller.db).abandon_ledger("p", caller.now)
     assert (hours.name, hours.connected, hours.abandoned, hours.lost) == ("hours", 4, 1, 0)
     assert hours.since_at == caller.now - timedelta(hours=24)
     assert (days.name, days.connected, days.abandoned, days.lost) == ("days", 7, 3, 1)
@@ -179,10 +184,10 @@ def test_the_windows_are_the_projects(caller: Caller) -> None:
     people(caller, connected=1, abandoned=1)
     caller.forward(hours=2)
     write(caller, "abandon_hours = 2, abandon_days = 1")
-    hours, days = procedures.abandon_ledger(caller.db, "p", caller.now)
+    hours, days = Pacing(caller.db).abandon_ledger("p", caller.now)
     assert (hours.connected, days.connected) == (0, 1), "what ended at its very beginning is out"
     caller.forward(seconds=-1)
-    assert procedures.abandon_ledger(caller.db, "p", caller.now)[0].connected == 1
+    assert Pacing(caller.db).abandon_ledger("p", caller.now)[0].connected == 1
 
 
 def test_calls_of_another_project_are_not_counted_and_of_another_type_are(caller: Caller) -> None:
@@ -190,10 +195,10 @@ def test_calls_of_another_project_are_not_counted_and_of_another_type_are(caller
     people(caller, connected=1, abandoned=1)
     write(caller, "type = 'predictive'")
     add_project(caller.db, "q", type="predictive")
-    assert procedures.abandon_ledger(caller.db, "p", caller.now)[0].rate == 0.5
-    nobody = procedures.abandon_ledger(caller.db, "q", caller.now)
+    assert Pacing(caller.db).abandon_ledger("p", caller.now)[0].rate == 0.5
+    nobody = Pacing(caller.db).abandon_ledger("q", caller.now)
     assert [(one.connected, one.abandoned, one.rate) for one in nobody] == [(0, 0, 0.0)] * 2
-    assert procedures.abandon_ledger(caller.db, "no such project", caller.now) == []
+    assert Pacing(caller.db).abandon_ledger("no such project", caller.now) == []
 
 
 # --- what was learned -------------------------------------------------------------------------------------------
@@ -201,29 +206,29 @@ def test_calls_of_another_project_are_not_counted_and_of_another_type_are(caller
 
 def test_what_was_learned_comes_back_as_it_was(caller: Caller, owner: Ownership) -> None:
     learned = json.dumps({"text": "Größe \"'\\ \n😀", "rates": [0.25] * 5000})
-    assert procedures.pacing_load(caller.db, "p") is None
-    assert procedures.pacing_save(caller.db, owner, {"p": learned, "ж '; --": "{}"}, caller.now)
-    assert procedures.pacing_load(caller.db, "p") == (learned, NOON)
+    assert Pacing(caller.db).load("p") is None
+    assert Pacing(caller.db).save(owner, {"p": learned, "ж '; --": "{}"}, caller.now)
+    assert Pacing(caller.db).load("p") == (learned, NOON)
     caller.forward(minutes=1)
-    assert procedures.pacing_save(caller.db, owner, {"p": "{}"}, caller.now)
-    assert procedures.pacing_load(caller.db, "p") == ("{}", caller.now)
-    assert procedures.pacing_load(caller.db, "ж '; --") == ("{}", NOON)
+    assert Pacing(caller.db).save(owner, {"p": "{}"}, caller.now)
+    assert Pacing(caller.db).load("p") == ("{}", caller.now)
+    assert Pacing(caller.db).load("ж '; --") == ("{}", NOON)
 
 
 def test_who_is_not_the_owner_saves_nothing(caller: Caller, owner: Ownership) -> None:
-    procedures.pacing_save(caller.db, owner, {"p": "ours"}, caller.now)
+    Pacing(caller.db).save(owner, {"p": "ours"}, caller.now)
     before = replace(owner, epoch=owner.epoch - 1)
-    assert not procedures.pacing_save(caller.db, before, {"p": "theirs"}, caller.now)
-    assert not procedures.journal_write(caller.db, before, [DECISION], caller.now)
-    assert procedures.pacing_load(caller.db, "p") == ("ours", NOON)
+    assert not Pacing(caller.db).save(before, {"p": "theirs"}, caller.now)
+    assert not Pacing(caller.db).write_journal(before, [DECISION], caller.now)
+    assert Pacing(caller.db).load("p") == ("ours", NOON)
     assert caller.db.query("SELECT * FROM dialer_pacing_journal") == []
 
 
 def test_what_was_learned_survives_the_worker(caller: Caller, owner: Ownership) -> None:
-    procedures.pacing_save(caller.db, owner, {"p": "much"}, caller.now)
+    Pacing(caller.db).save(owner, {"p": "much"}, caller.now)
     caller.db.call("dialer_worker_stop", caller.worker_id)
     Caller(caller.db, caller.dialect)
-    assert procedures.pacing_load(caller.db, "p") == ("much", NOON)
+    assert Pacing(caller.db).load("p") == ("much", NOON)
 
 
 # --- the journal ------------------------------------------------------------------------------------------------
@@ -231,7 +236,7 @@ def test_what_was_learned_survives_the_worker(caller: Caller, owner: Ownership) 
 
 def test_decisions_are_written_in_their_order_with_their_instants(caller: Caller, owner: Ownership) -> None:
     decisions = [replace(DECISION, ago=2.5), replace(DECISION, ago=1, mode="ratio", granted=0), DECISION]
-    assert procedures.journal_write(caller.db, owner, decisions, caller.now)
+    assert Pacing(caller.db).write_journal(owner, decisions, caller.now)
     rows = caller.db.query("SELECT * FROM dialer_pacing_journal ORDER BY id")
     assert [(NOON - row["at"]).total_seconds() for row in rows] == [2.5, 1, 0]
     assert [row["mode"] for row in rows] == ["predictive", "ratio", "predictive"]
@@ -239,16 +244,16 @@ def test_decisions_are_written_in_their_order_with_their_instants(caller: Caller
     assert (first["project_id"], first["asterisk"]) == ("p", "default")
     assert (first["quota"], first["granted"], first["reason"]) == (5, 3, "risk of one more call")
     assert json.loads(first["inputs"]) == {"free": 2}
-    assert procedures.journal_write(caller.db, owner, [], caller.now)
+    assert Pacing(caller.db).write_journal(owner, [], caller.now)
 
 
 def test_an_unknown_mode_is_refused(caller: Caller, owner: Ownership) -> None:
     with pytest.raises(Exception, match="mode"):
-        procedures.journal_write(caller.db, owner, [replace(DECISION, mode="magic")], caller.now)
+        Pacing(caller.db).write_journal(owner, [replace(DECISION, mode="magic")], caller.now)
 
 
 def test_decisions_are_kept_for_48_hours(caller: Caller, owner: Ownership) -> None:
-    procedures.journal_write(caller.db, owner, [replace(DECISION, ago=1), DECISION], caller.now)
+    Pacing(caller.db).write_journal(owner, [replace(DECISION, ago=1), DECISION], caller.now)
     caller.db.call("dialer_prune", NOON + timedelta(hours=48))
     assert len(caller.db.query("SELECT * FROM dialer_pacing_journal")) == 1
     caller.db.call("dialer_prune", NOON + timedelta(hours=48, seconds=1))
@@ -257,7 +262,7 @@ def test_decisions_are_kept_for_48_hours(caller: Caller, owner: Ownership) -> No
 
 def test_pruning_takes_a_thousand_at_a_time_the_oldest_first(caller: Caller, owner: Ownership) -> None:
     many = [replace(DECISION, ago=1100 - number, quota=number) for number in range(1100)]
-    procedures.journal_write(caller.db, owner, many, caller.now)
+    Pacing(caller.db).write_journal(owner, many, caller.now)
     caller.db.call("dialer_prune", NOON + timedelta(days=3))
     assert [row["quota"] for row in caller.db.query("SELECT quota FROM dialer_pacing_journal ORDER BY id")] == list(
         range(1000, 1100)
@@ -281,8 +286,8 @@ def test_target_and_actual_stand_beside_each_other(caller: Caller, owner: Owners
     people(caller, connected=18, abandoned=2, lost=1)
     caller.forward(hours=25)
     people(caller, connected=39, abandoned=1)
-    procedures.journal_write(caller.db, owner, [replace(DECISION, quota=9), DECISION], caller.now)
-    procedures.pacing_save(caller.db, owner, {"p": "{}"}, caller.now)
+    Pacing(caller.db).write_journal(owner, [replace(DECISION, quota=9), DECISION], caller.now)
+    Pacing(caller.db).save(owner, {"p": "{}"}, caller.now)
     row = pacing(caller)
     assert float(row["abandon_target"]) == 3
     assert (row["day_connected"], row["day_abandoned"], float(row["day_rate"])) == (39, 1, 0.025)
@@ -291,13 +296,14 @@ def test_target_and_actual_stand_beside_each_other(caller: Caller, owner: Owners
     assert row["left_before_target"] == 0, "the stricter window decides"
     assert (row["mode"], row["reason"], row["quota"]) == ("predictive", "risk of one more call", 5)
     assert (row["decided_at"], row["saved_at"]) == (caller.now, caller.now)
-    statistics = procedures.project_statistics(caller.db, "p")
-    assert statistics["pacing"]["quota"] == 5
+    shown = Statistics(caller.db).of_project("p").pacing
+    assert shown is not None
+    assert shown.quota == 5
 
 
 def test_a_project_of_another_type_has_no_pacing_in_its_statistics(caller: Caller) -> None:
     write(caller, "type = 'progressive'")
-    assert procedures.project_statistics(caller.db, "p")["pacing"] is None
+    assert Statistics(caller.db).of_project("p").pacing is None
 
 
 @pytest.mark.parametrize(("target", "connected", "abandoned"), [(10, 19, 1), (5, 40, 2), (50, 3, 0), (33.33, 2, 1)])

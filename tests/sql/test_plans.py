@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.factories import add_cases, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import Dialect, servers
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import Dialect, servers
+from tests.support.factories import add_cases, add_project, add_trunk
 from worker.db import Database
 
 CASES = 20_000

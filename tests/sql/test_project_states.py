@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import Dialect, execute, query_at
-from worker.db import Database, procedures
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import Dialect, execute, query_at
+from tests.support.factories import add_case, add_project, add_trunk
+from worker.db import Database
 from worker.db.database import Row
+from worker.db.routines.statistics import Statistics
 
 
 @pytest.fixture(autouse=True)
@@ -261,7 +262,7 @@ def test_what_an_agent_did_today_stands_beside_what_they_do_now(caller: Caller, 
     row = query_at(caller.db, caller.dialect, caller.now, "SELECT * FROM dialer_stat_agent")[0]
     assert (row["agent"], row["state"]) == ("PJSIP/a", "talking")
     assert (row["calls"], float(row["talk_seconds"])) == (1, 30)
-    assert [row["name"] for row in procedures.project_statistics(caller.db, "p")["agents"]] == ["Ann"]
+    assert [agent.name for agent in Statistics(caller.db).of_project("p").agents] == ["Ann"]
 
 
 # --- several Asterisks: what one lacks says nothing of the other ---------------------------------------------------

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller, at
-from tests.sql.dialects import execute
+from tests.support.caller import NOON, Caller, at
+from tests.support.dialects import execute
+from tests.support.factories import add_case, add_project, add_trunk
 
 
 @pytest.fixture(autouse=True)

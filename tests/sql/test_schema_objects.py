@@ -13,9 +13,9 @@ from alembic import command
 from dialer.check import findings
 from dialer.finding import Verdict
 from dialer.migrate import migrate
-from tests.containers import Databases, MariaDbDatabases, PostgresDatabases
-from tests.sql.caller import a_call_from_end_to_end
-from tests.sql.dialects import Dialect, execute, servers
+from tests.support.caller import a_call_from_end_to_end
+from tests.support.containers import Databases, MariaDbDatabases, PostgresDatabases
+from tests.support.dialects import Dialect, execute, servers
 from worker.config import DatabaseSettings, HttpSettings, Settings, WorkerSettings
 from worker.db import Database, mariadb
 from worker.db.migration import config, objects_at_head

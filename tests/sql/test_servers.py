@@ -9,10 +9,12 @@ import pytest
 
 from dialer.migrate import migrate
 from dialer.takeover import takeover
-from tests.containers import Databases, PostgresDatabases
-from tests.factories import add_project
-from tests.sql.dialects import Dialect, execute, servers
-from worker.db import Database, procedures
+from tests.support.containers import Databases, PostgresDatabases
+from tests.support.dialects import Dialect, execute, servers
+from tests.support.factories import add_project
+from worker.db import Database
+from worker.db.routines.owners import Owners
+from worker.db.routines.upkeep import Upkeep
 from worker.errors import DatabaseUnavailable, DatabaseUnfit
 
 ON_MARIADB = pytest.mark.parametrize("dialect", servers("mariadb"), indirect=True)
@@ -52,9 +54,9 @@ def test_a_copy_is_refused_until_it_is_taken_over(copy: str, dialect: Dialect) -
     with pytest.raises(DatabaseUnfit, match=refused):
         worker.require_fit()
     with pytest.raises(DatabaseUnavailable, match=refused):
-        procedures.worker_start(worker, "w", 6)
+        Owners(worker).start_worker("w", 6)
     api = Database(settings)
-    assert "not known to dialer_servers" in procedures.readiness(api).reasons[0]
+    assert "not known to dialer_servers" in Upkeep(api).readiness().reasons[0]
 
     migrate(settings)
     with pytest.raises(DatabaseUnfit, match=refused):
@@ -63,7 +65,7 @@ def test_a_copy_is_refused_until_it_is_taken_over(copy: str, dialect: Dialect) -
     written, running = takeover(settings, stop=False)
     assert "is written down beside" in written
     assert running == "A worker that starts dials at once: p. `--stop` stops them first."
-    assert procedures.worker_start(worker, "w", 6)
+    assert Owners(worker).start_worker("w", 6)
     worker.faults(seconds=0)
     worker.require_fit()
     assert "nothing to take over" in next(takeover(settings, stop=False))
@@ -107,12 +109,12 @@ def test_of_several_servers_the_first_one_that_answers_is_worked_with(
 
 def test_a_worker_that_is_led_to_another_server_begins_nothing(original: Database, server: Databases) -> None:
     """By a failover: its next connections lead to a server that is not known."""
-    assert procedures.worker_start(original, "w", 6)
+    assert Owners(original).start_worker("w", 6)
     execute(original, "UPDATE dialer_servers SET identity = 'another'")
-    assert procedures.worker_start(original, "w", 6), "the sessions that it has are those of the known one"
+    assert Owners(original).start_worker("w", 6), "the sessions that it has are those of the known one"
     original.dispose()
     with pytest.raises(DatabaseUnavailable, match="not known to dialer_servers"):
-        procedures.worker_start(original, "w", 6)
+        Owners(original).start_worker("w", 6)
 
 
 @pytest.mark.parametrize("dialect", servers("postgresql"), indirect=True)

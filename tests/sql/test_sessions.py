@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from dialer.migrate import migrate
-from tests.containers import MariaDbContainer, MariaDbDatabases, PostgresDatabases
-from tests.sql.caller import a_call_from_end_to_end
-from tests.sql.dialects import Dialect, servers
-from worker.db import Database, procedures
+from tests.support.caller import a_call_from_end_to_end
+from tests.support.containers import MariaDbContainer, MariaDbDatabases, PostgresDatabases
+from tests.support.dialects import Dialect, servers
+from worker.db import Database
+from worker.db.routines.upkeep import Upkeep
 
 POSTGRESQL = {
     "datestyle": "'SQL, DMY'",
@@ -79,7 +80,7 @@ def works(url: str, dialect: Dialect) -> None:
     """From the migration over a whole call to the wake-ups and the figures."""
     with set_up(url, dialect) as database:
         a_call_from_end_to_end(database, dialect)
-        assert procedures.readiness(database).reasons == []
+        assert Upkeep(database).readiness().reasons == []
         with closing(database.wakeups()) as wakeups:
             database.call("dialer_wake", "p")
             assert next(wakeups.wait(5)) == "p"

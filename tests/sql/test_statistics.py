@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import Caller
-from tests.sql.dialects import Dialect, rows_of
-from worker.db import Database, procedures
+from tests.support.caller import Caller
+from tests.support.dialects import Dialect, rows_of
+from tests.support.factories import add_case, add_project, add_trunk
+from worker.db import Database
+from worker.db.routines import statistics
+from worker.db.routines.statistics import Statistics
 
 
 @pytest.fixture
@@ -35,11 +38,11 @@ def calls(db: Database, dialect: Dialect) -> Caller:
 
 
 def test_the_pages_hours_are_those_of_the_view(calls: Caller) -> None:
-    page = procedures.project_statistics(calls.db, "p")
+    page = Statistics(calls.db).of_project("p")
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
     view = calls.db.query("SELECT * FROM dialer_stat_hour WHERE hour_at >= :first ORDER BY hour_at DESC", first=first)
     assert sum(row["attempts"] for row in view) == 6
-    assert page["hours"] == [
+    assert [asdict(hour) for hour in page.hours] == [
         {
             name: pytest.approx(float(value)) if name.endswith("_rate") else value
             for name, value in row.items()
@@ -50,13 +53,13 @@ def test_the_pages_hours_are_those_of_the_view(calls: Caller) -> None:
 
 
 def test_the_pages_outcomes_are_those_of_the_view(calls: Caller) -> None:
-    page = procedures.project_statistics(calls.db, "p")
+    page = Statistics(calls.db).of_project("p")
     view = calls.db.query("SELECT outcome, attempts, last_at FROM dialer_stat_outcome ORDER BY outcome")
     assert [row["attempts"] for row in view] == [2, 2, 2]
-    assert page["outcomes"] == view
+    assert [asdict(one) for one in page.outcomes] == view
 
 
-@pytest.mark.parametrize("statement", ["_HOURS", "_OUTCOMES"])
+@pytest.mark.parametrize("statement", ["HOURS", "OUTCOMES"])
 def test_the_page_reads_the_last_day_of_a_long_ledger_by_its_index(
     calls: Caller, dialect: Dialect, statement: str
 ) -> None:
@@ -76,7 +79,7 @@ def test_the_page_reads_the_last_day_of_a_long_ledger_by_its_index(
             "ANALYZE TABLE dialer_attempts" if dialect.name == "mariadb" else "ANALYZE dialer_attempts"
         )
         values = {"project": "p", "since": datetime.now(UTC) - timedelta(hours=24)}
-        plan = dialect.plan(connection, getattr(procedures, statement), values)
+        plan = dialect.plan(connection, getattr(statistics, statement), values)
     assert "dialer_attempts_project_ended" in plan, plan
     assert "Seq Scan" not in plan, plan
     assert "type=ALL" not in plan, plan

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import Caller, ended
-from tests.sql.dialects import execute
+from tests.support.caller import Caller, ended
+from tests.support.dialects import execute
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from worker.db import Database
 from worker.db.database import Row
 

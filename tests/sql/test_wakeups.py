@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories import add_case, add_cases, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute, listen
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import execute, listen
+from tests.support.factories import add_case, add_cases, add_project, add_trunk
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import NOON, Caller
-from tests.sql.dialects import execute
+from tests.support.caller import NOON, Caller
+from tests.support.dialects import execute
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db.database import Row
 
 MEMBER = '[{"queue": "p", "interface": "PJSIP/a", "name": "Ann", "state": "%s", "since": 0}]'

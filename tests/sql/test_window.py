@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.factories import add_case, add_project, add_trunk
-from tests.sql.caller import Caller, at
-from tests.sql.dialects import Dialect, execute
 from tests.sql.windows import clock_changes, is_open
+from tests.support.caller import Caller, at
+from tests.support.dialects import Dialect, execute
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db import Database
 
 Window = tuple[str, str, str, datetime]

@@ -20,7 +20,6 @@ MAX_CHANNEL_ID_BYTES = 149  # "Uniqueid length exceeds maximum" beyond
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER = re.compile(r"[0-9+*#]+")
 _SPECIAL = re.compile(r'([\\,"])')
 _FORBIDDEN = {"\r": "a carriage return", "\n": "a line feed", "\0": "a NUL character"}
 
@@ -57,6 +56,11 @@ def encode(fields: Fields) -> bytes:
         lines.append(line)
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
+
+
+def action_name(fields: Fields) -> str:
+    """What the action is called, for people."""
+    return fields[0][1] if fields else "(no action)"
 
 
 def originate(
@@ -122,23 +126,3 @@ def originate(
 def escape(value: str) -> str:
     """`value` so that Asterisk sets exactly it (blanks at both ends excepted)."""
     return _SPECIAL.sub(r"\\\1", value)
-
-
-def dial_string(template: str, number: str) -> str:
-    """The channel to dial: `PJSIP/{number}@carrier` and `79990000001` give `PJSIP/79990000001@carrier`."""
-    if "/" not in template or template.count("{number}") != 1:
-        raise UnsafeAction(
-            f"the dial template {template!r} must have a slash and {{number}} exactly once, as in "
-            f"PJSIP/{{number}}@carrier"
-        )
-    if any(character in template for character in "\r\n\0,&"):
-        raise UnsafeAction(
-            f"the dial template {template!r} contains a line break, a comma or an ampersand; "
-            "one template names one technology and one trunk"
-        )
-    if not _NUMBER.fullmatch(number):
-        raise UnsafeAction(
-            f"a number to dial has {len(number)} characters, not all of them 0-9, +, * or #; "
-            "correct the number in the case"
-        )
-    return template.replace("{number}", number)

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from worker.pacing.learned import Learned
-from worker.pacing.observed import Agent, Call, Observation, Window
+from worker.pacing.observed import Observation, ObservedAgent, ObservedCall, Window
 from worker.pacing.predictive import Decision, decide
-from worker.pacing.settings import Settings
+from worker.pacing.settings import PacingSettings
 
 DIGITS = 2
 """Of seconds and of odds, in what is decided on and written."""
@@ -43,7 +43,7 @@ class Entry:
     """One decision: on what, by whom it was learned, and what it was."""
 
     observation: Observation
-    settings: Settings
+    settings: PacingSettings
     facts: Sequence[Fact]
     quota: int
     learned: dict[str, Any] | None = None
@@ -78,15 +78,15 @@ def decode(text: str) -> Entry:
         return Entry(
             Observation(
                 now=row["now"],
-                agents=[Agent(*agent) for agent in row["agents"]],
-                calls=[Call(age, odds, bool(amd)) for age, odds, amd in row["calls"]],
+                agents=[ObservedAgent(*agent) for agent in row["agents"]],
+                calls=[ObservedCall(age, odds, bool(amd)) for age, odds, amd in row["calls"]],
                 waiting=row["waiting"],
                 windows=[Window(*window) for window in row["windows"]],
                 lines=row["lines"],
                 next_odds=row["next_odds"],
                 synchronised=row["synchronised"],
             ),
-            Settings(**row["settings"]),
+            PacingSettings(**row["settings"]),
             [Fact(name, tuple(arguments)) for name, *arguments in row["facts"]],
             row["quota"],
             row.get("learned"),

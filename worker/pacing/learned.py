@@ -22,7 +22,7 @@ from worker.pacing.hazards import (
 )
 from worker.pacing.level import Level
 from worker.pacing.observed import ODDS_MOST, ODDS_STEP, Observation
-from worker.pacing.settings import Settings
+from worker.pacing.settings import PacingSettings
 
 VERSION = 1
 REFRESH = 15.0
@@ -151,7 +151,7 @@ def hazard_ratio(odds: float, level: float) -> float:
 class Learned:
     """See the module's docstring. `tables` and `level` are for decisions to read."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PacingSettings) -> None:
         self._settings = settings
         self.ringing = Ringing(_seconds(settings))
         self.level = Level()
@@ -348,7 +348,7 @@ class Learned:
         }
 
     @classmethod
-    def from_dict(cls, state: dict[str, Any], settings: Settings) -> Learned:
+    def from_dict(cls, state: dict[str, Any], settings: PacingSettings) -> Learned:
         """What as_dict gave, under these settings (the ring time may be another).
 
         Raises ValueError when it was saved by a version that counted otherwise: begin anew then.
@@ -410,5 +410,5 @@ def _instant(answered: list[float], share: float) -> float:
     return right - 1 + (wanted - before) / max(answered[right] - before, 1e-12)
 
 
-def _seconds(settings: Settings) -> int:
+def _seconds(settings: PacingSettings) -> int:
     return ceil(settings.ring_timeout) + (AMD_SECONDS if settings.amd else 0)

@@ -17,7 +17,7 @@ ODDS_MOST = 9
 _STEPS = 2 * ODDS_MOST + 1
 
 
-class Agent(NamedTuple):
+class ObservedAgent(NamedTuple):
     """An agent who will take calls again: logged in, not paused, not known to leave.
 
     state: free, ringing (the queue rings them for a call that is connected already), talking or wrap-up;
@@ -29,7 +29,7 @@ class Agent(NamedTuple):
     left: float | None = None
 
 
-class Call(NamedTuple):
+class ObservedCall(NamedTuple):
     """A call in flight: dialled, no person on the line yet.
 
     age: seconds since it was dialled; odds: factor on its odds of being answered, against those of the project's
@@ -65,8 +65,8 @@ class Observation:
     """
 
     now: float
-    agents: Sequence[Agent]
-    calls: Sequence[Call] = ()
+    agents: Sequence[ObservedAgent]
+    calls: Sequence[ObservedCall] = ()
     waiting: int = 0
     windows: Sequence[Window] = ()
     lines: int | None = None
@@ -82,7 +82,7 @@ class Observation:
         return Counter({(age, step - ODDS_MOST): count for (age, step), count in cells})
 
     @cached_property
-    def under_amd(self) -> list[Call]:
+    def under_amd(self) -> list[ObservedCall]:
         return [call for call in self.calls if call.under_amd]
 
     @cached_property

@@ -25,7 +25,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from worker.pacing.claims import (
+from worker.pacing.learned import TALK_ROW, WRAP_ROW, AnswerCurve, Learned, Tables, hazard_ratio, step_odds
+from worker.pacing.observed import Observation, odds_step
+from worker.pacing.risk import (
     COUNTED_AGENTS,
     COUNTED_CALLS,
     LIKELY,
@@ -39,9 +41,7 @@ from worker.pacing.claims import (
     one_more,
     risk_of_one_more,
 )
-from worker.pacing.learned import TALK_ROW, WRAP_ROW, AnswerCurve, Learned, Tables, hazard_ratio, step_odds
-from worker.pacing.observed import Observation, odds_step
-from worker.pacing.settings import Settings
+from worker.pacing.settings import PacingSettings
 from worker.pacing.target import target, threshold
 
 Row = tuple[int, list[float]]
@@ -74,7 +74,7 @@ class Decision:
     freed: float = 0.0
 
 
-def decide(observation: Observation, learned: Learned, settings: Settings) -> Decision:
+def decide(observation: Observation, learned: Learned, settings: PacingSettings) -> Decision:
     """How many calls to begin now. Pure: see the module's docstring."""
     agents = len(observation.agents)
     most = int(settings.most_calls_per_agent * agents) - len(observation.calls)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Settings:
+class PacingSettings:
     """abandon_target: share of the people who answer that may be abandoned, at most; the law's 3 per cent
     (16 CFR 310.4(b)(4)). patience_seconds: after which a person without an agent counts as abandoned.
     ring_timeout: seconds. most_calls_per_agent: calls in flight for each agent, at most. least_agents: with fewer,

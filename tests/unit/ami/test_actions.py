@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.ami.actions import UnsafeAction, dial_string, encode, escape, originate
+from worker.ami.actions import UnsafeAction, encode, escape, originate
 from worker.ami.message import Framer
 from worker.errors import DialerError
 
@@ -113,35 +113,6 @@ def test_originate_that_asterisk_would_misread_is_refused(changes: dict[str, obj
 
 def test_longest_channel_is_accepted() -> None:
     assert make(channel="PJSIP/" + "1" * 249)
-
-
-def test_dial_string_puts_the_number_in() -> None:
-    assert dial_string("PJSIP/{number}@carrier", "+79990000001") == "PJSIP/+79990000001@carrier"
-    assert dial_string("Local/{number}@out/n", "*21#") == "Local/*21#@out/n"
-
-
-@pytest.mark.parametrize("number", ["", "1@evil", "1/2", "1&PJSIP/2", "1,2", "12a", "1 2", "1\n", "١٢"])
-def test_numbers_with_anything_but_digits_are_refused(number: str) -> None:
-    with pytest.raises(UnsafeAction, match="number to dial") as caught:
-        dial_string("PJSIP/{number}@carrier", number)
-    assert not number or number not in str(caught.value).partition("characters")[0]
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "",
-        "PJSIP/1@carrier",
-        "{number}",
-        "PJSIP/{number}/{number}",
-        "PJSIP/{number}&SIP/1",
-        "P/{number},30",
-        "P/{number}\n",
-    ],
-)
-def test_bad_dial_templates_are_refused(template: str) -> None:
-    with pytest.raises(UnsafeAction, match="template"):
-        dial_string(template, "1")
 
 
 def unescape(value: str) -> list[str]:

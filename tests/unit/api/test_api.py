@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
-from typing import Any, cast
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -14,78 +12,21 @@ from sqlalchemy.exc import ProgrammingError
 from webtest import TestApp
 
 from api.app import make_app
-from worker.db import Database
-from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, LockTimedOut, UnknownProject
-from worker.model import ProjectStatus, Readiness
+from tests.support.fake_routines import NO_DATABASE, STOPPED, Installation
+from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, LockTimedOut
 
 HERE = "192.0.2.1:8080"
-SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
-STOPPED = ProjectStatus(
-    project_id="sales",
-    wanted="stop",
-    state="stopped",
-    reason=None,
-    since_at=SINCE,
-    until_at=None,
-    changed=False,
-    calls_up=0,
-)
-
-
-class FakeProcedures:
-    """One project, in memory; `fails` is raised by whatever is called."""
-
-    def __init__(self) -> None:
-        self.status = {name: replace(STOPPED, project_id=name) for name in ("sales", "a/b", "Ünïcode")}
-        self.reasons: list[str] = []
-        self.fails: Exception | None = None
-        self.asked: list[str] = []
-
-    def _set(self, project_id: str, wanted: str, state: str, calls_up: int) -> ProjectStatus:
-        before = self._found(project_id)
-        after = replace(before, wanted=wanted, state=state, calls_up=calls_up, changed=before.wanted != wanted)
-        self.status[project_id] = after
-        return after
-
-    def _found(self, project_id: str) -> ProjectStatus:
-        self.asked.append(project_id)
-        if self.fails:
-            raise self.fails
-        if project_id not in self.status:
-            raise UnknownProject(project_id)
-        return self.status[project_id]
-
-    def project_start(self, database: Database, project_id: str, /) -> ProjectStatus:
-        return self._set(project_id, "start", "running", 0)
-
-    def project_stop(self, database: Database, project_id: str, /) -> ProjectStatus:
-        return self._set(project_id, "stop", "stopped", 3)
-
-    def project_list(self, database: Database, /) -> list[dict[str, Any]]:
-        return [vars(self._found(name)) | {"cases_waiting": 7} for name in self.status]
-
-    def project_row(self, database: Database, project_id: str, /) -> dict[str, Any] | None:
-        if self.fails:
-            raise self.fails
-        return vars(self.status[project_id]) if project_id in self.status else None
-
-    def project_statistics(self, database: Database, project_id: str, /) -> dict[str, Any]:
-        return {"project_id": self._found(project_id).project_id, "abandon_rate": Decimal("0.025")}
-
-    def readiness(self, database: Database, /) -> Readiness:
-        if self.fails:
-            raise self.fails
-        return Readiness(self.reasons, ["trunk east on default: somebody holds its row"])
 
 
 @pytest.fixture
-def sql() -> FakeProcedures:
-    return FakeProcedures()
+def installation() -> Installation:
+    return Installation()
 
 
 @pytest.fixture
-def app(sql: FakeProcedures) -> TestApp:
-    return TestApp(make_app(cast(Database, None), ["dialer.example.com"], sql), extra_environ={"HTTP_HOST": HERE})
+def app(installation: Installation) -> TestApp:
+    made = make_app(NO_DATABASE, ["dialer.example.com"], stand_ins=installation.stand_ins())
+    return TestApp(made, extra_environ={"HTTP_HOST": HERE})
 
 
 def test_start_answers_with_the_state_of_the_project(app: TestApp) -> None:
@@ -112,12 +53,14 @@ def test_starting_what_runs_is_not_an_error(app: TestApp) -> None:
 
 
 @pytest.mark.parametrize("action", ["stop", "pause", "STOP"])
-def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(app: TestApp, sql: FakeProcedures, action: str) -> None:
+def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(
+    app: TestApp, installation: Installation, action: str
+) -> None:
     app.get("/?action=start&projectid=sales")
     answer = app.get(f"/?action={action}&projectid=sales")
     assert answer.json["action"] == action.lower()
     assert (answer.json["wanted"], answer.json["calls_up"], answer.json["changed"]) == ("stop", 3, True)
-    assert sql.status["sales"].wanted == "stop"
+    assert installation.status["sales"].wanted == "stop"
 
 
 @pytest.mark.parametrize(
@@ -133,11 +76,11 @@ def test_stop_and_pause_stop_and_tell_the_calls_that_are_up(app: TestApp, sql: F
         ("foo=1", "action is missing"),
     ],
 )
-def test_a_bad_request_is_told_what_is_wrong(app: TestApp, sql: FakeProcedures, query: str, told: str) -> None:
+def test_a_bad_request_is_told_what_is_wrong(app: TestApp, installation: Installation, query: str, told: str) -> None:
     answer = app.get(f"/?{query}", status=400)
     assert told in answer.json["error"]
     assert answer.json["remedy"]
-    assert sql.asked == []
+    assert installation.asked == []
 
 
 def test_an_unknown_project_is_not_found(app: TestApp) -> None:
@@ -148,44 +91,48 @@ def test_an_unknown_project_is_not_found(app: TestApp) -> None:
     app.get("/projects/nobody/stats", status=404)
 
 
-def test_without_parameters_the_index_is_told_and_nothing_done(app: TestApp, sql: FakeProcedures) -> None:
+def test_without_parameters_the_index_is_told_and_nothing_done(app: TestApp, installation: Installation) -> None:
     assert "projectid=ID" in app.get("/").json["control"]
-    assert sql.asked == []
+    assert installation.asked == []
 
 
 def test_projects_one_project_and_its_numbers(app: TestApp) -> None:
     assert [one["project_id"] for one in app.get("/projects").json["projects"]] == ["sales", "a/b", "Ünïcode"]
     assert app.get("/projects/sales").json["state"] == "stopped"
-    assert app.get("/projects/sales/stats").json == {"project_id": "sales", "abandon_rate": 0.025}
+    statistics = app.get("/projects/sales/stats").json
+    assert (statistics["project"]["project_id"], statistics["project"]["abandon_rate"]) == ("sales", 0.025)
+    assert set(statistics) == {"project", "pacing", "outcomes", "hours", "agents"}
 
 
 @pytest.mark.parametrize("project_id", ["a/b", "Ünïcode"])
 def test_a_project_may_be_called_anything(app: TestApp, project_id: str) -> None:
     assert app.get(f"/projects/{quote(project_id)}").json["project_id"] == project_id
-    assert app.get(f"/projects/{quote(project_id)}/stats").json["project_id"] == project_id
+    assert app.get(f"/projects/{quote(project_id)}/stats").json["project"]["project_id"] == project_id
     assert app.get("/", {"action": "start", "projectid": project_id}).json["project_id"] == project_id
 
 
 @pytest.mark.parametrize(
     "path", ["/?action=stop&projectid=sales", "/projects", "/projects/sales", "/projects/sales/stats"]
 )
-def test_a_database_that_is_down_is_503_and_worth_another_try(app: TestApp, sql: FakeProcedures, path: str) -> None:
-    sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
+def test_a_database_that_is_down_is_503_and_worth_another_try(
+    app: TestApp, installation: Installation, path: str
+) -> None:
+    installation.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
     answer = app.get(path, status=503)
     assert "connection refused" in answer.json["error"]
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_database_that_is_not_at_head_names_the_command(app: TestApp, sql: FakeProcedures) -> None:
-    sql.fails = DatabaseNotAtHead("'calls' at db:5432", None, "0001")
+def test_a_database_that_is_not_at_head_names_the_command(app: TestApp, installation: Installation) -> None:
+    installation.fails = DatabaseNotAtHead("'calls' at db:5432", None, "0001")
     assert app.get("/projects", status=503).json["remedy"] == "Run `dialer migrate`."
-    sql.fails = DatabaseNotAtHead("'calls' at db:5432", "0009", "0001", newer=True)
+    installation.fails = DatabaseNotAtHead("'calls' at db:5432", "0009", "0001", newer=True)
     assert "Install that one" in app.get("/projects", status=503).json["remedy"]
 
 
-def test_a_mistake_in_the_program_shows_nothing_of_itself(app: TestApp, sql: FakeProcedures) -> None:
-    sql.fails = RuntimeError("secret detail")
+def test_a_mistake_in_the_program_shows_nothing_of_itself(app: TestApp, installation: Installation) -> None:
+    installation.fails = RuntimeError("secret detail")
     answer = app.get("/projects", status=500)
     assert "secret" not in answer.text
     assert answer.json["remedy"]
@@ -195,29 +142,29 @@ REFUSED = ProgrammingError("SELECT 1", {}, Exception('relation "dialer_projects"
 
 
 @pytest.mark.parametrize("path", ["/?action=stop&projectid=sales", "/projects", "/projects/sales/stats"])
-def test_what_the_server_refuses_is_503_with_its_reason(app: TestApp, sql: FakeProcedures, path: str) -> None:
-    sql.fails = REFUSED
+def test_what_the_server_refuses_is_503_with_its_reason(app: TestApp, installation: Installation, path: str) -> None:
+    installation.fails = REFUSED
     answer = app.get(path, status=503)
     assert 'relation "dialer_projects" does not exist.' in answer.json["error"]
     assert "dialer check" in answer.json["remedy"]
 
 
-def test_a_lock_that_somebody_holds_is_503_and_names_the_way_out(app: TestApp, sql: FakeProcedures) -> None:
-    sql.fails = LockTimedOut("'calls' at db:5432", None, "canceling statement due to lock timeout")
+def test_a_lock_that_somebody_holds_is_503_and_names_the_way_out(app: TestApp, installation: Installation) -> None:
+    installation.fails = LockTimedOut("'calls' at db:5432", None, "canceling statement due to lock timeout")
     answer = app.get("/?action=stop&projectid=sales", status=503)
     assert "open transaction" in answer.json["error"]
     assert "commit" in answer.json["remedy"]
     assert answer.headers["Retry-After"]
 
 
-def test_healthz_lives_without_a_database(app: TestApp, sql: FakeProcedures) -> None:
-    sql.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
+def test_healthz_lives_without_a_database(app: TestApp, installation: Installation) -> None:
+    installation.fails = DatabaseUnavailable("'calls' at db:5432", "connection refused")
     assert app.get("/healthz").json == {"status": "ok"}
 
 
-def test_readyz_gives_the_reasons(app: TestApp, sql: FakeProcedures) -> None:
+def test_readyz_gives_the_reasons(app: TestApp, installation: Installation) -> None:
     assert app.get("/readyz", status=200).json["status"] == "ready"
-    sql.reasons = ["no live worker owns an Asterisk"]
+    installation.reasons = ["no live worker owns an Asterisk"]
     answer = app.get("/readyz", status=503)
     assert answer.json["reasons"] == ["no live worker owns an Asterisk"]
     assert answer.headers["Retry-After"]
@@ -226,7 +173,7 @@ def test_readyz_gives_the_reasons(app: TestApp, sql: FakeProcedures) -> None:
         (REFUSED, 'relation "dialer_projects" does not exist.'),
         (RuntimeError("secret detail"), "failed inside the dialer"),
     ):
-        sql.fails = fails
+        installation.fails = fails
         (reason,) = app.get("/readyz", status=503).json["reasons"]
         assert told in reason
         assert "secret" not in reason
@@ -241,27 +188,27 @@ def test_the_troubles_of_some_make_nothing_unready(app: TestApp) -> None:
 
 
 @pytest.mark.parametrize("path", ["/projects/%00", "/projects/a%0ab/stats", "/%7f", "/projects/%c2%85"])
-def test_a_control_character_in_a_path_is_told(app: TestApp, sql: FakeProcedures, path: str) -> None:
+def test_a_control_character_in_a_path_is_told(app: TestApp, installation: Installation, path: str) -> None:
     assert "control character" in app.get(path, status=400).json["error"]
-    assert sql.asked == []
+    assert installation.asked == []
 
 
-def test_a_path_that_is_not_utf_8_names_no_other_project(app: TestApp, sql: FakeProcedures) -> None:
+def test_a_path_that_is_not_utf_8_names_no_other_project(app: TestApp, installation: Installation) -> None:
     assert "not UTF-8" in app.get("/projects/sal%ffes", status=400).json["error"]
-    assert sql.asked == []
+    assert installation.asked == []
 
 
-def test_a_head_request_acts_on_nothing(app: TestApp, sql: FakeProcedures) -> None:
+def test_a_head_request_acts_on_nothing(app: TestApp, installation: Installation) -> None:
     assert app.head("/?action=start&projectid=sales", status=405).headers["Allow"] == "GET"
-    assert sql.asked == []
+    assert installation.asked == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "192.0.2.1.evil.example", "[::1", "@", "a,b"])
 @pytest.mark.parametrize("path", ["/", "/?action=stop&projectid=sales", "/projects", "/healthz", "/nothing"])
-def test_a_name_that_is_not_ours_was_bent_to_us(app: TestApp, sql: FakeProcedures, host: str, path: str) -> None:
+def test_a_name_that_is_not_ours_was_bent_to_us(app: TestApp, installation: Installation, host: str, path: str) -> None:
     answer = app.get(path, extra_environ={"HTTP_HOST": host}, status=421)
     assert "Names in [http]" in answer.json["remedy"]
-    assert sql.asked == []
+    assert installation.asked == []
 
 
 @pytest.mark.parametrize(
@@ -309,11 +256,11 @@ def fetched(site: str, mode: str = "navigate", dest: str = "document", user: str
     ],
 )
 def test_what_nobody_asked_for_acts_on_nothing(
-    app: TestApp, sql: FakeProcedures, headers: dict[str, str], action: str
+    app: TestApp, installation: Installation, headers: dict[str, str], action: str
 ) -> None:
     answer = app.get(f"/?action={action}&projectid=sales", headers=headers, status=403)
     assert "nothing was done" in answer.json["error"]
-    assert sql.asked == []
+    assert installation.asked == []
     app.get("/projects/sales", headers=headers, status=200)  # to look is no act
 
 
@@ -350,6 +297,6 @@ def test_other_paths_and_methods_answer_in_json(app: TestApp) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_instants_are_utc(app: TestApp, sql: FakeProcedures) -> None:
-    sql.status["sales"] = replace(STOPPED, since_at=datetime(2026, 1, 1, 5, tzinfo=UTC))
+def test_instants_are_utc(app: TestApp, installation: Installation) -> None:
+    installation.status["sales"] = replace(STOPPED, since_at=datetime(2026, 1, 1, 5, tzinfo=UTC))
     assert app.get("/projects/sales").json["since_at"] == "2026-01-01T05:00:00+00:00"

@@ -12,7 +12,7 @@ import gevent
 import pytest
 
 from api.server import HttpServer
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 asked: list[str] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.simulator.actions import Action, Parser, _caller, _split, _variables
+from simulator.switch.actions import Action, Parser, _caller, _split, _variables
 
 TWO = b"Action: Ping\r\nActionID: 1\r\n\r\naction:ping\nActionID: 2\n\n"
 

@@ -11,14 +11,15 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from tests.waiting import wait_for
+from simulator import SimulatedAsterisk, call_centre, lab
+from simulator.cli import run
+from tests.support.waiting import wait_for
 from worker.ami.actions import originate
-from worker.ami.client import AmiClient, AmiRefused, AmiTimeout, LinkDown, LinkUp
+from worker.ami.client import AmiClient, LinkDown, LinkUp
+from worker.ami.errors import AmiRefused, AmiTimeout
 from worker.ami.message import Message
 from worker.clock import Clock, SystemClock, VirtualClock
 from worker.errors import DialerError
-from worker.simulator import SimulatedAsterisk, call_centre, lab
-from worker.simulator.cli import run
 
 START = 1_800_000_000.0
 WANTED = frozenset(

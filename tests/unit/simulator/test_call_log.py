@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from simulator import lab
+from simulator.call_log import CallLog
 from tests.unit.simulator.world import World
-from worker.simulator import lab
-from worker.simulator.call_log import CallLog
 
 
 @pytest.fixture

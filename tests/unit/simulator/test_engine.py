@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gevent
 
+from simulator.engine import Engine
 from worker.clock import VirtualClock
-from worker.simulator.engine import Engine
 
 
 def test_an_instant_just_before_ours_holds_the_time_for_nobody() -> None:

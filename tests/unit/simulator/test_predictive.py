@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
+from simulator import Agent, Mix, Queue, Scenario, Subscribers, call_centre, lab
+from simulator.people import draw
+from simulator.scenario import fixed, lognormal, uniform
 from tests.unit.simulator.world import World
-from worker.simulator import Agent, Mix, Queue, Scenario, Subscribers, call_centre, lab
-from worker.simulator.behaviour import draw
-from worker.simulator.scenario import fixed, lognormal, uniform
 
 NOON = 1_800_000_000 // 86_400 * 86_400 + 43_200.0
 Make = Callable[..., World]

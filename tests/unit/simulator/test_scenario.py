@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.simulator import Agent, Mix, Queue, Scenario, ScenarioError, Subscribers, Trunk, call_centre, load
-from worker.simulator.scenario import Context, Spread, fixed, from_mapping, lab, lognormal, uniform
+from simulator import Agent, Mix, Queue, Scenario, ScenarioError, Subscribers, Trunk, call_centre, load
+from simulator.scenario import Context, Spread, fixed, from_mapping, lab, lognormal, uniform
 
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Spread("normal", 1), "kind 'normal' is unknown"),
@@ -36,13 +36,22 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: call_centre(agents=-1), "agents = -1"),
     (lambda: call_centre(speed=0), "speed = 0"),
     (lambda: call_centre(answer_rate=1.5), "answer = 1.5"),
-    (lambda: from_mapping({"agent": []}), r"agent = \[\], which is not known"),
+    (lambda: from_mapping({"agent": []}), r"agent is not known: use subscribers, agents, queues"),
     (lambda: from_mapping({"agents": {}}), r"write \[\[agents\]\]"),
     (lambda: from_mapping({"agents": [{"name": "x"}]}), r"agents\[0\] is not complete"),
     (lambda: from_mapping({"agents": [{"interface": 5}]}), r"agents\[0\].interface = 5 is not a str"),
     (lambda: from_mapping({"queues": [{"name": "q", "timeout": "x"}]}), r"queues\[0\].timeout = 'x' is not a float"),
     (lambda: from_mapping({"subscribers": {"ring": "soon"}}), "subscribers.ring = 'soon' is not a spread"),
-    (lambda: from_mapping({"subscribers": {"rings": 1}}), "subscribers.rings is not known"),
+    (lambda: from_mapping({"subscribers": {"rings": 1}}), "subscribers.rings is not known: use prefixes, mixes"),
+    (
+        lambda: from_mapping({"subscribers": {"mixes": [{"answers": 1}]}}),
+        r"mixes\[0\].answers is not known: use answer,",
+    ),
+    (lambda: from_mapping({"subscribers": {"mixes": [7]}}), r"subscribers.mixes\[0\] is 7; it should be a table"),
+    (lambda: from_mapping({"subscribers": {"failures": {"x": 1}}}), "subscribers.failures.x = 'x' is not an int"),
+    (lambda: from_mapping({"subscribers": {"ring": {"normal": [1]}}}), "kind 'normal' is unknown"),
+    (lambda: from_mapping({"users": [{"read": "all"}]}), r"users\[0\].read = 'all' is not a list"),
+    (lambda: from_mapping({"down_seconds": "long"}), "down_seconds = 'long' is not a float"),
 ]
 
 
@@ -50,6 +59,14 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 def test_a_wrong_value_is_named_with_its_remedy(make: Callable[[], object], told: str) -> None:
     with pytest.raises(ScenarioError, match=told):
         make()
+
+
+def test_all_mistakes_of_a_file_are_told_at_once() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        from_mapping({"agents": [{"name": "x"}, {"interface": 5}], "subscribers": {"ring": "soon"}})
+    told = ("agents[0] is not complete", "agents[1].interface = 5 is not a str", "subscribers.ring = 'soon'")
+    assert all(one in str(caught.value) for one in told)
+    assert "write seconds, {uniform = [1, 3]} or" in str(caught.value)
 
 
 def test_spreads_are_quantile_functions() -> None:
@@ -82,7 +99,7 @@ def test_a_file_describes_a_whole_scenario(tmp_path: Path) -> None:
         ring = {lognormal = [7, 0.5]}
         talk = 45
         hears_out = 0.5
-        prefixes = {"7" = "answer", "79" = "486"}
+        prefixes = {"7" = "answer", "79" = "486", "8" = 404}
         failures = {404 = 1, 503 = 2.5}
         [[subscribers.mixes]]
         answer = 0.3
@@ -110,6 +127,7 @@ def test_a_file_describes_a_whole_scenario(tmp_path: Path) -> None:
     scenario = load(file)
     assert scenario.subscribers.ring == lognormal(7, 0.5)
     assert scenario.subscribers.talk == fixed(45)
+    assert scenario.subscribers.prefixes == {"7": "answer", "79": "486", "8": "404"}
     assert scenario.subscribers.failures == {404: 1.0, 503: 2.5}
     assert [mix.from_second for mix in scenario.subscribers.mixes] == [0, 64_800]
     assert scenario.agents == (Agent("PJSIP/anna", "Anna", pick_up=uniform(1, 2), answers=0.9),)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Agent, Queue, Scenario, Subscribers, Trunk, call_centre, lab
+from simulator.scenario import LAB_PREFIXES, Context, fixed
+from simulator.switch.switch import matches
 from tests.unit.simulator.world import START, World
-from worker.simulator import Agent, Queue, Scenario, Subscribers, Trunk, call_centre, lab
-from worker.simulator.scenario import LAB_PREFIXES, Context, fixed
-from worker.simulator.switch import matches
 
 CAPTURE = Path(__file__).parents[2] / "data" / "ami" / "mixed-200-calls.txt"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simulator import Scenario
+from simulator.engine import Engine
+from simulator.switch.calls import OriginateRequest
+from simulator.switch.switch import Switch
 from worker.clock import VirtualClock
-from worker.simulator import Scenario
-from worker.simulator.calls import OriginateRequest
-from worker.simulator.engine import Engine
-from worker.simulator.switch import Switch
 
 START = 1_800_000_000.0
 

@@ -1,6 +1,8 @@
 -- dialer_asterisk_own(p_worker, p_asterisk, p_lease_seconds) -> epoch, NULL when another worker owns it
 -- Take an Asterisk that nobody owns (never owned, given back, or its owner's lease has passed) under a new
 -- epoch; the owner itself gets its epoch back. Everything done under an older epoch is refused from now on.
+-- Nobody takes one whose own lease is over: what he asked may have been on its way for as long as the database stood
+-- still, and then who owned it before comes first, for he alone knows how the calls of that time have ended.
 CREATE OR REPLACE PROCEDURE dialer_asterisk_own(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -8,6 +10,8 @@ CREATE OR REPLACE PROCEDURE dialer_asterisk_own(
 )
 BEGIN
     DECLARE v_id bigint;
+    DECLARE v_until datetime(6);
+    DECLARE v_seconds decimal(20, 6);
     DECLARE v_asterisk varchar(400);
     DECLARE v_owner bigint;
     DECLARE v_epoch bigint;
@@ -27,7 +31,8 @@ BEGIN
         START TRANSACTION;
     END IF;
     work: BEGIN
-        SELECT w.id INTO v_id FROM dialer_workers w WHERE w.id = p_worker AND w.stopped_at IS NULL FOR UPDATE;
+        SELECT w.id, w.lease_until, w.lease_seconds INTO v_id, v_until, v_seconds
+        FROM dialer_workers w WHERE w.id = p_worker AND w.stopped_at IS NULL FOR UPDATE;
         IF v_id IS NULL THEN
             LEAVE work;
         END IF;
@@ -48,6 +53,9 @@ BEGIN
         FROM dialer_asterisks a WHERE a.asterisk = p_asterisk FOR UPDATE;
         IF v_owner IS NOT NULL AND v_alive THEN
             SET v_result = IF(v_owner = p_worker, v_epoch, NULL);
+            LEAVE work;
+        END IF;
+        IF NOT dialer_lease_alive(v_until, v_seconds) THEN
             LEAVE work;
         END IF;
         UPDATE dialer_asterisks

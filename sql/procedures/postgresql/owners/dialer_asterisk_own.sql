@@ -1,15 +1,18 @@
 -- dialer_asterisk_own(p_worker, p_asterisk, p_lease_seconds) -> epoch, NULL when another worker owns it
 -- Take an Asterisk that nobody owns (never owned, given back, or its owner's lease has passed) under a new
 -- epoch; the owner itself gets its epoch back. Everything done under an older epoch is refused from now on.
+-- Nobody takes one whose own lease is over: what he asked may have been on its way for as long as the database stood
+-- still, and then who owned it before comes first, for he alone knows how the calls of that time have ended.
 CREATE OR REPLACE FUNCTION dialer_asterisk_own(p_worker bigint, p_asterisk varchar, p_lease_seconds numeric)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
+    v_worker dialer_workers;
     v_asterisk dialer_asterisks;
 BEGIN
-    PERFORM FROM dialer_workers w WHERE w.id = p_worker AND w.stopped_at IS NULL FOR UPDATE;
+    SELECT * INTO v_worker FROM dialer_workers w WHERE w.id = p_worker AND w.stopped_at IS NULL FOR UPDATE;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
@@ -17,6 +20,9 @@ BEGIN
     SELECT * INTO v_asterisk FROM dialer_asterisks a WHERE a.asterisk = p_asterisk FOR UPDATE;
     IF v_asterisk.worker_id IS NOT NULL AND dialer_lease_alive(v_asterisk.lease_until, v_asterisk.lease_seconds) THEN
         RETURN CASE WHEN v_asterisk.worker_id = p_worker THEN v_asterisk.epoch END;
+    END IF;
+    IF NOT dialer_lease_alive(v_worker.lease_until, v_worker.lease_seconds) THEN
+        RETURN NULL;
     END IF;
     UPDATE dialer_asterisks a
     SET worker_id = p_worker,

@@ -1,0 +1,1019 @@
+"""One turn: what is asked, claimed, begun and sent, and what is given back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from gevent.event import Event
+from sqlalchemy.exc import DataError
+
+from tests.support.facts import member, queue_params
+from tests.support.fake_database import FakeDatabase, open_attempt
+from worker.ami.actions import UnsafeAction
+from worker.ami.errors import AmiLinkLost, AmiRefused
+from worker.ami.message import Message
+from worker.asterisk.agents import Agents
+from worker.asterisk.notices import CasesChanged, Notices, Obstacle
+from worker.asterisk.session import Session
+from worker.calls.call import Call
+from worker.calls.ledger import Ledger
+from worker.calls.tracker import Tracker
+from worker.clock import VirtualClock
+from worker.dialling.fitness import TRUST_SECONDS
+from worker.dialling.hopper import ERRANDS_MOST
+from worker.dialling.turns import SOON_SECONDS, Turns
+from worker.errors import DatabaseUnavailable, StatementTimedOut
+from worker.model import Begun, Outcome, Ownership
+from worker.troubles import Troubles
+
+START = 1_800_000_000.0
+POLL = 5.0
+
+
+class Cases(FakeDatabase):
+    """Projects and their waiting cases, and what became of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.projects: dict[str, dict[str, Any]] = {}
+        self.waiting: dict[str, list[int]] = {}
+        self.claimed: dict[str, list[int]] = {}
+        self.begun: list[tuple[str, int]] = []
+        self.refuse: dict[int, tuple[str, datetime | None]] = {}
+        """Refusals by case: reason and retry_at."""
+        self.settled: list[str] = []
+        """Projects that were asked for their state alone."""
+        self.reports: list[tuple[str, str | None]] = []
+        self.released: list[str | None] = []
+        self.release_error: Exception | None = None
+        self.answer_is_lost = False
+        self.claim_is_lost = False
+        self.hold: dict[str, Event] = {}
+        """Claims of these projects take until the event."""
+        self.hold_begin: dict[str, Event] = {}
+        """Begins of these projects take until the event."""
+        self.asked: list[list[int]] = []
+        """The cases of each begin."""
+        self.errors: dict[int, Exception] = {}
+        """By case: what a begin with it runs into."""
+        self.claim_errors: dict[str, Exception] = {}
+        self.late_commits: set[str] = set()
+        """Begins of these projects are given up just after their commit."""
+        self.report_error: Exception | None = None
+        self.slow_claims: set[str] = set()
+        """Claims of these projects are given up."""
+
+    def project(self, name: str, cases: int = 0, **changes: Any) -> None:
+        first = 100 * (len(self.projects) + 1)
+        self.waiting[name] = list(range(first, first + cases))
+        self.projects[name] = {
+            "project_id": name,
+            "type": "progressive",
+            "lines": 0,
+            "queue": "sales",
+            "exten": None,
+            "context": "progressive",
+            "trunk": "default",
+            "trunk_lines": 30,
+            "trunk_live": 0,
+            "trunk_failing": False,
+            "trunk_retry_at": None,
+            "live": 0,
+            "state": "running",
+            "until_at": None,
+            "unfit": False,
+            "unfit_until": None,
+            "dial_seconds": 30,
+            "abandon_seconds": 2,
+            "abandon_target": 3,
+            "abandon_hours": 24,
+            "abandon_days": 30,
+            "calls_per_agent": 10,
+            "predictive_agents": 5,
+            "dial_ratio": None,
+            "amd": False,
+            "priority": 0,
+            **changes,
+        }
+
+    def call(  # noqa: PLR0912 - a routine a branch
+        self, routine: str, *arguments: Any, timeout_seconds: float | None = None
+    ) -> list[dict[str, Any]]:
+        if routine == "dialer_work" and not self.down:
+            self.calls.append(routine)
+            return [{key: value for key, value in row.items() if key != "caller_id"} for row in self.projects.values()]
+        if routine == "dialer_claim":
+            self.calls.append(routine)
+            project, count = arguments[3], arguments[4]
+            if project in self.hold:
+                self.hold[project].wait()
+            if project in self.claim_errors:
+                raise self.claim_errors[project]
+            if count == 0:
+                self.settled.append(project)
+                return []
+            if self.claim_is_lost:
+                raise DatabaseUnavailable("of this test", "the connection broke")
+            if project in self.slow_claims:
+                raise StatementTimedOut("of this test", timeout_seconds or 0, "it took too long")
+            taken, self.waiting[project] = self.waiting[project][:count], self.waiting[project][count:]
+            self.claimed.setdefault(project, []).extend(taken)
+            return [
+                {"case_id": case, "kind": "fresh", "guarded": False, "dials": 0, "last_outcome": None} for case in taken
+            ]
+        if routine == "dialer_release":
+            self.calls.append(routine)
+            return self._release(arguments[2])
+        if routine == "dialer_attempt_begin":
+            self.calls.append(routine)
+            project, requests = arguments[3], json.loads(arguments[4])
+            self.asked.append([request["case_id"] for request in requests])
+            if project in self.hold_begin:
+                self.hold_begin[project].wait()
+            for request in requests:
+                if request["case_id"] in self.errors:
+                    raise self.errors[request["case_id"]]
+            rows = self._begin(project, requests)
+            if project in self.late_commits:
+                self._open(rows)
+                raise StatementTimedOut("of this test", timeout_seconds or 0, "it took too long")
+            return rows
+        if routine == "dialer_project_report":
+            if self.report_error is not None:
+                raise self.report_error
+            self.reports.append((arguments[3], arguments[4]))
+            return []
+        return super().call(routine, *arguments, timeout_seconds=timeout_seconds)
+
+    def _release(self, project: str | None) -> list[dict[str, Any]]:
+        if self.release_error is not None and project is not None:
+            raise self.release_error
+        self.released.append(project)
+        for name in [project] if project else list(self.claimed):
+            self.waiting.setdefault(name, [])[:0] = self.claimed.pop(name, [])
+        return [{"dialer_release": 0}]
+
+    def _begin(self, project: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        rows = []
+        for request in requests:
+            case = request["case_id"]
+            assert case in self.claimed[project], f"case {case} is begun without having been claimed"
+            reason, retry_at = self.refuse.get(case, (None, None))
+            if reason is None or reason not in ("no_line", "pacing"):
+                self.claimed[project].remove(case)
+            if reason is None:
+                self.begun.append((project, case))
+            rows.append(
+                {
+                    "case_id": case,
+                    "attempt_id": None if reason else 1000 + case,
+                    "refusal": reason,
+                    "retry_at": retry_at,
+                    "case_name": "",
+                    "phone_number": f"7{case}",
+                    "channel": f"PJSIP/7{case}@carrier",
+                    "channel_id": request["channel_id"],
+                    "action_id": request["action_id"],
+                    "exten": None,
+                    "context": "progressive",
+                    "queue": self.projects[project]["queue"],
+                    "caller_id": self.projects[project].get("caller_id"),
+                    "dial_seconds": 30,
+                    "abandon_seconds": 2,
+                    "patience": None,
+                    "amd": False,
+                    "machine_action": "hangup",
+                }
+            )
+        if self.answer_is_lost:
+            self._open(rows)
+            raise DatabaseUnavailable("of this test", "the connection broke")
+        return rows
+
+    def _open(self, rows: list[dict[str, Any]]) -> None:
+        self.open = [
+            open_attempt(
+                row["attempt_id"], row["channel_id"], action_id=row["action_id"], epoch=9, case_id=row["case_id"]
+            )
+            for row in rows
+            if row["attempt_id"]
+        ]
+
+
+@dataclass
+class Lists:
+    """The part of the AMI client that a turn uses: answers to ShowDialPlan and QueueStatus."""
+
+    contexts: set[str] = field(default_factory=lambda: {"progressive", "autoinforming"})
+    queues: set[str] = field(default_factory=set)
+    error: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def ask_list(self, fields: list[tuple[str, str]]) -> list[Message]:
+        values = dict(fields)
+        self.asked.append(values["Action"])
+        if self.error is not None:
+            raise self.error
+        if values["Action"] == "QueueStatus":
+            return [queue_params(values["Queue"])] if values["Queue"] in self.queues else []
+        if values["Context"] not in self.contexts:
+            raise refused("Did not find context " + values["Context"])
+        return [queue_params()]
+
+
+def refused(text: str) -> AmiRefused:
+    return AmiRefused("ShowDialPlan", Message(f"Response: Error\r\nMessage: {text}".encode()))
+
+
+class FakeSession:
+    """A session whose Asterisk takes every Originate; agents and calls are real."""
+
+    def __init__(self, clock: VirtualClock, database: Cases) -> None:
+        self.name = "default"
+        self.owner = Ownership(4, "default", 9)
+        self.notices = Notices()
+        self.agents = Agents(clock.monotonic)
+        self.troubles = Troubles(database.as_database(), clock, self.owner)
+        self.ledger = Ledger(database.as_database(), clock, self.owner, self.troubles)
+        self.tracker = Tracker(clock.monotonic, self)
+        self.over: list[Call] = []
+        self.ready = True
+        self.client = Lists()
+        self.sent: list[Begun] = []
+        self.given_up: list[Begun] = []
+        self.unsafe: set[str | None] = set()
+        """Caller ids that cannot be sent."""
+
+    def stepped(self, call: Call) -> None:
+        self.ledger.stepped(call)
+
+    def ended(self, call: Call) -> None:
+        self.over.append(call)
+        self.ledger.ended(call)
+
+    def astray(self, project_id: str, why: str) -> None:
+        self.notices.put(Obstacle(project_id, why))
+
+    def waits(self) -> None:
+        pass
+
+    def forget_ends(self) -> None:
+        """Nobody is told how calls have ended."""
+        self.over.clear()
+        self.ledger._lanes.clear()
+
+    def originate(self, begun: Begun) -> bool:
+        call = self.tracker.begin(begun)
+        if begun.caller_id in self.unsafe:
+            self.tracker.unsent(call, "an AMI line is too long", Outcome.FAILED)
+            raise UnsafeAction("an AMI line is too long")
+        self.sent.append(begun)
+        self.tracker.sent(call)
+        return True
+
+    def give_up(self, begun: Begun, why: str) -> None:
+        self.given_up.append(begun)
+        self.tracker.unsent(self.tracker.begin(begun), why)
+
+
+class Lab:
+    def __init__(self, database: Cases | None = None) -> None:
+        self.clock = VirtualClock(START)
+        self.database = database or Cases()
+        self.session = FakeSession(self.clock, self.database)
+        self.may_dial = True
+        self.turns = Turns(
+            cast("Session", self.session),
+            self.database.as_database(),
+            self.clock,
+            lambda: self.may_dial,
+            POLL,
+        )
+
+    def staff(self, count: int, *queues: str) -> None:
+        """So many free agents, each of them in all of these queues."""
+        items = []
+        for queue in queues or ("sales",):
+            items.append(queue_params(queue))
+            items += [member("QueueMember", f"PJSIP/agent{number}", queue=queue) for number in range(count)]
+        self.session.agents.replace_all(items)
+
+    def turn(self) -> float:
+        return self.turns.turn()
+
+    def changed(self, project: str) -> None:
+        """The database says that cases of a project have changed, which wakes a turn."""
+        self.session.notices.put(CasesChanged(project))
+        self.turn()
+
+    def cases(self) -> list[int]:
+        """Cases that were dialled, in order."""
+        return [begun.case_id for begun in self.session.sent]
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.run_until(self.clock.time() + seconds)
+
+    def at(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(self.clock.time() + seconds, UTC)
+
+    def troubles(self) -> dict[tuple[str, str, str], str]:
+        """What readers of the database see, by kind, subject and step."""
+        self.session.troubles.write()
+        told = {trouble[:3]: trouble[3] for trouble in self.database.troubles}
+        return {trouble: detail for trouble, detail in told.items() if detail is not None}
+
+    def end_calls(self) -> None:
+        for call in list(self.session.tracker.calls()):
+            self.session.tracker.unsent(call, "over")
+        self.session.forget_ends()
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab()
+
+
+# --- how many --------------------------------------------------------------------------------------------
+
+
+def test_one_call_for_each_free_agent_and_no_more(lab: Lab) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=10)
+    assert lab.turn() == POLL
+    assert lab.cases() == [100, 101, 102]
+    lab.turn()
+    assert len(lab.cases()) == 3, "they are in flight"
+    lab.end_calls()
+    lab.turn()
+    assert lab.cases() == [100, 101, 102, 103, 104, 105]
+
+
+def test_projects_that_share_agents_share_their_calls(lab: Lab) -> None:
+    lab.staff(4)
+    lab.database.project("p", cases=10)
+    lab.database.project("q", cases=10)
+    lab.turn()
+    assert sorted(lab.cases()) == [100, 101, 200, 201]
+
+
+def test_grant_that_a_project_has_no_cases_for_goes_to_the_others(lab: Lab) -> None:
+    lab.staff(2)
+    lab.database.project("a", cases=0)
+    lab.database.project("b", cases=1)
+    lab.database.project("c", cases=9)
+    lab.turn()
+    assert sorted(lab.cases()) == [200, 300]
+    lab.end_calls()
+    lab.turn()
+    assert lab.cases()[2:] == [301, 302]
+
+
+def test_one_agent_serves_all_projects_in_turn(lab: Lab) -> None:
+    lab.staff(1)
+    for name in ("a", "b", "c"):
+        lab.database.project(name, cases=9)
+    for _ in range(6):
+        lab.turn()
+        lab.end_calls()
+        lab.pass_time(1)
+    assert [begun.project_id for begun in lab.session.sent] == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_calls_of_a_stopped_project_still_take_agents(lab: Lab) -> None:
+    lab.staff(2)
+    lab.database.project("p", cases=1)
+    lab.database.project("q", cases=0)
+    lab.turn()
+    del lab.database.projects["p"]
+    lab.database.waiting["q"] = [200, 201]
+    lab.turn()
+    assert lab.cases() == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({"lines": 2}, 2),
+        ({"lines": 5, "live": 4}, 1),
+        ({"lines": 5, "live": 9}, 0),
+        ({"trunk_lines": 3, "trunk_live": 1}, 2),
+        ({"lines": 0, "trunk_lines": 4}, 4),
+        ({"trunk_failing": True}, 1),
+    ],
+)
+def test_lines_of_project_and_trunk_bound_a_turn(lab: Lab, changes: dict[str, Any], most: int) -> None:
+    lab.database.project("p", cases=50, type="autoinforming", context="autoinforming", **changes)
+    lab.turn()
+    assert len(lab.cases()) == most
+
+
+def test_informing_needs_no_agents(lab: Lab) -> None:
+    lab.database.project("p", cases=3, type="autoinforming", context="autoinforming")
+    lab.turn()
+    assert len(lab.cases()) == 3
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["no_line", "pacing"])
+def test_what_has_no_room_now_stays_in_hand_until_it_has(lab: Lab, reason: str) -> None:
+    lab.staff(2)
+    lab.database.project("p", cases=2)
+    lab.database.refuse = {100: (reason, lab.at(0.5)), 101: (reason, lab.at(0.5))}
+    assert lab.turn() == pytest.approx(0.5, abs=0.01)
+    assert lab.turn() == pytest.approx(0.5, abs=0.01)
+    assert lab.database.calls.count("dialer_attempt_begin") == 1, "not before its time"
+    lab.database.refuse = {}
+    lab.pass_time(0.5)
+    lab.turn()
+    assert lab.cases() == [100, 101]
+    assert lab.database.calls.count("dialer_claim") == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_trunk_that_was_slowed_down_and_is_not_any_more_is_used_at_once(lab: Lab, told: bool) -> None:
+    """calls_per_second was 0.001 for a moment."""
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.refuse = {100: ("pacing", lab.at(1000))}
+    lab.turn()
+    lab.database.refuse = {}
+    if told:
+        lab.changed("")
+    else:
+        lab.pass_time(POLL)
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+@pytest.mark.parametrize("reason", ["not_owner", "project_stopped", "project_failing", "no_trunk", "trunk_failing"])
+def test_what_holds_for_the_whole_project_gives_all_of_it_back(lab: Lab, reason: str) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=3)
+    lab.database.refuse = {100: (reason, None)}
+    lab.database.refuse[101] = lab.database.refuse[102] = ("no_line", None)
+    lab.turn()
+    assert lab.cases() == []
+    assert lab.database.released[-1] == "p"
+    assert lab.database.claimed == {}
+
+
+def test_case_that_may_not_be_dialled_makes_room_for_another_at_once(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=2)
+    lab.database.refuse = {100: ("number_in_call", None)}
+    assert lab.turn() == SOON_SECONDS
+    lab.turn()
+    assert lab.cases() == [101]
+
+
+def test_failing_trunk_is_left_alone_until_its_time(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=2, trunk_failing=True, trunk_retry_at=lab.at(3))
+    assert lab.turn() == pytest.approx(3)
+    assert "dialer_claim" not in lab.database.calls
+    lab.pass_time(3)
+    lab.turn()
+    assert len(lab.cases()) == 1
+
+
+# --- when nothing is to be done --------------------------------------------------------------------------
+
+
+def test_next_turn_is_when_the_next_case_falls_due(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=0, state="idle", until_at=lab.at(1.5))
+    assert lab.turn() == pytest.approx(1.5)
+
+
+def test_next_turn_is_when_a_wrapup_ends(lab: Lab) -> None:
+    lab.staff(1)
+    lab.session.agents.replace_one(
+        "sales", "PJSIP/agent0", [member("QueueMember", "PJSIP/agent0", LastCall=5, Wrapuptime=2)]
+    )
+    lab.database.project("p", cases=1)
+    assert lab.turn() == pytest.approx(2)
+    lab.pass_time(2)
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+def test_case_inserted_just_before_the_project_went_idle_is_found(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=0, state="running")
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") == 2
+    lab.database.projects["p"]["state"] = "idle"
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") == 3
+
+
+@pytest.mark.parametrize(("ready", "may_dial"), [(False, True), (True, False)])
+def test_nothing_is_claimed_without_asterisk_or_lease(lab: Lab, ready: bool, may_dial: bool) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.session.ready, lab.may_dial = ready, may_dial
+    assert lab.turn() == POLL
+    assert lab.database.calls == []
+
+
+def test_lease_that_passes_between_permission_and_originate_sends_nothing(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    answers = iter([True, False])
+    lab.turns._may_dial = lambda: next(answers)
+    lab.turn()
+    assert lab.session.sent == []
+    assert [begun.case_id for begun in lab.session.given_up] == [100]
+
+
+# --- claims that take long -------------------------------------------------------------------------------
+
+
+def test_claim_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
+    for name in ("a", "b"):
+        lab.database.project(name, cases=2, type="autoinforming", context="autoinforming", lines=2)
+    lab.database.hold["a"] = Event()
+    assert lab.turn() == SOON_SECONDS
+    assert lab.cases() == [200, 201]
+    assert not lab.session.notices.arrived.is_set()
+    claims = lab.database.calls.count("dialer_claim")
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") <= claims + 2, "of b alone: that of a is under way"
+    lab.database.hold.pop("a").set()
+    assert lab.session.notices.arrived.wait(5), "its answer wakes another turn"
+    lab.turn()
+    assert lab.cases() == [200, 201, 100, 101]
+
+
+def test_agents_granted_to_a_project_whose_claim_takes_long_are_for_the_others(lab: Lab) -> None:
+    lab.staff(2)
+    for name in ("a", "b"):
+        lab.database.project(name, cases=9)
+    hold = lab.database.hold["a"] = Event()
+    lab.turn()
+    lab.turn()
+    assert lab.cases() == [200, 201]
+    hold.set()
+
+
+def test_claims_that_are_given_up_come_at_growing_intervals_and_are_reported(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.slow_claims = {"p"}
+    waits = []
+    for _ in range(7):
+        waits.append(lab.turn())
+        lab.pass_time(waits[-1])
+        while (left := lab.turns._hopper.rests("p")) is not None:
+            lab.pass_time(left)
+    assert lab.database.calls.count("dialer_claim") == 7
+    assert lab.clock.monotonic() == pytest.approx(1 + 2 + 4 + 8 + 16 + 30 + 30)
+    assert lab.troubles() == {("project", "p", "claim"): "it gets no cases: given up after 2 s: it took too long"}
+    assert lab.database.released.count("p") == 7, "its commit may have been in time"
+    lab.database.slow_claims = set()
+    lab.turn()
+    assert lab.cases() == [100]
+    lab.end_calls()
+    lab.database.waiting["p"] = [101]
+    lab.turn()
+    assert lab.cases() == [100, 101], "that one has succeeded; nothing is left of the delay"
+    assert lab.troubles() == {}
+
+
+def test_change_of_its_cases_ends_the_wait_of_a_project_soon(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.slow_claims = {"p"}
+    for _ in range(5):
+        lab.turn()
+        lab.pass_time(16)
+    lab.turn()
+    lab.database.slow_claims = set()
+    lab.changed("other")
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == []
+    lab.changed("p")
+    assert lab.turn() == pytest.approx(1)
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+def test_due_case_that_cannot_be_had_is_asked_for_less_and_less_often(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=0, state="idle", until_at=lab.at(0))
+    for _ in range(100):
+        lab.turn()
+        lab.pass_time(0.1)
+    assert lab.database.calls.count("dialer_claim") < 20, "ten seconds"
+    lab.database.waiting["p"] = [100]
+    lab.changed("p")
+    lab.turn()
+    assert lab.cases() == [100]
+
+
+def test_error_of_a_claim_that_took_long_is_told_by_the_next_turn(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    hold = lab.database.hold["p"] = Event()
+    lab.turn()
+    lab.database.claim_is_lost = True
+    hold.set()
+    assert lab.session.notices.arrived.wait(5)
+    with pytest.raises(DatabaseUnavailable):
+        lab.turn()
+
+
+# --- what one project runs into is its own -------------------------------------------------------------------
+
+BAD_ROW = DataError("SELECT …", {}, Exception("Incorrect time value: '' for column v_opens"))
+
+
+def informing(lab: Lab, *names: str, cases: int = 9, lines: int = 2) -> None:
+    for name in names:
+        lab.database.project(name, cases, type="autoinforming", context="autoinforming", lines=lines)
+
+
+@pytest.mark.parametrize("error", [BAD_ROW, StatementTimedOut("of this test", 2, "locked"), KeyError("odd")])
+@pytest.mark.parametrize("step", ["claim", "begin", "obstacle", "fit", "dial"])
+def test_an_error_in_one_project_stops_no_other(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
+) -> None:
+    informing(lab, "a", "b")
+    if step == "claim":
+        lab.database.claim_errors["a"] = error
+    elif step == "begin":
+        lab.database.errors = dict.fromkeys(range(100, 109), error)
+    elif step == "obstacle":
+        lab.database.projects["a"]["context"] = "nowhere"
+        lab.database.report_error = error
+    else:
+        owner, part = {"fit": (lab.turns._fitness, "_obstacle"), "dial": (lab.turns, "_begin")}[step]
+        real = getattr(owner, part)
+
+        def choke(item: Any, *arguments: Any) -> Any:
+            if item.project_id == "a":
+                raise error
+            return real(item, *arguments)
+
+        monkeypatch.setattr(owner, part, choke)
+    for _ in range(50):
+        lab.turn()
+        lab.end_calls()
+        lab.pass_time(0.1)
+    assert [case for case in lab.cases() if case >= 200] == list(range(200, 209))
+    assert [case for case in lab.cases() if case < 200] == []
+    assert ("project", "a", step) in lab.troubles()
+    assert not any(subject == "b" for _, subject, _ in lab.troubles())
+
+
+def test_what_failed_comes_again_at_growing_intervals_and_is_over_when_it_works(lab: Lab) -> None:
+    informing(lab, "a", cases=1, lines=1)
+    lab.database.claim_errors["a"] = BAD_ROW
+    tried = []
+    for _ in range(400):
+        before = lab.database.calls.count("dialer_claim")
+        lab.turn()
+        if lab.database.calls.count("dialer_claim") > before:
+            tried.append(round(lab.clock.monotonic()))
+        lab.pass_time(0.25)
+    assert tried == [0, 1, 3, 7, 15, 31, 61, 91]
+    assert list(lab.troubles().values()) == ["it gets no cases: Incorrect time value: '' for column v_opens"]
+    lab.database.claim_errors.clear()
+    lab.changed("a")
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == [100], "somebody has changed it: it is tried at once"
+    assert lab.troubles() == {}
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, lines: int) -> None:
+    informing(lab, "a", cases=6, lines=lines)
+    lab.database.errors[101] = BAD_ROW
+    for _ in range(100):
+        lab.turn()
+        lab.end_calls()
+        lab.pass_time(0.1)
+    assert sorted(lab.cases()) == [100, 102, 103, 104, 105]
+    told = lab.troubles()[("project", "a", "case")]
+    assert told.startswith("not all its cases can be begun: case 101: Incorrect time value")
+    lab.database.errors.clear()
+    lab.changed("a")
+    lab.pass_time(1)
+    lab.turn()
+    assert 101 in lab.cases()
+    assert lab.troubles() == {}
+
+
+def test_a_case_that_could_not_be_begun_is_tried_again_while_others_go_on(lab: Lab) -> None:
+    """As after an open edit of the trunk: what was in hand then is not to wait for the end of the list."""
+    informing(lab, "a", cases=900, lines=2)
+    lab.database.errors[101] = BAD_ROW
+    asked = []
+    for second in range(100):
+        if second == 80:
+            lab.database.errors.clear()
+        lab.turn()
+        asked += [second for cases in lab.database.asked if 101 in cases]
+        lab.database.asked.clear()
+        lab.end_calls()
+        lab.pass_time(1)
+        if second > 5:
+            told = set(lab.troubles())
+            assert told == (set() if 101 in lab.cases() else {("project", "a", "case")}), "the case is not the project"
+    assert 101 in lab.cases()
+    assert len(lab.cases()) > 120, "the others are dialled meanwhile"
+    assert len(asked) < 12, asked
+
+
+def test_of_several_cases_that_cannot_be_begun_each_is_tried_again(lab: Lab) -> None:
+    informing(lab, "a", cases=2, lines=2)
+    lab.database.errors = {100: BAD_ROW, 101: BAD_ROW}
+    for _ in range(40):
+        lab.turn()
+        lab.pass_time(0.5)
+    del lab.database.errors[101]
+    for _ in range(4):
+        lab.changed("a")
+        lab.pass_time(1)
+        lab.turn()
+    assert lab.cases() == [101]
+
+
+def test_a_begin_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
+    informing(lab, "a", "b")
+    held = lab.database.hold_begin["a"] = Event()
+    lab.turn()
+    assert lab.cases() == [200, 201]
+    lab.turn()
+    assert [cases for cases in lab.database.asked if cases[0] < 200] == [[100, 101]], "one at a time"
+    begun = lab.cases()
+    held.set()
+    assert lab.session.notices.arrived.wait(5), "its answer wakes another turn"
+    assert lab.cases() == [*begun, 100, 101], "it is sent as soon as it is permitted"
+
+
+def test_agents_of_calls_that_are_being_begun_are_nobody_elses(lab: Lab) -> None:
+    lab.staff(2)
+    for name in ("a", "b"):
+        lab.database.project(name, cases=9)
+    held = lab.database.hold_begin["a"] = Event()
+    for _ in range(5):
+        lab.turn()
+        lab.pass_time(0.3)
+    begun = len(lab.cases())
+    held.set()
+    assert lab.session.notices.arrived.wait(5)
+    assert len(lab.cases()) == 2, f"two agents, and {begun} calls before the answer was there"
+
+
+def test_what_was_begun_although_it_was_given_up_is_cancelled_and_never_sent(lab: Lab) -> None:
+    """The time ran out just after the commit."""
+    informing(lab, "a", cases=2, lines=2)
+    lab.database.late_commits = {"a"}
+    lab.turn()
+    assert lab.cases() == []
+    lab.session.ledger.flush()
+    assert lab.database.outcomes() == {1100: Outcome.CANCELLED, 1101: Outcome.CANCELLED}
+    lab.database.late_commits = set()
+    lab.database.waiting["a"] = [102]
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.cases() == [102], "what was cancelled is not in hand any more"
+
+
+def test_a_claim_whose_cases_cannot_be_given_back_is_not_repeated_before_they_are(lab: Lab) -> None:
+    informing(lab, "a", cases=3)
+    lab.database.slow_claims = {"a"}
+    lab.database.release_error = StatementTimedOut("of this test", 2, "locked")
+    lab.turn()
+    lab.database.slow_claims = set()
+    for _ in range(3):
+        lab.pass_time(0.3)
+        lab.turn()
+    assert lab.cases() == []
+    lab.database.release_error = None
+    lab.pass_time(5)
+    lab.turn()
+    assert lab.cases() == [100, 101]
+
+
+def test_what_cannot_be_sent_is_the_projects_trouble_and_tried_one_by_one(lab: Lab) -> None:
+    informing(lab, "a", "b", lines=3)
+    lab.database.projects["a"]["caller_id"] = "9" * 1100
+    lab.session.unsafe = {"9" * 1100}
+    lab.turn()
+    failed = [call.case_id for call in lab.session.over if call.project_id == "a"]
+    assert failed == [100, 101, 102]
+    assert lab.cases() == [200, 201, 202]
+    assert lab.troubles()[("project", "a", "originate")].startswith("its calls cannot be sent: ")
+    lab.end_calls()
+    lab.turn()
+    assert not any(case < 200 for case in lab.cases())
+    lab.pass_time(1)
+    lab.turn()
+    assert lab.database.asked[-1] == [103] or lab.database.asked[-2] == [103], "one, to see whether it is mended"
+    lab.database.projects["a"]["caller_id"] = None
+    lab.changed("a")
+    lab.pass_time(1)
+    lab.turn()
+    assert 104 in lab.cases()
+    assert lab.troubles() == {}
+
+
+def test_many_projects_behind_a_lock_hold_few_connections(lab: Lab) -> None:
+    informing(lab, *(f"p{number}" for number in range(12)))
+    held = Event()
+    lab.database.hold = {f"p{number}": held for number in range(12)}
+    lab.turn()
+    assert lab.database.calls.count("dialer_claim") == ERRANDS_MOST
+    held.set()
+
+
+# --- what a project is when nothing may begin ----------------------------------------------------------------
+
+
+def test_a_project_that_may_begin_nothing_is_asked_for_its_state_now_and_then(lab: Lab) -> None:
+    lab.staff(0)
+    lab.database.project("p", cases=3)
+    for _ in range(30):
+        lab.turn()
+        lab.pass_time(0.5)
+    assert lab.database.settled == ["p"] * 3, "each five seconds"
+    lab.database.projects["p"] |= {"state": "idle", "until_at": lab.at(60)}
+    lab.pass_time(5)
+    lab.turn()
+    lab.database.settled.clear()
+    for _ in range(30):
+        lab.turn()
+        lab.pass_time(0.5)
+    assert lab.database.settled == []
+    lab.changed("p")
+    lab.turn()
+    assert lab.database.settled == ["p"], "a case has come"
+    lab.database.projects["p"]["until_at"] = lab.at(0)
+    lab.pass_time(5)
+    lab.turn()
+    assert lab.database.settled == ["p"] * 2, "its hour has come"
+
+
+# --- claims that nobody remembers ------------------------------------------------------------------------
+
+
+def test_first_turn_gives_back_what_an_earlier_life_has_left(lab: Lab) -> None:
+    lab.turn()
+    assert lab.database.released == [None]
+    lab.turn()
+    assert lab.database.released == [None], "once"
+
+
+def test_attempt_whose_permission_was_lost_on_the_way_is_cancelled_and_never_sent(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=2)
+    lab.database.answer_is_lost = True
+    with pytest.raises(DatabaseUnavailable):
+        lab.turn()
+    assert lab.cases() == []
+    lab.database.answer_is_lost = False
+    lab.database.refuse = {101: ("no_line", None)}
+    lab.turn()
+    assert lab.database.outcomes() == {1100: Outcome.CANCELLED}
+    assert lab.database.released == [None, None]
+
+
+def test_attempts_that_are_known_or_another_owners_are_left_alone(lab: Lab) -> None:
+    lab.staff(2)
+    lab.database.project("p", cases=2)
+    lab.turn()
+    living, ended = lab.session.sent
+    tracker = lab.session.tracker
+    tracker.unsent(next(call for call in tracker.calls() if call.case_id == ended.case_id), "over")
+    lab.database.open = [
+        open_attempt(living.attempt_id, living.channel_id, epoch=9),
+        open_attempt(ended.attempt_id, ended.channel_id, epoch=9),
+        open_attempt(5, "c5", epoch=8),
+    ]
+    lab.turns._doubtful = True
+    lab.turn()
+    assert [report["attempt_id"] for report in lab.database.ended] == [ended.attempt_id], "its end is told once"
+    assert [call.attempt_id for call in tracker.calls()] == [living.attempt_id]
+
+
+def test_hand_of_a_stopped_project_is_given_back(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.database.refuse = {100: ("no_line", lab.at(60))}
+    lab.turn()
+    del lab.database.projects["p"]
+    lab.turn()
+    assert lab.database.released == [None, "p"]
+    lab.turn()
+    assert lab.database.released == [None, "p"]
+
+
+# --- what a project needs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"queue": "hell"}, ["'hell'", "queues.conf", "dialer_params.queue", "realtime queue exactly as in its table"]),
+        ({"context": "nowhere"}, ["'nowhere'", "'s'", "extensions.conf"]),
+        ({"trunk": "gone", "trunk_lines": None}, ["'gone'", "dialer_trunks"]),
+    ],
+)
+def test_project_that_cannot_be_dialled_is_told_why(lab: Lab, changes: dict[str, Any], names: list[str]) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1, **changes)
+    lab.turn()
+    ((project, reason),) = lab.database.reports
+    assert project == "p"
+    assert all(name in (reason or "") for name in names)
+    assert lab.cases() == []
+
+
+def test_one_project_that_cannot_be_dialled_holds_up_no_other(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("a", cases=1, context="nowhere")
+    lab.database.project("b", cases=1)
+    lab.turn()
+    assert lab.cases() == [200]
+
+
+def test_failing_project_is_looked_at_when_its_time_has_come(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1, unfit=True, unfit_until=lab.at(10))
+    lab.turn()
+    assert lab.session.client.asked == []
+    lab.pass_time(10)
+    lab.turn()
+    assert lab.database.reports == [("p", None)]
+    assert lab.cases() == [100]
+
+
+def test_what_a_project_lacks_is_one_warning(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    """It is looked at again all the time."""
+    caplog.set_level("INFO", "worker")
+    lab.staff(1)
+    lab.database.project("p", cases=1, context="nowhere")
+    for _ in range(50):
+        lab.turn()
+        lab.pass_time(1)
+    lab.database.projects["p"]["context"] = "elsewhere"
+    lab.turn()
+    told = [record for record in caplog.records if record.__dict__.get("action") == "project_unfit"]
+    assert [record.levelname for record in told] == ["WARNING", "WARNING"]
+    assert ["nowhere" in record.__dict__["why"] for record in told] == [True, False]
+    lab.database.projects["p"] |= {"context": "progressive", "unfit": True}
+    lab.turn()
+    assert caplog.messages[-2:] == ["project can be dialled again", "dialling"]
+
+
+def test_refusals_of_asterisk_and_wrong_queues_make_the_project_failing(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.session.notices.put(Obstacle("p", "Asterisk refused its call: no"))
+    lab.turn()
+    assert lab.database.reports == [("p", "Asterisk refused its call: no")]
+    lab.session.astray("p", "its call joined queue 'x'")
+    lab.turn()
+    assert lab.database.reports[1:] == [("p", "its call joined queue 'x'")]
+    assert lab.cases() == []
+
+
+def test_dialplan_is_asked_now_and_then_not_each_turn(lab: Lab) -> None:
+    lab.staff(1)
+    lab.database.project("p")
+    for _ in range(3):
+        lab.turn()
+    assert lab.session.client.asked == ["ShowDialPlan"]
+    lab.pass_time(TRUST_SECONDS)
+    lab.turn()
+    assert len(lab.session.client.asked) == 2
+
+
+@pytest.mark.parametrize("error", [AmiLinkLost("gone"), refused("Permission denied")])
+def test_question_that_cannot_be_asked_condemns_no_project(lab: Lab, error: Exception) -> None:
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    lab.session.client.error = error
+    lab.turn()
+    assert lab.database.reports == []
+    assert lab.cases() == [100]
+
+
+def test_queue_that_came_after_the_last_list_is_found(lab: Lab) -> None:
+    lab.session.client.queues = {"sales"}
+    lab.database.project("p")
+    lab.turn()
+    lab.turn()
+    assert lab.database.reports == []
+    assert lab.session.client.asked.count("QueueStatus") == 1

@@ -1,0 +1,77 @@
+"""What pydantic finds wrong with the settings, in sentences that name the value, its place and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import get_type_hints
+
+from pydantic import AliasPath, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from worker.config_sources import Sources, Unreadable, kind_of
+
+
+def refusal(fault: str, remedy: str) -> PydanticCustomError:
+    """For validators to raise. The fault names the value, but never a secret."""
+    return PydanticCustomError("refusal", "{fault}", {"fault": fault, "remedy": remedy})
+
+
+def shown(value: object) -> str:
+    """A wrong value, cut to 60 characters. Whoever writes a url where none belongs may have a password in it."""
+    text = str(value).strip()
+    return "a url" if "@" in text else repr(text[:60])
+
+
+def fields_of(kind: type) -> dict[str, FieldInfo]:
+    """The fields of a dataclass that people set, by the names that people write: the aliases."""
+    found = {}
+    for hint in get_type_hints(kind, include_extras=True).values():
+        field = FieldInfo.from_annotation(hint)
+        alias = field.validation_alias
+        name = alias.path[-1] if isinstance(alias, AliasPath) else alias
+        if isinstance(name, str):
+            found[name] = field
+    return found
+
+
+def report(error: ValidationError, sources: Sources, classes: Mapping[str, type], asterisks: Sequence[str]) -> None:
+    """Add each to the mistakes of `sources`. `classes`: by section; `asterisks`: the sections of those of the tree."""
+    for detail in error.errors(include_url=False):
+        if detail["type"] == "default_factory_not_called":
+            continue  # it waits for another field, which is wrong
+        table, *path, name = detail["loc"]
+        section = asterisks[int(path[0])] if path else str(table)
+        place = (section, str(name))
+        if detail["type"] == "missing":
+            sources.missing(place)
+        else:
+            field = fields_of(classes[section.partition(".")[0]])[str(name)]
+            sources.wrong(sources.source(place), *_sentence(detail, field))
+
+
+def _sentence(detail: ErrorDetails, field: FieldInfo) -> tuple[str, str]:
+    """Fault and remedy."""
+    value = detail["input"]
+    if isinstance(value, Unreadable):
+        remedy = "Give a file that holds the value alone, with the right to read it."
+        return f"the file {str(value.path)!r} cannot be read ({value.reason})", remedy
+    what = field.description or "text"
+    low = next((one.ge for one in field.metadata if hasattr(one, "ge")), None)
+    high = next((one.le for one in field.metadata if hasattr(one, "le")), None)
+    within = f"Give {what} from {low} to {high}."
+    match detail["type"]:
+        case "refusal":
+            return detail["ctx"]["fault"], detail["ctx"]["remedy"]
+        case "string_type" | "path_type":
+            return f"must be {what}, not a {kind_of(value)}", "Write it in quotes."
+        case "too_long":
+            return f"has {len(str(value))} characters", f"Give {detail['ctx']['max_length']} at most."
+        case "bool_type" | "bool_parsing":
+            return f"{shown(value)} is neither true nor false", "Give true or false."
+        case "path_not_file":
+            return f"there is no file {str(value)!r}", "Give the path of a PEM file."
+        case "greater_than_equal" | "less_than_equal":
+            return f"{str(value).strip()[:60]} is out of range", within
+        case _:
+            return f"{shown(value)} is not {what}", within

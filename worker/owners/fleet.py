@@ -1,0 +1,221 @@
+"""The Asterisks in this worker's hands: taken when nobody owns them, let go when they are lost.
+
+An Asterisk that this worker cannot reach may be within another one's reach. So an owner that has not heard its
+Asterisk for a while offers it to the others; when nobody takes it, it takes it again and goes on trying.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import gevent
+from sqlalchemy.exc import DBAPIError
+
+from worker.asterisk.notices import CasesChanged, LookAgain
+from worker.asterisk.session import Session
+from worker.backoff import Backoff, Outage
+from worker.clock import Clock
+from worker.config import AsteriskSettings, Settings
+from worker.db import Database
+from worker.db.routines.owners import Owners
+from worker.db.routines.trunks import Trunks
+from worker.dialling.turns import SOON_SECONDS, Turns
+from worker.errors import DatabaseUnavailable, DialerError
+from worker.model import Ownership
+from worker.owners.keeper import Keeper
+from worker.supervisor import Supervisor, errand
+
+log = logging.getLogger(__name__)
+
+ATTEND_SECONDS = 0.3
+"""How long the lease's greenlet waits for what an Asterisk needs: a row that somebody holds, a report that cannot be
+written, a loop that is in the middle of something must not let the lease of all Asterisks pass."""
+LAST_WORDS_SECONDS = 2.0
+"""For writing what calls have told before an Asterisk is given to another worker."""
+PATIENCE_SECONDS = 10.0
+"""Without a word from an Asterisk until it is offered to the other workers."""
+PATIENCE_MOST_SECONDS = 80.0
+"""Each offer in a row doubles the patience, up to this: an Asterisk that nobody reaches need not change hands."""
+HANDS_OFF_SECONDS = 2.0
+"""How long an Asterisk that was offered is left to the others."""
+OWNERS_FIRST_SECONDS = 3.0
+"""How long, after this worker could not renew its lease, Asterisks are left to those who owned them before: they were
+out of touch with the same database, and alone know how the calls of that time have ended."""
+DEFAULT_TEMPLATE = "PJSIP/{number}@carrier"
+"""Of the trunk 'default' that the first start makes; the docker/ configuration names its endpoint so."""
+
+
+@dataclass
+class _Owned:
+    session: Session
+    turns: Turns
+    loops: Supervisor
+
+
+class Fleet:
+    """Session and dialer of each Asterisk that this worker owns."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock, keeper: Keeper) -> None:
+        self._settings = settings
+        self._owners = Owners(database)
+        self._trunks = Trunks(database)
+        self._database = database
+        self._clock = clock
+        self._keeper = keeper
+        self._owned: dict[str, _Owned] = {}
+        self._offers = {one.name: Backoff(PATIENCE_SECONDS, PATIENCE_MOST_SECONDS) for one in settings.asterisks}
+        """In a row, of each Asterisk; the delay of the next one is the silence that is put up with before it."""
+        self._hands_off: dict[str, float] = {}
+        """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""
+        self._unsure: set[str] = set()
+        """Asterisks whose ownership has to be confirmed."""
+        self._met = False
+        """Has it been in touch with the database before?"""
+        self._errands: dict[str, gevent.Greenlet[..., None]] = {}
+        """What is being done for an Asterisk."""
+        self._failures = {one.name: Backoff(most=5.0) for one in settings.asterisks}
+        self._outages = {
+            one.name: Outage(log, "attend_failed", "an Asterisk cannot be taken or kept", "Asterisks are taken again")
+            for one in settings.asterisks
+        }
+
+    def sessions(self) -> list[Session]:
+        """The Asterisks in hand."""
+        return [owned.session for owned in self._owned.values()]
+
+    def wake(self, project_id: str = "", *, look_again: bool = False) -> None:
+        """Have every Asterisk's dialling look, since the cases of a project (or of any: '') have changed;
+        `look_again`: also at what failed before."""
+        for owned in self._owned.values():
+            owned.session.notices.put(CasesChanged(project_id))
+            if look_again:
+                owned.session.notices.put(LookAgain())
+
+    def turn(self) -> None:
+        """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable.
+
+        The lease is for all Asterisks, the rest is done for each by itself: what takes long goes on.
+        """
+        late = self._keeper.beat()
+        if late and self._met:
+            until = time.monotonic() + OWNERS_FIRST_SECONDS
+            self._hands_off |= {one.name: until for one in self._settings.asterisks if one.name not in self._owned}
+        self._met = True
+        for settings in self._settings.asterisks:
+            if late:
+                self._unsure.add(settings.name)
+            resting = self._failures[settings.name].left(time.monotonic()) > 0
+            busy = settings.name in self._errands and not self._errands[settings.name].ready()
+            if not busy and not resting:
+                self._errands[settings.name] = errand(self._attend, settings)
+        gevent.joinall(list(self._errands.values()), timeout=ATTEND_SECONDS)
+
+    def _attend(self, settings: AsteriskSettings) -> None:
+        """Take an Asterisk that is free, confirm it where that is called for, or offer it."""
+        name = settings.name
+        try:
+            owned = self._owned.get(name)
+            if owned is None:
+                self._try_to_own(settings)
+            elif name in self._unsure or owned.session.ledger.disowned:
+                self._confirm(settings, owned)
+            else:
+                self._offer_if_out_of_reach(name, owned)
+            self._unsure.discard(name)
+        except DatabaseUnavailable:
+            pass  # Database has told it, and the next turn tries again
+        except Exception as error:
+            self._failures[name].failed(time.monotonic())
+            self._outages[name].failed(str(error), None if isinstance(error, DialerError) else error, asterisk=name)
+            self._tell(name, f"it cannot be taken or kept: {error}")
+        else:
+            self._outages[name].worked(asterisk=name)
+            if self._failures[name].over():
+                self._tell(name, None)
+
+    def _tell(self, name: str, trouble: str | None) -> None:
+        owned = self._owned.get(name)
+        if owned is not None:
+            owned.session.troubles.note("asterisk", name, "own", trouble)
+
+    def tell(self, kind: str, subject: str, step: str, trouble: str | None) -> None:
+        """Tell readers, beside each Asterisk in hand, of something that concerns them all."""
+        for session in self.sessions():
+            session.troubles.note(kind, subject, step, trouble)
+
+    def close(self) -> None:
+        """Let all go: what was not dialled is given back, what calls have told is written, as far as that can be."""
+
+        gevent.joinall(list(self._errands.values()))
+        gevent.joinall([errand(self._leave, name) for name in list(self._owned)])
+
+    def _leave(self, name: str) -> None:
+        owned = self._let_go(name)
+        for last in (owned.turns.close, owned.session.ledger.flush):
+            try:
+                last()
+            except (DialerError, DBAPIError) as error:
+                # Signing off gives claims back, and the next owner finds out how calls ended.
+                log.error("left in the middle", extra={"action": "stop", "asterisk": name, "why": str(error)})
+
+    def _try_to_own(self, settings: AsteriskSettings) -> None:
+        if time.monotonic() < self._hands_off.get(settings.name, 0.0):
+            return
+        owner = self._keeper.own(settings.name)
+        if owner is not None:
+            self._take(settings, owner)
+
+    def _confirm(self, settings: AsteriskSettings, owned: _Owned) -> None:
+        owner = self._keeper.own(settings.name)
+        if owner == owned.session.owner:
+            # Nobody else has had it. A report may have been refused all the same: the lease was over for a while.
+            owned.session.confirmed()
+            return
+        self._let_go(settings.name)
+        log.warning("no longer owner of Asterisk", extra={"action": "disowned", "asterisk": settings.name})
+        if owner is not None:
+            self._take(settings, owner)
+
+    def _offer_if_out_of_reach(self, name: str, owned: _Owned) -> None:
+        if owned.session.ready:
+            self._offers[name].over()
+        silent = owned.session.client.silent_seconds()
+        if silent < self._offers[name].delay:
+            return
+        # What calls have told is written while it may be: the next owner starts from the ledger.
+        owned.session.ledger.flush(LAST_WORDS_SECONDS)
+        if not self._owners.yield_asterisk(owned.session.owner, owned.session.why_down()):
+            return
+        log.warning(
+            "Asterisk is out of reach, offered to the other workers",
+            extra={"action": "yield", "asterisk": name, "silent_seconds": round(silent, 1)},
+        )
+        now = time.monotonic()
+        self._offers[name].failed(now)
+        self._hands_off[name] = now + HANDS_OFF_SECONDS
+        self._let_go(name)
+
+    def _take(self, settings: AsteriskSettings, owner: Ownership) -> None:
+        self._trunks.ensure(settings.name, DEFAULT_TEMPLATE)
+        log.info("owner of Asterisk", extra={"action": "own", "asterisk": settings.name, "epoch": owner.epoch})
+        session = Session(settings, self._database, self._clock, owner, f"d{owner.worker_id}")
+        turns = Turns(session, self._database, self._clock, self._keeper.may_dial, self._settings.worker.poll_seconds)
+        session.start()
+        tell = partial(session.troubles.note, "asterisk", settings.name)
+        loops = Supervisor(session.stopped, clock=self._clock, tell=tell)
+        self._owned[settings.name] = _Owned(session, turns, loops)
+        loops.keep("dialling", partial(self._dial, session, turns))
+
+    def _let_go(self, name: str) -> _Owned:
+        owned = self._owned.pop(name)
+        owned.session.stop()
+        owned.loops.join()
+        return owned
+
+    def _dial(self, session: Session, turns: Turns) -> None:
+        begun = self._clock.monotonic()
+        self._clock.wait(session.notices.arrived, turns.turn())
+        self._clock.sleep(begun + SOON_SECONDS - self._clock.monotonic())
