@@ -52,9 +52,14 @@ bench-pacing: $(VENV_TEST) ## how busy agents are and how many calls are abandon
 	$(BIN)/python -m benchmarks.pacing
 
 .PHONY: rework
-rework: $(VENV_TEST) ## start the change of an SQL routine: make rework name=dialer_claim
-	@test -n "$(name)" || { echo "name which routine: make rework name=dialer_claim" >&2; exit 2; }
-	$(BIN)/python -m scripts.rework $(name)
+rework: $(VENV_TEST) ## start a change of SQL: make rework name=add_dnc changes="dialer_work" adds="gate/dialer_dnc"
+	@test -n "$(name)" || { echo 'name the migration: make rework name=add_dnc changes="dialer_work dialer_why"' \
+		'adds="gate/dialer_dnc" removes="dialer_old" tables=yes' >&2; exit 2; }
+	$(BIN)/python -m scripts.rework $(name) $(if $(tables),--tables) --changes $(changes) --adds $(adds) --removes $(removes)
+
+.PHONY: routines
+routines: $(VENV_TEST) ## renew docs/routines.md, the index of all routines, views and triggers
+	$(BIN)/python -m scripts.routines
 
 .PHONY: venv
 venv: $(VENV_TEST) ## the virtual environment .venv, out of requirements/test.txt

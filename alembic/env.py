@@ -7,10 +7,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+import sql
 from alembic import context
 from worker.config import DatabaseSettings, load
 from worker.db.dialect import dialect_of
-from worker.db.migration import VERSION_TABLE, head, objects_at_head
+from worker.db.migration import VERSION_TABLE, replaced
+from worker.db.objects import objects_at
 
 
 def _settings() -> DatabaseSettings:
@@ -28,14 +30,17 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _renew(connection: Connection, settings: DatabaseSettings, *, installed: bool) -> None:
+def _renew(
+    connection: Connection, settings: DatabaseSettings, library: sql.Library, revision: str, *, installed: bool
+) -> None:
     """Make routines, views and triggers anew where the database has not those of this program: a dump brings another
     user's, or none. What was amiss is handed to who has called us."""
     dialect = dialect_of(settings)
-    objects = objects_at_head(dialect.name)
+    objects = objects_at(library, dialect.name, revision)
     amiss = dialect.differing(connection, settings.schema, objects) if installed else []
     if amiss:
-        dialect.install(connection, objects)
+        with replaced(connection, library, revision):
+            pass
     dialect.secure(connection, objects)
     connection.commit()
     context.config.attributes["renewed"] = [one.name for one in amiss]
@@ -43,6 +48,7 @@ def _renew(connection: Connection, settings: DatabaseSettings, *, installed: boo
 
 def _run() -> None:
     settings = _settings()
+    library = context.config.attributes.get("library", sql.LIBRARY)
     dialect = dialect_of(settings)
     engine = dialect.migration_engine(settings)
     try:
@@ -53,12 +59,14 @@ def _run() -> None:
                 version_table_schema=settings.schema,
                 transaction_per_migration=True,
                 database=settings,
+                library=library,
             )
             before = _revision(connection)
             with context.begin_transaction():
                 context.run_migrations()
-            if _revision(connection) == head():
-                _renew(connection, settings, installed=before is not None)
+            after = _revision(connection)
+            if after is not None and after == context.get_head_revision():
+                _renew(connection, settings, library, after, installed=before is not None)
     finally:
         engine.dispose()
 

@@ -13,7 +13,7 @@ from alembic import command
 from worker.config import DatabaseSettings
 from worker.db import Database
 from worker.db.database import cause, reason
-from worker.db.migration import config, head, knows
+from worker.db.migration import config, head, knows, step_from
 from worker.db.routines.attempts import Attempts
 from worker.db.routines.cases import Cases
 from worker.db.routines.owners import Owners
@@ -21,7 +21,9 @@ from worker.errors import DatabaseNotAtHead, DatabaseUnavailable, DialerError
 
 T = TypeVar("T")
 
-_MAKES = re.compile(r"^\s*(?:CREATE|DROP|ALTER|INSERT)\b[^(]*?\b(dialer_\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"--[^\n]*\n")
+_HEAD = re.compile(r"\s*((?:CREATE|DROP|ALTER|INSERT|UPDATE|DELETE|GRANT|REVOKE|COMMENT)\b[^(;]*?\bdialer_\w+)")
+"""A statement up to the first name of ours."""
 _NAMED = 5
 """So many routines, views and triggers are named of those that were made anew."""
 
@@ -43,10 +45,8 @@ def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = 
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(settings.where(), reason(error)) from error
-        made = _MAKES.search(error.statement or "")
-        step = f"to make {made[1]}" if made else f"the migration to {revision!r}"
         raise DialerError(
-            f"The database {settings.where()} refused {step}: {reason(error)}."
+            f"The database {settings.where()} refused {_step(database, down)}{_at(error)}: {reason(error).rstrip('.')}."
             f" {database.dialect.remedy(cause(error), settings)} Then run `dialer migrate` again: it goes on where it"
             " stopped."
         ) from error
@@ -57,6 +57,22 @@ def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = 
     finally:
         database.dispose()
     return _told(settings, before, after, settled.attributes.get("renewed", []))
+
+
+def _step(database: Database, down: bool) -> str:
+    """What was under way when it stopped: the steps before are committed."""
+    try:
+        before = database.revision()
+    except (DBAPIError, DialerError):
+        return "the migration"
+    step = step_from(before, down=down)
+    return f"revision {step}" if step else f"the routines, views and triggers of revision {before}"
+
+
+def _at(error: DBAPIError) -> str:
+    statement = _COMMENT.sub("", error.statement or "")
+    head = _HEAD.match(statement)
+    return f" at `{' '.join(head[1].split())}`" if head else ""
 
 
 def _told(settings: DatabaseSettings, before: str | None, after: str | None, renewed: list[str]) -> str:

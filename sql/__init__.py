@@ -1,47 +1,134 @@
 """The SQL of the dialer, and the only reader of its files.
 
-`procedures/<dialect>/<name>.sql` holds one routine or view: what is installed at head. A routine that was
-changed since keeps its older texts beside it as `<name>@<revision>.sql`, each named after the last revision
-that installed it, so that old migrations find the text they were written for. `schema/<dialect>/` holds the
-tables as a revision created them.
+`procedures/<dialect>/<room>/<name>.sql` holds one routine or view, or a trigger with the function that it calls: what
+the newest revision installs. What a revision has changed or removed is kept beside it, named after that revision:
+`dialer_work@before_0003.sql` is what stood until 0003. A kept file without a statement says that there was nothing of
+that name until then. So the files alone tell what stood at any revision.
+
+`schema/<dialect>/` holds what a revision does to tables and rows.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parent
 
+DIALECTS = ("postgresql", "mariadb")
+
+KEPT = re.compile(r"(?P<name>\w+)@before_(?P<revision>\w+)")
+"""What the file of a kept text is called, without its suffix."""
+
+_COMMENT = re.compile(r"--[^\n]*")
+_BEGINS = re.compile(r"^CREATE ", re.MULTILINE)
+_EVENTS = re.compile(
+    r"^CREATE OR REPLACE TRIGGER (\w+)_write (BEFORE|AFTER) (INSERT OR UPDATE(?: OR DELETE)?) ON ", re.MULTILINE
+)
 _MARIADB_TEXT = re.compile(r"\b((?:[pv]_\w+|RETURNS)\s+(?:varchar\(\d+\)|(?:tiny|medium|long)?text\b))")
 
 
-def routine(dialect: str, name: str, revision: str | None = None) -> str:
-    """The text of routine `name` as it was installed at `revision`; None or no older text: as at head."""
-    folder = ROOT / "procedures" / dialect
-    kept = folder / f"{name}@{revision}.sql"
-    return (kept if revision and kept.exists() else folder / f"{name}.sql").read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class Library:
+    """The SQL files under a folder: the program's own, or a copy."""
+
+    root: Path = ROOT
+
+    def names(self, dialect: str) -> list[str]:
+        """What there is at the newest revision, by the names of its files."""
+        return sorted(self._live(dialect))
+
+    def path(self, dialect: str, name: str) -> Path:
+        """The file that the newest revision installs `name` from. KeyError: there is none."""
+        return self._live(dialect)[name]
+
+    def room(self, dialect: str, name: str) -> str:
+        """The folder that `name` stands in. KeyError: there is no such file."""
+        return self.path(dialect, name).parent.name
+
+    def text(self, dialect: str, name: str) -> str:
+        """The text of `name` at the newest revision. KeyError: there is no such file."""
+        return self.path(dialect, name).read_text("utf-8")
+
+    def kept(self, dialect: str) -> dict[str, dict[str, Path]]:
+        """The kept texts: by name and by the revision that replaced them."""
+        found: dict[str, dict[str, Path]] = defaultdict(dict)
+        for path in self._files(dialect):
+            if match := KEPT.fullmatch(path.stem):
+                found[match["name"]][match["revision"]] = path
+        return found
+
+    def at(self, dialect: str, revision: str | None) -> dict[str, str]:
+        """Name and text of all that stood at a revision; None: before the first one, so nothing.
+
+        Revisions are compared as they are written, so 0010 comes after 0009.
+        """
+        if revision is None:
+            return {}
+        paths = self._live(dialect)
+        for name, kept in self.kept(dialect).items():
+            if later := [replaced_by for replaced_by in kept if replaced_by > revision]:
+                paths[name] = kept[min(later)]
+        texts = {name: path.read_text("utf-8") for name, path in sorted(paths.items())}
+        return {name: text for name, text in texts.items() if _BEGINS.search(text)}
+
+    def ever(self, dialect: str) -> Iterator[str]:
+        """Every text that stands or has stood at some revision."""
+        for path in self._files(dialect):
+            yield path.read_text("utf-8")
+
+    def schema(self, dialect: str, name: str) -> list[str]:
+        """The statements of `schema/<dialect>/<name>.sql`; each ends with a semicolon at a line's end."""
+        text = (self.root / "schema" / dialect / f"{name}.sql").read_text("utf-8")
+        return [part.strip() for part in text.split(";\n") if _COMMENT.sub("", part).strip()]
+
+    def _live(self, dialect: str) -> dict[str, Path]:
+        return {path.stem: path for path in self._files(dialect) if "@" not in path.stem}
+
+    def _files(self, dialect: str) -> list[Path]:
+        return sorted((self.root / "procedures" / dialect).glob("*/*.sql"))
 
 
-def routine_names(dialect: str) -> list[str]:
-    """Names of all routines and views at head."""
-    folder = ROOT / "procedures" / dialect
-    return sorted(path.stem for path in folder.glob("*.sql") if "@" not in path.stem)
+LIBRARY = Library()
+"""The program's own files."""
 
 
-def schema_statements(dialect: str, revision: str) -> list[str]:
-    """The statements of `schema/<dialect>/<revision>.sql`; each ends with a semicolon at a line's end."""
-    text = (ROOT / "schema" / dialect / f"{revision}.sql").read_text(encoding="utf-8")
-    return [part.strip() for part in text.split(";\n") if part.strip()]
+def statements(dialect: str, text: str) -> list[str]:
+    """The statements of a file under procedures/ as the server gets them; each has CREATE at a line's beginning.
 
-
-def for_server(dialect: str, text: str) -> str:
-    """The text of a routine, view or trigger as the server gets it.
-
-    MariaDB gives a parameter, variable or result without a character set that of the database that it stands in, and
-    then compares it with no column of ours where that is another one; one lent to the database for the while would
-    stand in every dump. So each is told the tables' own.
+    MariaDB knows triggers of one event alone. There a trigger that is called `…_write` and says INSERT OR UPDATE (OR
+    DELETE) stands for one of each event, called `…_insert` and so on; as on PostgreSQL, OLD is NULL in INSERT.
     """
+    starts = [match.start() for match in _BEGINS.finditer(text)]
+    # The comment at the top belongs to the first one.
+    bounds = [0, *starts[1:], len(text)]
+    found = [text[start:end].rstrip().removesuffix(";") for start, end in pairwise(bounds) if starts]
     if dialect != "mariadb":
-        return text
-    return _MARIADB_TEXT.sub(r"\1 CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", text)
+        return found
+    return [_with_charset(one) for statement in found for one in _by_event(statement)]
+
+
+def _by_event(statement: str) -> list[str]:
+    match = _EVENTS.search(statement)
+    if match is None:
+        return [statement]
+    name, timing, events = match.groups()
+    made = []
+    for event in events.split(" OR "):
+        body = statement[match.end() :]
+        if event == "INSERT":
+            body = re.sub(r"\bOLD\.(\w+|`\w+`)", "NULL", body)
+        first = f"CREATE OR REPLACE TRIGGER {name}_{event.lower()} {timing} {event} ON "
+        made.append(statement[: match.start()] + first + body)
+    return made
+
+
+def _with_charset(statement: str) -> str:
+    """MariaDB gives a parameter, variable or result without a character set that of the database that it stands in, and
+    then compares it with no column of ours where that is another one; one lent to the database for the while would
+    stand in every dump. So each is told the tables' own."""
+    return _MARIADB_TEXT.sub(r"\1 CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", statement)

@@ -11,7 +11,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 SHELL, SQL, TOML = "sh", "sql", "toml"
 DIALECTS = {"postgresql", "mariadb"}
-NOT_TYPED = {"mermaid", "ini", "text", "json"}
+NOT_TYPED = {"mermaid", "ini", "text", "json", "python"}
 """Languages of blocks that are to be looked at, or that go into the files of a server."""
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -10,6 +10,7 @@ import psycopg
 import pymysql
 import pytest
 
+import sql
 from tests.docs.extract import ROOT, names, table
 from tests.docs.world import World
 from worker import config
@@ -17,7 +18,6 @@ from worker.config import load
 from worker.errors import SettingsError
 
 DATABASE, SETTINGS = ROOT / "docs" / "database.md", ROOT / "docs" / "settings.md"
-ROUTINES = ROOT / "sql" / "procedures"
 DIALECTS = ("postgresql", "mariadb")
 OLD_NAMES = {"recall", "recall_period", "call_time"}
 OWN_MEANS = {"window_key", "waits_as"}
@@ -159,7 +159,7 @@ def test_a_refusal_begins_with_its_sentence(world: World) -> None:
 
 
 def reasons_in_sql(dialect: str) -> set[str]:
-    view = (ROUTINES / dialect / "dialer_why.sql").read_text()
+    view = sql.LIBRARY.text(dialect, "dialer_why")
     found = set(re.findall(r"(?:THEN|ELSE)\s+'([a-z_]+)'", view))
     of_projects = " ".join(re.findall(r"s\.obstacle (?:IN|=) ([^A-Z]+)", view))
     renamed = dict(re.findall(r"WHEN '(\w+)' THEN '(\w+)'", view.partition("AS reason")[0]))
@@ -169,7 +169,7 @@ def reasons_in_sql(dialect: str) -> set[str]:
 
 
 def kinds_in_sql(dialect: str) -> set[str]:
-    view = (ROUTINES / dialect / "dialer_warnings.sql").read_text()
+    view = sql.LIBRARY.text(dialect, "dialer_warnings")
     troubles = re.search(r"kind IN \(('project', .*?)\)", (ROOT / "sql" / "schema" / dialect / "0001.sql").read_text())
     assert troubles is not None
     found = set(re.findall(r"^SELECT '([a-z_]+)'", view, re.MULTILINE))

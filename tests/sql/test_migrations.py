@@ -25,7 +25,7 @@ from worker.db import Database
 from worker.db.migration import VERSION_TABLE, config, head
 from worker.errors import DatabaseNotAtHead
 
-ROUTINES = [(dialect, name) for dialect in DIALECTS for name in sql.routine_names(dialect)]
+ROUTINES = [(dialect, name) for dialect in DIALECTS for name in sql.LIBRARY.names(dialect)]
 
 
 @pytest.fixture
@@ -157,17 +157,21 @@ def migrations() -> list[ModuleType]:
 
 
 @pytest.mark.parametrize("dialect_name", list(DIALECTS))
-def test_every_file_is_installed_by_a_migration_and_the_other_way_round(dialect_name: str) -> None:
-    installed: list[str] = []
-    for module in migrations():
-        installed += getattr(module, "ROUTINES", [])
-        installed += re.findall(r'op\.install_routine\("(\w+)"', Path(str(module.__file__)).read_text())
-    only_elsewhere = {name for other in DIALECTS for name in sql.routine_names(other)} - set(
-        sql.routine_names(dialect_name)
-    )
-    assert set(installed) - only_elsewhere == set(sql.routine_names(dialect_name))
-    first = getattr(migrations()[0], "ROUTINES")  # noqa: B009 - mypy knows no modules of versions/
-    assert len(first) == len(set(first)), "named once"
+def test_at_head_stands_what_the_live_files_say(dialect_name: str) -> None:
+    library = sql.LIBRARY
+    assert library.at(dialect_name, head()) == {
+        name: library.text(dialect_name, name) for name in library.names(dialect_name)
+    }
+    assert library.at(dialect_name, None) == {}
+
+
+@pytest.mark.parametrize("dialect_name", list(DIALECTS))
+def test_a_name_stands_in_one_file_of_one_room_for_both_dialects(dialect_name: str) -> None:
+    files = [path for path in (sql.ROOT / "procedures" / dialect_name).rglob("*.sql") if "@" not in path.stem]
+    assert sorted(path.stem for path in files) == sql.LIBRARY.names(dialect_name)
+    for other in DIALECTS:
+        for name in set(sql.LIBRARY.names(other)) & set(sql.LIBRARY.names(dialect_name)):
+            assert sql.LIBRARY.room(other, name) == sql.LIBRARY.room(dialect_name, name), name
 
 
 def parameters(body: str) -> list[str]:
@@ -179,7 +183,7 @@ def parameters(body: str) -> list[str]:
 
 @pytest.mark.parametrize(("dialect_name", "name"), ROUTINES)
 def test_a_file_holds_the_routine_of_its_name_under_a_comment(dialect_name: str, name: str) -> None:
-    text = sql.routine(dialect_name, name)
+    text = sql.LIBRARY.text(dialect_name, name)
     header = []
     for line in text.splitlines():
         if not line.startswith("--"):
@@ -188,8 +192,11 @@ def test_a_file_holds_the_routine_of_its_name_under_a_comment(dialect_name: str,
     assert header, "says what a caller must know"
     body = text[len("\n".join(header)) :].strip()
     created = re.match(r"CREATE OR REPLACE (FUNCTION|VIEW|PROCEDURE|TRIGGER) (\w+)", body)
-    assert created is not None, "one statement that replaces"
+    assert created is not None, "a statement that replaces"
     assert created[2] == name
+    for more in re.finditer(r"(.*)\n^CREATE (.*)", body, re.MULTILINE):
+        assert more[2].startswith(f"TRIGGER {name}"), "and the trigger that calls it"
+        assert more[1].endswith(";")
     first = header[0].removeprefix("--").strip()
     assert first.startswith((name, "Trigger,")), "the header begins with the routine and its parameters"
     if first.startswith(f"{name}("):
@@ -201,16 +208,18 @@ def test_a_file_holds_the_routine_of_its_name_under_a_comment(dialect_name: str,
 @pytest.mark.parametrize("dialect_name", list(DIALECTS))
 def test_kept_texts_belong_to_a_routine_and_a_revision(dialect_name: str) -> None:
     revisions = {module.revision for module in migrations()}
-    for path in (sql.ROOT / "procedures" / dialect_name).glob("*@*.sql"):
-        name, _, revision = path.stem.partition("@")
-        assert name in sql.routine_names(dialect_name)
-        assert revision in revisions
+    kept = sql.LIBRARY.kept(dialect_name)
+    files = list((sql.ROOT / "procedures" / dialect_name).rglob("*@*.sql"))
+    assert len(files) == sum(map(len, kept.values())), "each is called name@before_revision.sql"
+    for name, texts in kept.items():
+        assert texts.keys() <= revisions, name
+        assert name.startswith("dialer_")
 
 
 @pytest.mark.parametrize("dialect_name", list(DIALECTS))
 def test_routines_of_security_definer_have_a_fixed_path(dialect_name: str) -> None:
     """Otherwise whoever may INSERT could run functions of their own as the owner."""
-    for name in sql.routine_names(dialect_name):
-        body = sql.routine(dialect_name, name)
+    for name in sql.LIBRARY.names(dialect_name):
+        body = sql.LIBRARY.text(dialect_name, name)
         if "SECURITY DEFINER" in body:
             assert "SET search_path FROM CURRENT" in body, name

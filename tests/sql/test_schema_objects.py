@@ -120,7 +120,9 @@ def test_what_stands_in_the_way_is_named_with_the_remedy(server: Databases, dial
         connection.execute(text(dialect.make_schema))
         connection.execute(text(f"CREATE TABLE {dialect.in_schema}dialer_why (theirs int)"))
     with pytest.raises(
-        DialerError, match=r"refused to make dialer_why: .*rename or drop it\. Then run `dialer migrate`"
+        DialerError,
+        match=r"refused revision 0001 at `CREATE OR REPLACE VIEW dialer_why`: .*dialer_why.*"
+        r"rename or drop it\. Then run `dialer migrate`",
     ):
         migrate(database.settings)
     database.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -100,8 +100,11 @@ class Dialect(Protocol):
     def server_zone(self, connection: Connection) -> str:
         """The zone that local times of cases mean which name none: the server's, as it can be found out."""
 
-    def install(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
-        """Make these routines, views and triggers, or make them again."""
+    def replacing(
+        self, connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
+    ) -> AbstractContextManager[None]:
+        """Behind the block these routines, views and triggers stand, and of `ours` (kind and name) no other. In it
+        tables may be changed. What a DBA has granted on them stays, and so does what of his hangs on them."""
 
     def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
         """See to it that not everybody may call every routine."""

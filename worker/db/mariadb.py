@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 import sql
 from worker.config import DatabaseSettings
-from worker.db.mariadb_objects import SCRATCH, differing, execute, install, standing
+from worker.db.mariadb_objects import SCRATCH, differing, execute, replacing, standing
 from worker.db.objects import SchemaObject, missing
 from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
 from worker.db.zones import machine_zone, written_offset
@@ -305,9 +305,11 @@ class MariaDB:
             return ours
         return written_offset(there[0])
 
-    def install(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
-        """Make these routines, views and triggers, or make them again."""
-        install(connection, objects)
+    def replacing(
+        self, connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
+    ) -> AbstractContextManager[None]:
+        """Behind the block these routines, views and triggers stand, and of `ours` (kind and name) no other."""
+        return replacing(connection, ours, objects)
 
     def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
         """Nobody may call a routine here unless he is told that he may."""
@@ -450,7 +452,7 @@ def _binary_log(connection: Connection) -> Iterator[Mistake]:
 
 @cache
 def _is_function(routine: str) -> bool:
-    return "CREATE OR REPLACE FUNCTION" in sql.routine(MariaDB.name, routine)
+    return "CREATE OR REPLACE FUNCTION" in sql.LIBRARY.text(MariaDB.name, routine)
 
 
 def _number(error: BaseException) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.db.objects import TRIGGER, VIEW, SchemaObject
+from worker.db.objects import FUNCTION, PROCEDURE, TRIGGER, VIEW, SchemaObject
 
 SCRATCH = "dialer_scratch"
 
@@ -39,6 +40,25 @@ def standing(connection: Connection) -> dict[tuple[str, str], str]:
         )
     )
     return {(row.kind, row.name): row.definer for row in rows}
+
+
+@contextmanager
+def replacing(
+    connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
+) -> Iterator[None]:
+    """Replace each in its place, after the block, then drop those of `ours` that are no more.
+
+    Nothing keeps a table from being changed under what uses it, CREATE OR REPLACE changes anything, and what was
+    granted stays; after a DROP of a routine it would not. A server that takes nothing back is never without its
+    triggers: when a migration stops half way, rows are still checked, or refused.
+    """
+    yield
+    install(connection, objects)
+    wanted = {(one.kind, one.name) for one in objects}
+    there = standing(connection).keys()
+    for kind in (TRIGGER, VIEW, PROCEDURE, FUNCTION):
+        for name in sorted(name for known, name in (there & set(ours)) - wanted if known == kind):
+            execute(connection, f"DROP {kind.upper()} IF EXISTS {name}")
 
 
 def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:

@@ -1,23 +1,28 @@
 """How the schema is installed and changed: one history for both dialects, run by Alembic.
 
-Importing this module gives migrations the operations `op.install_objects(routines, triggers, revision)` and
-`op.install_routine(name, revision)`.
+Importing this module gives migrations two operations:
+
+- `with op.routines(revision):` around what a migration does to tables and rows; behind it all routines, views and
+  triggers are those of that revision. Upwards that is the migration's own, downwards its down_revision.
+- `op.run(name)` runs `sql/schema/<dialect>/<name>.sql`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.operations import MigrateOperation, Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+import sql
 from worker.config import DatabaseSettings
 from worker.db.dialect import named
-from worker.db.objects import SchemaObject, schema_objects
+from worker.db.objects import SchemaObject, named_ever, objects_at
 
 VERSION_TABLE = "dialer_version"
 
@@ -26,11 +31,14 @@ _INSTALLED = Path(__file__).with_name("migrations")
 _SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "alembic"
 
 
-def config(settings: DatabaseSettings) -> Config:
-    """Alembic's configuration for these settings, from whatever directory it is asked."""
+def config(settings: DatabaseSettings, scripts: Path = _SCRIPTS, library: sql.Library = sql.LIBRARY) -> Config:
+    """Alembic's configuration for these settings, from whatever directory it is asked.
+
+    `scripts`, `library`: another history than the program's, for tests: what lies in alembic/ and in sql/.
+    """
     made = Config()
-    made.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    made.attributes["database"] = settings
+    made.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    made.attributes |= {"database": settings, "library": library}
     return made
 
 
@@ -50,66 +58,55 @@ def knows(revision: str) -> bool:
     return revision in {script.revision for script in _history().walk_revisions()}
 
 
+def step_from(revision: str | None, *, down: bool) -> str | None:
+    """The revision that is gone through next, upwards or downwards; None: there is none."""
+    if down:
+        return revision
+    return next((one.revision for one in _history().walk_revisions() if one.down_revision == revision), None)
+
+
 @cache
 def objects_at_head(dialect: str) -> tuple[SchemaObject, ...]:
-    """All routines, views and triggers of the program, in the order of need: those that the migrations name in ROUTINES
-    and TRIGGERS, each as its file stands now."""
-    found: dict[tuple[str, str], SchemaObject] = {}
-    for script in reversed(list(_history().walk_revisions())):
-        routines = getattr(script.module, "ROUTINES", [])
-        triggers = getattr(script.module, "TRIGGERS", {}).get(dialect, [])
-        found |= {(one.kind, one.name): one for one in schema_objects(dialect, routines, triggers)}
-    return tuple(found.values())
+    """All routines, views and triggers of the program, in the order of need."""
+    return objects_at(sql.LIBRARY, dialect, head())
 
 
-@Operations.register_operation("install_objects")
-class InstallObjects(MigrateOperation):
-    """Install a set of routines, views and triggers."""
+@contextmanager
+def replaced(connection: Connection, library: sql.Library, revision: str | None) -> Iterator[None]:
+    """Behind the block, which may change tables, all routines, views and triggers are those of a revision (None: there
+    are none); rights that somebody was granted on them stay. See Dialect.replacing."""
+    dialect = named(connection.dialect.name)
+    wanted = objects_at(library, dialect.name, revision)
+    with dialect.replacing(connection, named_ever(library, dialect.name), wanted):
+        yield
 
-    def __init__(self, routines: Sequence[str], triggers: Sequence[str], revision: str) -> None:
-        self.routines = routines
-        self.triggers = triggers
-        self.revision = revision
 
+@Operations.register_operation("routines")
+class _Routines(MigrateOperation):
     @classmethod
-    def install_objects(
-        cls, operations: Operations, routines: Sequence[str], triggers: Sequence[str], revision: str
-    ) -> None:
-        """Routines and views by name, as their files stood at `revision`; triggers by their statements."""
-        operations.invoke(cls(routines, triggers, revision))
+    def routines(cls, operations: Operations, revision: str | None) -> AbstractContextManager[None]:
+        """Around what a migration does to tables and rows: see worker/db/migration.py."""
+        return replaced(_connection(operations), _library(operations), revision)
 
 
-@Operations.implementation_for(InstallObjects)
-def _install_objects(operations: Operations, operation: InstallObjects) -> None:
-    connection = _connection(operations)
-    dialect = connection.dialect.name
-    named(dialect).install(
-        connection, schema_objects(dialect, operation.routines, operation.triggers, operation.revision)
-    )
-
-
-@Operations.register_operation("install_routine")
-class InstallRoutine(MigrateOperation):
-    """Install a routine as its file stood at a revision."""
-
-    def __init__(self, name: str, revision: str) -> None:
-        self.name = name
-        self.revision = revision
-
+@Operations.register_operation("run")
+class _Run(MigrateOperation):
     @classmethod
-    def install_routine(cls, operations: Operations, name: str, revision: str) -> None:
-        """`revision`: this migration's own in upgrade; in downgrade the one that installed it before."""
-        operations.invoke(cls(name, revision))
+    def run(cls, operations: Operations, name: str, **values: object) -> None:
+        """Run `sql/schema/<dialect>/<name>.sql`, statement by statement, as it stands: `%`, `:` and `::` mean what they
+        mean in SQL; but where there are values, `:name` is one."""
+        connection = _connection(operations)
+        for statement in _library(operations).schema(connection.dialect.name, name):
+            if values:
+                connection.execute(text(statement), values)
+            else:
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-@Operations.implementation_for(InstallRoutine)
-def _install_routine(operations: Operations, operation: InstallRoutine) -> None:
-    operations.invoke(InstallObjects([operation.name], [], operation.revision))
-
-
-def execute(operations: Operations, text: str) -> None:
-    """Run one statement as it stands: `%`, `:` and `::` mean what they mean in SQL."""
-    _connection(operations).execution_options(no_parameters=True).exec_driver_sql(text)
+def _library(operations: Operations) -> sql.Library:
+    library = operations.get_context().opts["library"]
+    assert isinstance(library, sql.Library)
+    return library
 
 
 def _connection(operations: Operations) -> Connection:

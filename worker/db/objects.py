@@ -1,14 +1,15 @@
 """What stands in the schema beside the tables: routines, views and triggers.
 
-Tables change by migrations. These are made again as a whole, in the order in which they need each other: by the
-migration that brings them, and by `dialer migrate` where a database has others than the program's files say.
+Tables change by migrations. These are made again as a whole, in the order in which they need each other: by every
+migration, and by `dialer migrate` where a database has others than the program's files say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 import sql
 from worker.errors import Mistake
@@ -19,6 +20,9 @@ _CREATES = re.compile(r"^\s*CREATE (?:OR REPLACE )?(FUNCTION|PROCEDURE|VIEW|TRIG
 _ON_TABLE = re.compile(r"\bON (\w+)")
 _CALLS = re.compile(r"\b(dialer_\w+)\(")
 _COMMENT = re.compile(r"--[^\n]*")
+_NAME = re.compile(r"\bdialer_\w+")
+_EARLY = re.compile(r"\bLANGUAGE sql\b")
+_ASIDE = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,55 @@ class SchemaObject:
         """Routines of ours that it calls."""
         return set(_CALLS.findall(_COMMENT.sub("", self.definition)))
 
+    def names(self) -> set[str]:
+        """All names of ours in it, its own too; not those in comments and texts."""
+        return set(_NAME.findall(_ASIDE.sub("", self.statement)))
+
+    @property
+    def binds_late(self) -> bool:
+        """May what its body names be made after it?"""
+        return self.kind in (FUNCTION, PROCEDURE) and not _EARLY.search(self.statement)
+
     def _named(self) -> re.Match[str]:
         found = _CREATES.search(self.statement)
         assert found is not None, self.statement[:80]
         return found
 
 
-def schema_objects(
-    dialect: str, routines: Iterable[str], triggers: Iterable[str], revision: str | None = None
-) -> list[SchemaObject]:
-    """Routines and views by name, as they were at a revision (None: at head), where this dialect has them; then
-    triggers, by their statements. The order stays as it is given."""
-    known = set(sql.routine_names(dialect))
-    texts = [sql.routine(dialect, name, revision) for name in routines if name in known]
-    return [_object(sql.for_server(dialect, text)) for text in (*texts, *triggers)]
+def objects_at(library: sql.Library, dialect: str, revision: str | None) -> tuple[SchemaObject, ...]:
+    """All that stands at a revision (None: before the first one, so nothing), in the order of need."""
+    texts = library.at(dialect, revision).values()
+    return in_order_of_need([parsed(one) for text in texts for one in sql.statements(dialect, text)])
+
+
+def named_ever(library: sql.Library, dialect: str) -> frozenset[tuple[str, str]]:
+    """Kind and name of all that is ours, at whatever revision."""
+    objects = (parsed(one) for text in library.ever(dialect) for one in sql.statements(dialect, text))
+    return frozenset((one.kind, one.name) for one in objects)
+
+
+def in_order_of_need(objects: Sequence[SchemaObject]) -> tuple[SchemaObject, ...]:
+    """Each behind those that it names. Where routines name each other in a circle, those come first whose servers look
+    into the body only when it runs; a circle of others is a mistake in the files: CycleError."""
+    sorted_objects = sorted(objects, key=lambda one: (one.name, one.kind))
+    by_key = {(one.kind, one.name): one for one in sorted_objects}
+    keys: dict[str, list[tuple[str, str]]] = {}
+    for key, one in by_key.items():
+        if one.kind != TRIGGER:  # nothing names one
+            keys.setdefault(one.name, []).append(key)
+    needs = {
+        key: [needed for name in sorted(one.names()) for needed in keys.get(name, []) if needed != key]
+        for key, one in by_key.items()
+    }
+    while True:
+        try:
+            return tuple(by_key[key] for key in TopologicalSorter(needs).static_order())
+        except CycleError as error:
+            circle = set(error.args[1])
+            late = min((key for key in circle if by_key[key].binds_late), default=None)
+            if late is None:
+                raise
+            needs[late] = [key for key in needs[late] if key not in circle]
 
 
 def called_by_views(objects: Sequence[SchemaObject]) -> set[str]:
@@ -74,7 +113,8 @@ def called_by_views(objects: Sequence[SchemaObject]) -> set[str]:
     return found
 
 
-def _object(statement: str) -> SchemaObject:
+def parsed(statement: str) -> SchemaObject:
+    """What a statement makes."""
     created = _CREATES.search(statement)
     assert created is not None, statement[:80]
     return SchemaObject(created[1].lower(), created[2], statement)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 import gevent
@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from worker.config import DatabaseSettings
 from worker.db.objects import SchemaObject, missing
 from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
-from worker.db.postgresql_objects import differing, install, secure, standing
+from worker.db.postgresql_objects import differing, secure, standing
+from worker.db.postgresql_replacing import replacing
 from worker.db.zones import written_offset
 from worker.errors import Mistake
 
@@ -198,8 +199,10 @@ class PostgreSQL:
             return f"`GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}`, or make {user} the schema's owner."
         if self.sqlstate(error) in {"42P07", "42809", "42710", "42723"}:
             return f"Something else has that name in schema {schema}: rename or drop it."
-        if self.sqlstate(error) in {"42P13", "42P16", "2BP01"}:
-            return "Drop what stands there in its place, with what depends on it."
+        # Something uses what is to be dropped, or to get another type; the detail says what.
+        detail = getattr(getattr(error, "diag", None), "message_detail", None)
+        if self.sqlstate(error) in {"2BP01", "0A000"} and detail:
+            return f"{'. '.join(detail.splitlines())}. Keep the text of that and drop it, and make it again afterwards."
         return "The server's own log may tell more."
 
     # --- the schema --------------------------------------------------------------------------------------
@@ -243,9 +246,11 @@ class PostgreSQL:
         ).one()
         return str(row.zone) if row.known else written_offset(int(row.east))
 
-    def install(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
-        """Make these routines, views and triggers, or make them again."""
-        install(connection, objects)
+    def replacing(
+        self, connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
+    ) -> AbstractContextManager[None]:
+        """Behind the block these routines, views and triggers stand, and of `ours` (kind and name) no other."""
+        return replacing(connection, ours, objects)
 
     def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
         """See to it that the public may call what views call, and nothing else of ours."""

@@ -1,4 +1,4 @@
-"""`make rework`: keeps the installed text of a routine and writes the migration, here on a copy of the tree."""
+"""`make rework`: keeps what a migration replaces and writes the migration, here on a copy of the tree."""
 
 from __future__ import annotations
 
@@ -6,83 +6,136 @@ import shutil
 from pathlib import Path
 
 import pytest
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from scripts.rework import ROOT, ReworkError, rework
+from sql import DIALECTS, Library
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     for folder in ("sql", "alembic"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    # As the next dialect will stand beside the first.
-    twin = tmp_path / "sql" / "procedures" / "mariadb"
-    twin.mkdir(exist_ok=True)
-    (twin / "dialer_claim.sql").write_text("-- the twin\n")
     return tmp_path
 
 
-def script(tree: Path) -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(tree / "alembic"))
-    return ScriptDirectory.from_config(config)
-
-
 def head(tree: Path) -> str:
-    found = script(tree).get_current_head()
+    found = ScriptDirectory(str(tree / "alembic")).get_current_head()
     assert found is not None
     return found
 
 
-def test_the_installed_text_is_kept_in_each_dialect_beside_the_live_one(tree: Path) -> None:
+def following(revision: str, by: int = 1) -> str:
+    return f"{int(revision) + by:04}"
+
+
+def test_what_is_changed_is_kept_in_each_dialect_beside_the_live_file(tree: Path) -> None:
     before = head(tree)
-    done = rework("dialer_claim", tree)
-    assert {path.parent.name for path in done.kept} == {"mariadb", "postgresql"}
-    for kept, live in zip(done.kept, done.live, strict=True):
-        assert kept.name == f"dialer_claim@{before}.sql"
+    library = Library(tree / "sql")
+    done = rework("new_claim", changes=["dialer_claim"], root=tree)
+    for dialect in DIALECTS:
+        live = library.path(dialect, "dialer_claim")
+        kept = live.with_name(f"dialer_claim@before_{following(before)}.sql")
+        assert kept in done.written
+        assert live in done.edit
         assert kept.read_bytes() == live.read_bytes()
+        live.write_text("CREATE changed")
+        assert library.at(dialect, before)["dialer_claim"] == kept.read_text("utf-8")
+        assert library.at(dialect, head(tree))["dialer_claim"] == "CREATE changed"
 
 
-def test_the_migration_is_the_new_head_and_leads_back_to_the_kept_text(tree: Path) -> None:
+def test_the_migration_is_the_new_head_and_names_the_set_of_each_way(tree: Path) -> None:
     before = head(tree)
-    done = rework("dialer_claim", tree)
-    assert head(tree) == f"{int(before) + 1:04}"
-    found = script(tree).get_revision(head(tree))
-    assert found is not None
-    assert found.down_revision == before
+    done = rework("new_claim", changes=["dialer_claim"], root=tree)
+    assert done.migration.name == f"{following(before)}_new_claim.py"
+    found = ScriptDirectory(str(tree / "alembic")).get_revision(head(tree))
+    assert (found.revision, found.down_revision) == (following(before), before)
     text = done.migration.read_text()
-    assert 'op.install_routine("dialer_claim", revision)' in text
-    assert f'op.install_routine("dialer_claim", "{before}")' in text
-    assert done.migration.name == f"{head(tree)}_rework_claim.py"
+    assert "with op.routines(revision):\n        pass" in text
+    assert "with op.routines(down_revision):\n        pass" in text
 
 
-def test_a_second_rework_keeps_what_the_first_one_installed(tree: Path) -> None:
-    first = rework("dialer_claim", tree)
-    assert rework("dialer_next", tree).kept, "another routine in between"
-    live = first.live[-1]
-    live.write_text("-- changed\n")
-    second = rework("dialer_claim", tree)
-    installed = first.migration.name[:4]
-    assert {path.name for path in second.kept} == {f"dialer_claim@{installed}.sql"}
-    assert second.kept[-1].read_text() == "-- changed\n"
-    assert f'op.install_routine("dialer_claim", "{installed}")' in second.migration.read_text()
+def test_a_second_change_keeps_what_the_first_one_has_installed(tree: Path) -> None:
+    before = head(tree)
+    library = Library(tree / "sql")
+    rework("new_claim", changes=["dialer_claim"], root=tree)
+    library.path("mariadb", "dialer_claim").write_text("CREATE first")
+    rework("in_between", changes=["dialer_next"], root=tree)
+    rework("newer_claim", changes=["dialer_claim"], root=tree)
+    library.path("mariadb", "dialer_claim").write_text("CREATE second")
+    texts = [library.at("mariadb", following(before, by))["dialer_claim"] for by in range(4)]
+    assert texts[1:] == ["CREATE first", "CREATE first", "CREATE second"]
+    assert texts[0] == Library(ROOT / "sql").text("mariadb", "dialer_claim")
 
 
-@pytest.mark.parametrize("name", ["dialer_clai", "", "../claim", "dialer_claim@0001"])
-def test_an_unknown_routine_is_an_error_and_writes_nothing(tree: Path, name: str) -> None:
-    before = sorted(tree.rglob("*"))
-    with pytest.raises(ReworkError, match="There is no routine"):
-        rework(name, tree)
-    assert sorted(tree.rglob("*")) == before
+def test_the_same_name_again_adds_to_the_same_migration_and_keeps_what_was_kept(tree: Path) -> None:
+    before = head(tree)
+    library = Library(tree / "sql")
+    first = rework("new_claim", changes=["dialer_claim"], root=tree)
+    library.path("mariadb", "dialer_claim").write_text("CREATE changed")
+    second = rework("new_claim", changes=["dialer_claim", "dialer_next"], root=tree)
+    assert head(tree) == following(before)
+    assert second.migration == first.migration
+    assert {path.stem.partition("@")[0] for path in second.written} == {"dialer_next"}
+    assert library.at("mariadb", before)["dialer_claim"] != "CREATE changed"
 
 
-def test_a_routine_that_no_migration_installs_is_an_error(tree: Path) -> None:
-    (tree / "sql/procedures/postgresql/dialer_new.sql").write_text("--\n")
-    with pytest.raises(ReworkError, match="No migration installs"):
-        rework("dialer_new", tree)
+def test_what_is_removed_stands_until_then_and_no_longer(tree: Path) -> None:
+    before = head(tree)
+    library = Library(tree / "sql")
+    rework("fewer", removes=["dialer_stat_hour"], root=tree)
+    for dialect in DIALECTS:
+        assert "dialer_stat_hour" not in library.names(dialect)
+        assert "dialer_stat_hour" in library.at(dialect, before)
+        assert "dialer_stat_hour" not in library.at(dialect, head(tree))
 
 
-def test_a_near_name_is_suggested(tree: Path) -> None:
-    with pytest.raises(ReworkError, match="dialer_attempt_finish"):
-        rework("finish", tree)
+def test_what_is_added_stands_from_then_on(tree: Path) -> None:
+    before = head(tree)
+    library = Library(tree / "sql")
+    done = rework("add_dnc", adds=["gate/dialer_dnc"], root=tree)
+    assert {path.name for path in done.edit} == {"dialer_dnc.sql"}
+    for path in done.edit:
+        path.write_text("-- dialer_dnc\nCREATE OR REPLACE VIEW dialer_dnc AS SELECT 1\n")
+    for dialect in DIALECTS:
+        assert library.room(dialect, "dialer_dnc") == "gate"
+        assert "dialer_dnc" not in library.at(dialect, before)
+        assert "dialer_dnc" in library.at(dialect, head(tree))
+    rework("no_dnc", removes=["dialer_dnc"], root=tree)
+    stood = ["dialer_dnc" in library.at("mariadb", following(before, by)) for by in range(3)]
+    assert stood == [False, True, False]
+
+
+def test_changes_of_tables_have_files_of_their_own_for_both_ways(tree: Path) -> None:
+    before = head(tree)
+    done = rework("columns", tables=True, root=tree)
+    text = done.migration.read_text()
+    revision = following(before)
+    assert f'op.run("{revision}")' in text
+    assert f'op.run("{revision}_down")' in text
+    for dialect in DIALECTS:
+        for name in (revision, f"{revision}_down"):
+            assert (tree / "sql" / "schema" / dialect / f"{name}.sql") in done.written
+            assert Library(tree / "sql").schema(dialect, name) == [], "a comment is no statement"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"changes": ["dialer_clai"]}, "There is no 'dialer_clai'.*Did you mean .*dialer_claim"),
+        ({"changes": ["dialer_claim", "finish"]}, "Did you mean .*dialer_attempt_finish"),
+        ({"removes": ["../claim"]}, "There is no"),
+        ({"changes": [""]}, "There is no"),
+        ({"changes": ["dialer_claim@before_0002"]}, "There is no"),
+        ({"adds": ["dialer_dnc"]}, "write room/name.*The rooms are .*gate"),
+        ({"adds": ["gat/dialer_dnc"]}, "no room 'gat'.*Did you mean gate"),
+        ({"adds": ["../dialer_dnc"]}, "write room/name"),
+        ({"adds": ["claims/dialer_claim"]}, "There is a dialer_claim already: say that it changes"),
+        ({"name": "Add DNC"}, "cannot name a migration"),
+    ],
+)
+def test_an_error_is_a_sentence_and_nothing_is_written(tree: Path, wrong: dict[str, object], said: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
+    with pytest.raises(ReworkError, match=said):
+        rework(**{"name": "add_dnc", "root": tree, **wrong})  # type: ignore[arg-type]
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before

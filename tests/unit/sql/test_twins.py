@@ -26,16 +26,16 @@ ONLY = {
         "dialer_read_instant": "see dialer_offset_written",
     },
 }
-BOTH = sorted(set(sql.routine_names(POSTGRESQL)) - ONLY[POSTGRESQL].keys())
+BOTH = sorted(set(sql.LIBRARY.names(POSTGRESQL)) - ONLY[POSTGRESQL].keys())
 
 
 def test_the_two_folders_hold_the_same_routines() -> None:
     assert (
-        set(sql.routine_names(POSTGRESQL)) - ONLY[POSTGRESQL].keys()
-        == set(sql.routine_names(MARIADB)) - ONLY[MARIADB].keys()
+        set(sql.LIBRARY.names(POSTGRESQL)) - ONLY[POSTGRESQL].keys()
+        == set(sql.LIBRARY.names(MARIADB)) - ONLY[MARIADB].keys()
     )
     for dialect, names in ONLY.items():
-        assert names.keys() <= set(sql.routine_names(dialect))
+        assert names.keys() <= set(sql.LIBRARY.names(dialect))
 
 
 def header(text: str) -> list[str]:
@@ -52,26 +52,30 @@ def parameters(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", BOTH)
 def test_twins_have_the_same_header(name: str) -> None:
-    assert header(sql.routine(MARIADB, name)) == header(sql.routine(POSTGRESQL, name))
+    assert header(sql.LIBRARY.text(MARIADB, name)) == header(sql.LIBRARY.text(POSTGRESQL, name))
 
 
 @pytest.mark.parametrize("name", BOTH)
 def test_twins_have_the_same_parameters_in_the_same_order(name: str) -> None:
-    expected = parameters(sql.routine(POSTGRESQL, name))
+    expected = parameters(sql.LIBRARY.text(POSTGRESQL, name))
     if expected:
-        assert parameters(sql.routine(MARIADB, name)) == expected
+        assert parameters(sql.LIBRARY.text(MARIADB, name)) == expected
 
 
 def test_the_tables_have_the_same_columns() -> None:
     def columns(dialect: str) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for statement in sql.schema_statements(dialect, "0001"):
-            table = re.search(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(", statement, re.MULTILINE)
-            if table is not None:
+        for path in sorted((sql.ROOT / "schema" / dialect).glob("[0-9][0-9][0-9][0-9].sql")):
+            for statement in sql.LIBRARY.schema(dialect, path.stem):
+                table = re.search(r"^(?:CREATE|ALTER) TABLE (?:IF NOT EXISTS )?(\w+)", statement, re.MULTILINE)
+                if table is None:
+                    continue
                 body = statement[table.end() :]
-                types = "varchar|bool|int|big|tiny|numeric|decimal|timestamp|text|longtext"
-                names = re.findall(rf"^    `?([a-z_]+)`? (?:{types})", body, re.M)
-                found[table[1]] = set(names)
+                types = "varchar|bool|int|big|tiny|numeric|decimal|timestamp|text|longtext|json"
+                begins = r"^    |\bADD COLUMN (?:IF NOT EXISTS )?"
+                names = re.findall(rf"(?:{begins})`?([a-z_]+)`? (?:{types})", body, re.M)
+                found.setdefault(table[1], set()).update(names)
+                found[table[1]] -= set(re.findall(r"\bDROP COLUMN (?:IF EXISTS )?(\w+)", body))
         return found
 
     ours, theirs = columns(POSTGRESQL), columns(MARIADB)
@@ -103,7 +107,7 @@ NEWER = {
     r"\bCREATE\s+OR\s+REPLACE\s+TEMPORARY\b": "its definition would be read anew by every statement of a routine",
 }
 FILES = [
-    *((f"{name}.sql", sql.routine(MARIADB, name)) for name in sql.routine_names(MARIADB)),
+    *((f"{name}.sql", sql.LIBRARY.text(MARIADB, name)) for name in sql.LIBRARY.names(MARIADB)),
     *((path.name, path.read_text("utf-8")) for path in (sql.ROOT / "schema" / MARIADB).glob("*.sql")),
 ]
 

@@ -37,4 +37,6 @@ BEGIN
         NEW.deferred_done, NEW.created, NEW.inserted_at);
     RETURN NEW;
 END
-$$
+$$;
+CREATE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
+FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_insert()

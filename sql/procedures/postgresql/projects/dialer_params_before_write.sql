@@ -104,4 +104,6 @@ BEGIN
     END IF;
     RETURN NEW;
 END
-$$
+$$;
+CREATE TRIGGER dialer_params_before_write BEFORE INSERT OR UPDATE ON dialer_params
+FOR EACH ROW EXECUTE FUNCTION dialer_params_before_write()

@@ -8,4 +8,8 @@ BEGIN
     PERFORM dialer_wake('');
     RETURN NULL;
 END
-$$
+$$;
+CREATE TRIGGER dialer_trunks_after_write
+AFTER INSERT OR UPDATE OF dial_template, max_lines, calls_per_second, burst
+ON dialer_trunks
+FOR EACH ROW EXECUTE FUNCTION dialer_trunks_after_write()

@@ -15,4 +15,7 @@ BEGIN
       AND p.project_id IN (SELECT DISTINCT n.project_id FROM new_cases n);
     RETURN NULL;
 END
-$$
+$$;
+CREATE TRIGGER dialer_clients_after_insert AFTER INSERT ON dialer_clients
+REFERENCING NEW TABLE AS new_cases
+FOR EACH STATEMENT EXECUTE FUNCTION dialer_clients_after_insert()

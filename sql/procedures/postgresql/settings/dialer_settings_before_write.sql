@@ -30,4 +30,6 @@ BEGIN
     END IF;
     RETURN NEW;
 END
-$$
+$$;
+CREATE TRIGGER dialer_settings_before_write BEFORE INSERT OR UPDATE ON dialer_settings
+FOR EACH ROW EXECUTE FUNCTION dialer_settings_before_write()

@@ -60,4 +60,10 @@ BEGIN
     END IF;
     RETURN NEW;
 END
-$$
+$$;
+CREATE TRIGGER dialer_clients_before_update
+-- Not OF checked: a claim touches nothing else and pays nothing here.
+BEFORE UPDATE OF case_name, project_id, phone_number, priority, utc, used, call_back, allowed_start, allowed_stop,
+    call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period
+ON dialer_clients
+FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_update()

@@ -13,4 +13,10 @@ BEGIN
       AND p.wanted = 'start';
     RETURN NULL;
 END
-$$
+$$;
+CREATE TRIGGER dialer_clients_after_update
+AFTER UPDATE OF project_id, phone_number, utc, used, allowed_start, allowed_stop, deferred_time, deferred_done
+ON dialer_clients
+FOR EACH ROW
+WHEN (NOT NEW.used AND NOT NEW.checked AND NEW.last_attempt_id IS NOT DISTINCT FROM OLD.last_attempt_id)
+EXECUTE FUNCTION dialer_clients_after_update()

@@ -31,4 +31,8 @@ BEGIN
     END IF;
     RETURN NEW;
 END
-$$
+$$;
+CREATE TRIGGER dialer_trunks_before_write
+BEFORE INSERT OR UPDATE OF trunk, asterisk, dial_template, max_lines, calls_per_second, burst
+ON dialer_trunks
+FOR EACH ROW EXECUTE FUNCTION dialer_trunks_before_write()

@@ -10,4 +10,6 @@ BEGIN
     PERFORM dialer_wake('');
     RETURN NULL;
 END
-$$
+$$;
+CREATE TRIGGER dialer_params_after_write AFTER INSERT OR UPDATE OR DELETE ON dialer_params
+FOR EACH ROW EXECUTE FUNCTION dialer_params_after_write()
