@@ -108,6 +108,7 @@ ROUTINES = [
     "dialer_stat_pacing",
     "dialer_project_gate",
     "dialer_why",
+    "dialer_alike",
     "dialer_why_count",
     "dialer_invariants",
     "dialer_warnings",

@@ -7,8 +7,11 @@ CREATE OR REPLACE VIEW dialer_why_count AS
 WITH apart AS (
     SELECT
         c.id, c.project_id, c.waits_as, c.window_key,
-        c.waits_as <> 'fresh' AND c.deferred_time > dialer_now() AS is_ahead,
-        coalesce(c.not_before_at > dialer_now(), false) AS is_late
+        CASE
+            WHEN c.waits_as <> 'fresh' AND c.deferred_time > dialer_now() THEN 'instant'
+            WHEN c.not_before_at > dialer_now() THEN 'delay'
+            ELSE 'nothing'
+        END AS waits_for
     FROM (
         SELECT l.case_id FROM dialer_claims l
         UNION
@@ -22,33 +25,39 @@ WITH apart AS (
         WHERE b.until_at > dialer_now()
     ) a
     JOIN dialer_clients c ON c.id = a.case_id
-), windows AS (
-    SELECT c.project_id, c.waits_as, c.window_key
-    FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-    GROUP BY c.project_id, c.waits_as, c.window_key
 )
 SELECT
     k.project_id,
     w.reason,
     w.own_reason,
     CAST(sum(k.cases) AS signed) AS cases,
-    min(w.until_at) AS until_at,
+    min(IF(w.reason = w.own_reason, coalesce(k.first_at, w.until_at), w.until_at)) AS until_at,
     dialer_now() AS counted_at
 FROM (
-    SELECT a.project_id, a.id AS case_id, 1 AS cases FROM apart a
+    SELECT a.project_id, a.id AS case_id, 1 AS cases, CAST(NULL AS datetime(6)) AS first_at FROM apart a
     UNION ALL
-    -- fresh, delayed
-    SELECT v.project_id,
-        (SELECT c.id FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
-         WHERE c.project_id = v.project_id AND c.waits_as = 'fresh' AND c.window_key = v.window_key
-           AND c.not_before_at > dialer_now() AND c.id NOT IN (SELECT a.id FROM apart a)
-         ORDER BY c.not_before_at LIMIT 1),
-        (SELECT count(*) FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
-         WHERE c.project_id = v.project_id AND c.waits_as = 'fresh' AND c.window_key = v.window_key
-           AND c.not_before_at > dialer_now())
-        - (SELECT count(*) FROM apart a
-           WHERE a.project_id = v.project_id AND a.waits_as = 'fresh' AND a.window_key = v.window_key AND a.is_late)
-    FROM windows v WHERE v.waits_as = 'fresh'
+    SELECT f.project_id, CAST(json_value(f.found, '$.case_id') AS signed),
+        json_value(f.found, '$.cases') - coalesce(e.cases, 0), CAST(json_value(f.found, '$.first_at') AS datetime(6))
+    FROM (
+        -- DISTINCT: asked once for each; what is merged into the query is asked for each column.
+        SELECT DISTINCT v.project_id, v.waits_as, v.window_key, s.waits_for,
+            dialer_alike(v.project_id, v.waits_as, v.window_key, s.waits_for) AS found
+        FROM (
+            SELECT c.project_id, c.waits_as, c.window_key
+            FROM dialer_clients c
+            GROUP BY c.project_id, c.waits_as, c.window_key
+        ) v
+        JOIN (
+            SELECT 'nothing' AS waits_for UNION ALL SELECT 'delay' UNION ALL SELECT 'instant'
+        ) s ON v.waits_as <> 'fresh' OR s.waits_for <> 'instant'
+        WHERE v.waits_as IS NOT NULL
+    ) f
+    LEFT JOIN (
+        SELECT a.project_id, a.waits_as, a.window_key, a.waits_for, count(*) AS cases
+        FROM apart a
+        GROUP BY a.project_id, a.waits_as, a.window_key, a.waits_for
+    ) e ON e.project_id = f.project_id AND e.waits_as = f.waits_as AND e.window_key = f.window_key
+        AND e.waits_for = f.waits_for
 ) k
 STRAIGHT_JOIN dialer_why w ON w.case_id = k.case_id
 GROUP BY k.project_id, w.reason, w.own_reason
