@@ -125,6 +125,8 @@ class Side:
         statement = text(self.bench.database.dialect.call("dialer_attempt_begin", names))
         try:
             with self.bench.database.transaction() as connection:
+                # What begins no transaction itself is a part of this one.
+                connection.execute(text("SELECT count(*) FROM dialer_settings"))
                 started = time.perf_counter()
                 rows = connection.execute(statement, dict(zip(names, values, strict=True))).mappings().all()
                 took = time.perf_counter() - started

@@ -30,6 +30,7 @@ ROUTINES = [
     "dialer_local",
     "dialer_zone_known",
     "dialer_time",
+    "dialer_window_holds",
     "dialer_window_open",
     "dialer_window_next",
     "dialer_wake",

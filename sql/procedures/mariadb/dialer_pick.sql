@@ -35,7 +35,7 @@ BEGIN
         WHERE g.own_reason IS NULL
         ORDER BY s.place
         LIMIT p_n;
-        SELECT count(*) INTO v_found FROM dialer_picked;
+        SET v_found = row_count();
         IF v_scanned < v_reach OR v_found >= p_n THEN
             LEAVE reach;
         END IF;
