@@ -1,5 +1,8 @@
-"""One gate: dialer_next, dialer_claim, dialer_attempt_begin, dialer_why, dialer_why_count and dialer_project_until say the
-same of whether a case may be called, and of when; in made-up worlds, compared with each other and with Python."""
+"""One gate: whether a case may be called, and when, is the same to all that ask, in made-up worlds.
+
+dialer_next, dialer_claim, dialer_attempt_begin, dialer_why, dialer_why_count and dialer_project_until are compared with
+each other, and with the rules a second time, in Python.
+"""
 
 from __future__ import annotations
 
@@ -155,9 +158,7 @@ class Judge:
         }
         self._claims = {row["case_id"]: row["attempt_id"] for row in world.claims()}
         self._live = {row["phone_number"]: row for row in db.query("SELECT * FROM dialer_live")}
-        self._abandoned = {
-            row["phone_number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")
-        }
+        self._abandoned = {row["phone_number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")}
 
     def own_reason(self, case: int, now: datetime) -> str | None:
         row = self._cases[case]
@@ -293,17 +294,17 @@ def test_a_project_is_idle_until_the_first_next_at(world: World, instants: list[
         rows = world.at(instant, "SELECT case_id, project_id, next_at, ready_at FROM dialer_gate")
         assert all(row["next_at"] in (None, row["ready_at"]) for row in rows)
         for project in PROJECTS:
-            waiting = [row["ready_at"] for row in rows if row["project_id"] == project and row["case_id"] not in claimed]
+            waiting = [row for row in rows if row["project_id"] == project and row["case_id"] not in claimed]
             until = world.db.value("dialer_project_until", project, instant)
-            assert until == min(waiting, default=None)
+            assert until == min((row["ready_at"] for row in waiting), default=None)
 
 
 def test_why_summed_is_why_grouped(world: World, instants: list[datetime]) -> None:
     for instant in instants:
         grouped = world.at(
             instant,
-            "SELECT project_id, reason, own_reason, count(*) AS cases, min(until_at) AS until_at, dialer_now() AS counted_at"
-            " FROM dialer_why GROUP BY project_id, reason, own_reason",
+            "SELECT project_id, reason, own_reason, count(*) AS cases, min(until_at) AS until_at,"
+            " dialer_now() AS counted_at FROM dialer_why GROUP BY project_id, reason, own_reason",
         )
         summed = world.at(instant, "SELECT * FROM dialer_why_count")
         assert [list(row) for row in summed][:1] == [list(row) for row in grouped][:1], "the columns"
@@ -320,7 +321,8 @@ def test_why_summed_is_why_grouped(world: World, instants: list[datetime]) -> No
 def abandon(caller: Caller, number: str, until: datetime) -> None:
     execute(
         caller.db,
-        "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id) VALUES (:number, :until, 'q', 7)",
+        "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)"
+        " VALUES (:number, :until, 'q', 7)",
         number=number,
         until=until,
     )

@@ -6,11 +6,11 @@
 -- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another one
---                           than was claimed; used: also by a call that ended while the case was away (dialer_away)
+--   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another
+--                           one than was claimed; used: also by a call that ended while the case was away (dialer_away)
 --   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
---   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has against
---                           it (number_in_call also: its number has changed just now); its claim is given back
+--   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has
+--                           against it (number_in_call also: its number has changed just now); its claim is given back
 --   number_abandoned        also where agents could be guaranteed and the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its

@@ -1,7 +1,7 @@
 -- dialer_pick(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate is
--- asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is locked or
--- claimed.
+-- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate
+-- is asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is
+-- locked or claimed.
 CREATE OR REPLACE PROCEDURE dialer_pick(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
     DECLARE v_reach int DEFAULT p_n;

@@ -1,8 +1,8 @@
--- dialer_project_gate: one row per project of dialer_params: what stands against calling any of its cases at dialer_now().
--- What is alike for all of them is reckoned here, once. reason, until_at, detail: what comes before a case's own reason
--- (no_worker, asterisk_down, project_stopped, project_failing), NULL: nothing. further_reason, further_until_at,
--- further_detail: what comes after it (no_agent, no_line, pacing). is_guaranteed: an agent is certain for one more call,
--- since fewer calls are up than agents are free.
+-- dialer_project_gate: one row per project of dialer_params: what stands against calling any of its cases at
+-- dialer_now(). What is alike for all of them is reckoned here, once. reason, until_at, detail: what comes before a
+-- case's own reason (no_worker, asterisk_down, project_stopped, project_failing), NULL: nothing. further_reason,
+-- further_until_at, further_detail: what comes after it (no_agent, no_line, pacing). is_guaranteed: an agent is certain
+-- for one more call, since fewer calls are up than agents are free.
 CREATE OR REPLACE VIEW dialer_project_gate AS
 SELECT
     w.project_id,

@@ -1,7 +1,7 @@
 -- dialer_why_count: dialer_why summed: how many cases of a project have a reason at dialer_now().
 -- project_id, reason, own_reason, cases; until_at: the earliest of theirs; counted_at: dialer_now(). Cases of one call
--- window, alike in what they wait for, have the same reason: they are counted in an index, and dialer_why is asked of
--- one of them. It is asked of each case that stands apart: in hand, or with a number that is in a call or was abandoned
+-- window that wait for the same have the same reason: they are counted in an index, and dialer_why is asked of one of
+-- them. It is asked of each case that stands apart: in hand, or with a number that is in a call or was abandoned
 -- lately.
 CREATE OR REPLACE VIEW dialer_why_count AS
 WITH apart AS (

@@ -6,11 +6,11 @@
 -- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another one
---                           than was claimed; used: also by a call that ended while the case was away (dialer_away)
+--   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another
+--                           one than was claimed; used: also by a call that ended while the case was away (dialer_away)
 --   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
---   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has against
---                           it (number_in_call also: its number has changed just now); its claim is given back
+--   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has
+--                           against it (number_in_call also: its number has changed just now); its claim is given back
 --   number_abandoned        also where agents could be guaranteed and the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
@@ -46,8 +46,6 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
--- So that what is set inside ends with the call.
-SET dialer.now = ''
 AS $$
 DECLARE
     v_now timestamptz;
@@ -68,6 +66,8 @@ DECLARE
     v_begun int := 0;
     v_away bigint;
     v_refusal varchar;
+    -- As in dialer_pick.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         v_refusal := 'not_owner';
@@ -145,8 +145,8 @@ BEGIN
 
     PERFORM set_config('dialer.now', v_now::text, true);
     FOR v_request IN
-        SELECT q.case_id, q.channel_id, q.action_id, q.is_guaranteed, q.place <= v_room AS has_room, q.place, q.is_repeated,
-            g.own_reason, g.abandoned_until_at
+        SELECT q.case_id, q.channel_id, q.action_id, q.is_guaranteed, q.place, q.place <= v_room AS has_room,
+            q.is_repeated, g.own_reason, g.abandoned_until_at
         FROM (
             SELECT (r.value ->> 'case_id')::bigint AS case_id,
                 r.value ->> 'channel_id' AS channel_id,
@@ -157,7 +157,9 @@ BEGIN
             FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY r (value, ordinality)
         ) q
         LEFT JOIN LATERAL (
-            SELECT o.own_reason, o.abandoned_until_at FROM dialer_gate o WHERE o.case_id = q.case_id AND q.place <= v_room
+            SELECT o.own_reason, o.abandoned_until_at
+            FROM dialer_gate o
+            WHERE o.case_id = q.case_id AND q.place <= v_room
             OFFSET 0
         ) g ON true
         ORDER BY q.place
@@ -269,6 +271,7 @@ BEGIN
         v_begun := v_begun + 1;
         RETURN NEXT;
     END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
     UPDATE dialer_trunk_states s
     SET next_at = v_base_at + v_begun * v_gap * interval '1 second'
     WHERE s.trunk = v_rules.trunk AND s.asterisk = p_asterisk AND v_begun > 0;

@@ -17,7 +17,8 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_now timestamptz := coalesce(p_now, dialer_now());
-    v_before varchar := current_setting('dialer.now', true);
+    -- As in dialer_pick.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
     PERFORM set_config('dialer.now', v_now::text, true);
     RETURN QUERY
@@ -38,6 +39,6 @@ BEGIN
     JOIN dialer_clients c ON c.id = n.case_id
     ORDER BY n.place
     LIMIT p_n;
-    PERFORM set_config('dialer.now', coalesce(v_before, ''), true);
+    PERFORM set_config('dialer.now', v_set, true);
 END
 $$

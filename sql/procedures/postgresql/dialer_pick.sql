@@ -1,13 +1,11 @@
 -- dialer_pick(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate is
--- asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is locked or
--- claimed.
+-- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate
+-- is asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is
+-- locked or claimed.
 CREATE OR REPLACE FUNCTION dialer_pick(p_project varchar, p_now timestamptz, p_n int)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
--- So that what is set inside ends with the call.
-SET dialer.now = ''
 AS $$
 DECLARE
     v_reach int := p_n;
@@ -15,6 +13,8 @@ DECLARE
     v_cases bigint[];
     v_kinds varchar[];
     v_dues timestamptz[];
+    -- What the session has set for itself; after an error the rollback brings it back.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
     PERFORM set_config('dialer.now', p_now::text, true);
     LOOP
@@ -29,6 +29,7 @@ BEGIN
         EXIT WHEN v_scanned < v_reach OR coalesce(cardinality(v_cases), 0) >= p_n;
         v_reach := 2 * least(v_reach, 1000000000);
     END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
     RETURN QUERY
     SELECT k.place, k.case_id, k.kind, k.due_at
     FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)

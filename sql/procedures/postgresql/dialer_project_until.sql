@@ -7,7 +7,6 @@ CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar, p_now timesta
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
-SET dialer.now = ''
 AS $$
 DECLARE
     v_window record;
@@ -17,6 +16,8 @@ DECLARE
     v_last timestamptz;
     v_ready timestamptz;
     v_until timestamptz;
+    -- As in dialer_pick.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
     PERFORM set_config('dialer.now', p_now::text, true);
     FOR v_window IN
@@ -73,6 +74,7 @@ BEGIN
         END LOOP;
         EXIT WHEN v_until <= p_now;
     END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
     RETURN v_until;
 END
 $$

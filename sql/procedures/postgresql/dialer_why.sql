@@ -1,10 +1,10 @@
 -- dialer_why: one row per case that is not used: the first reason why it is not being dialled at dialer_now().
 -- reason: no_project, in_call, claimed, what dialer_project_gate says first, the case's own (dialer_gate), what
 -- dialer_project_gate says further, pacing also for a number that was abandoned lately, until fewer calls are up than
--- agents are free; else queued (eligible, others first). until_at: when that changes by itself, where known. own_reason,
--- own_until_at: the case's own, so that what Start would dial can be seen before; next_at: the first instant at which
--- none of its own holds if nothing else happens, where known. One case is a lookup; so there is no rank in it
--- (dialer_next has that).
+-- agents are free; else queued (eligible, others first). until_at: when that changes by itself, where known.
+-- own_reason, own_until_at: the case's own, so that what Start would dial can be seen before; next_at: the first
+-- instant at which none of its own holds if nothing else happens, where known. One case is a lookup; so there is no
+-- rank in it (dialer_next has that).
 CREATE OR REPLACE VIEW dialer_why AS
 -- MATERIALIZED: reckoned once, however many cases there are and however few the planner expects.
 WITH projects AS MATERIALIZED (

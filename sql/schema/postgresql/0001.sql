@@ -64,7 +64,7 @@ CREATE INDEX dialer_clients_fresh_created ON dialer_clients (project_id, window_
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 CREATE INDEX dialer_clients_fresh_priority ON dialer_clients (project_id, window_key, priority, id)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
--- ... with sort 3:1 and 3:2: inside a window only the id orders; dialer_why_count, dialer_project_until: all that they ask
+-- ... with sort 3:1 and 3:2: inside a window only the id orders; dialer_why_count, dialer_project_until
 CREATE INDEX dialer_clients_fresh_id ON dialer_clients (project_id, window_key, id) INCLUDE (not_before_at)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 CREATE INDEX dialer_clients_fresh_both ON dialer_clients (project_id, window_key, priority, created, id)
