@@ -229,7 +229,7 @@ def test_the_later_end_stands_whatever_the_order_of_reports(caller: Caller) -> N
 def test_without_a_guarantee_the_number_is_not_called_and_put_off(caller: Caller) -> None:
     case = abandon(caller, phone_number=NUMBER)
     caller.claim()
-    assert caller.refusals([case], guaranteed=False) == ["agent_not_guaranteed"]
+    assert caller.refusals([case], guaranteed=False) == ["number_abandoned"]
     assert caller.db.query("SELECT * FROM dialer_live") == []
     assert caller.db.query("SELECT * FROM dialer_claims") == []
     row = caller.case(case)
@@ -248,7 +248,7 @@ def test_a_request_without_a_word_about_it_gives_no_guarantee(caller: Caller) ->
     caller.claim()
     text = f'[{{"case_id": {case}, "channel_id": "c", "action_id": "a"}}]'
     assert caller.db.call("dialer_attempt_begin", *caller.owner, "p", text, caller.now)[0]["refusal"] == (
-        "agent_not_guaranteed"
+        "number_abandoned"
     )
 
 
@@ -259,14 +259,14 @@ def test_the_number_is_protected_not_the_case_nor_the_project(caller: Caller) ->
     other = add_case(caller.db, project_id="q", phone_number=NUMBER)
     free = add_case(caller.db, project_id="q")
     caller.claim(project="q")
-    assert caller.refusals([other, free], "q", guaranteed=False) == ["agent_not_guaranteed", None]
+    assert caller.refusals([other, free], "q", guaranteed=False) == ["number_abandoned", None]
 
 
 def test_after_the_72_hours_it_is_a_number_like_any_other(caller: Caller) -> None:
     case = abandon(caller, phone_number=NUMBER)
     caller.now = UNTIL - timedelta(seconds=1)
     caller.claim()
-    assert caller.refusals([case], guaranteed=False) == ["agent_not_guaranteed"]
+    assert caller.refusals([case], guaranteed=False) == ["number_abandoned"]
     assert caller.case(case)["not_before_at"] == UNTIL, "not put off for longer than that"
     caller.now = UNTIL
     caller.claim()
@@ -289,14 +289,18 @@ def test_a_project_without_agents_leaves_the_number_alone_until_then(caller: Cal
     caller.start("i")
     case = add_case(caller.db, project_id="i", phone_number=NUMBER, deferred_time=NOON)
     why = caller.why(case)
-    assert (why["reason"], why["until_at"]) == ("delayed", UNTIL)
-    caller.claim(project="i")
-    assert caller.refusals([case], "i", guaranteed=True) == ["abandoned_number"], "there is none to be guaranteed"
-    row = caller.case(case)
-    assert (row["not_before_at"], row["checked"]) == (UNTIL, False)
-    assert (row["deferred_kind"], row["deferred_done"]) == ("scheduled", False), "the promise is still to be kept"
+    assert (why["reason"], why["until_at"]) == ("number_abandoned", UNTIL)
     assert caller.claim(project="i") == []
     caller.now = UNTIL
+    assert caller.claim(project="i") == [case]
+    # Abandoned again since.
+    execute(caller.db, "UPDATE dialer_abandoned SET until_at = :until", until=UNTIL + timedelta(hours=1))
+    assert caller.refusals([case], "i", guaranteed=True) == ["number_abandoned"], "there is none to be guaranteed"
+    row = caller.case(case)
+    assert (row["not_before_at"], row["checked"]) == (None, False)
+    assert (row["deferred_kind"], row["deferred_done"]) == ("scheduled", False), "the promise is still to be kept"
+    assert caller.claim(project="i") == []
+    caller.now = UNTIL + timedelta(hours=1)
     assert caller.claim(project="i") == [case]
     assert caller.refusals([case], "i") == [None]
 

@@ -63,6 +63,13 @@ def test_a_refused_case_carries_nothing_of_the_one_before_it(caller: Caller) -> 
     assert {name for name, value in refused.items() if value is not None} == {"case_id", "refusal"}
 
 
+def test_a_case_that_is_asked_for_twice_is_begun_once(caller: Caller) -> None:
+    add_trunk(caller.db)
+    [case] = hopper(caller, 1)
+    assert caller.refusals([case, case]) == [None, "not_claimed"]
+    assert len(caller.db.query("SELECT * FROM dialer_calls")) == 1
+
+
 # --- lines ------------------------------------------------------------------------------------------------------
 
 

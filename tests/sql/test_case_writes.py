@@ -120,7 +120,7 @@ def test_used_cleared_after_the_call_starts_the_redial_list_anew(caller: Caller,
 def test_a_promise_made_while_claimed_gives_the_case_back_until_then(caller: Caller, case: int) -> None:
     caller.claim()
     write(caller, case, "deferred_time = :at", at=NOON + timedelta(minutes=5))
-    assert caller.refusals([case]) == ["deferred"]
+    assert caller.refusals([case]) == ["scheduled"]
     assert_nothing_in_hand(caller, case)
     assert caller.why(case)["reason"] == "scheduled"
     caller.forward(minutes=5)

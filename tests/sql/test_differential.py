@@ -50,6 +50,9 @@ TABLES = {
 }
 VIEWS = {
     "dialer_why": "case_id",
+    "dialer_why_count": "project_id, reason, own_reason",
+    "dialer_gate": "case_id",
+    "dialer_project_gate": "project_id",
     "dialer_project_states": "project_id",
     "dialer_warnings": "kind, detail",
     "dialer_invariants": "kind, id",

@@ -150,7 +150,7 @@ def test_the_guarantee_of_an_agent_is_given_case_by_case(caller: Caller, owner: 
     requests = [(case, f"c{case}", f"a{case}") for case in cases]
     begun, refused = Attempts(caller.db).begin(owner, work, requests, caller.now, guaranteed={cases[1]})
     assert [one.case_id for one in begun] == cases[1:]
-    assert [(one.case_id, one.reason) for one in refused] == [(cases[0], "agent_not_guaranteed")]
+    assert [(one.case_id, one.reason) for one in refused] == [(cases[0], "number_abandoned")]
 
 
 def test_a_claim_tells_what_became_of_the_calls_before(caller: Caller, owner: Ownership) -> None:

@@ -71,8 +71,10 @@ CREATE TABLE IF NOT EXISTS dialer_clients (
     KEY dialer_clients_fresh_both (project_id, waits_as, window_key, priority, created, id),
     -- dialer_pick: promised callbacks and redials
     KEY dialer_clients_deferred (project_id, waits_as, window_key, deferred_time, id),
-    -- dialer_project_until: when a delayed case may go
+    -- dialer_project_until: when a delayed case may go; dialer_why_count
     KEY dialer_clients_delayed (project_id, waits_as, window_key, not_before_at),
+    -- dialer_why_count: cases whose number is in a call or was abandoned lately
+    KEY dialer_clients_number (phone_number),
     -- dialer_invariants, dialer_reap: cases in hand
     KEY dialer_clients_checked (checked)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

@@ -64,17 +64,20 @@ CREATE INDEX dialer_clients_fresh_created ON dialer_clients (project_id, window_
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 CREATE INDEX dialer_clients_fresh_priority ON dialer_clients (project_id, window_key, priority, id)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
--- ... with sort 3:1 and 3:2: inside a window only the id orders
-CREATE INDEX dialer_clients_fresh_id ON dialer_clients (project_id, window_key, id)
+-- ... with sort 3:1 and 3:2: inside a window only the id orders; dialer_why_count, dialer_project_until
+CREATE INDEX dialer_clients_fresh_id ON dialer_clients (project_id, window_key, id) INCLUDE (not_before_at)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 CREATE INDEX dialer_clients_fresh_both ON dialer_clients (project_id, window_key, priority, created, id)
     WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
 -- dialer_pick: promised callbacks and redials
 CREATE INDEX dialer_clients_deferred ON dialer_clients (project_id, deferred_kind, window_key, deferred_time, id)
+    INCLUDE (not_before_at)
     WHERE NOT used AND NOT checked AND deferred_time IS NOT NULL AND NOT deferred_done;
 -- dialer_project_until: when a delayed case may go
-CREATE INDEX dialer_clients_delayed ON dialer_clients (project_id, not_before_at)
+CREATE INDEX dialer_clients_delayed ON dialer_clients (project_id, window_key, not_before_at)
     WHERE NOT used AND NOT checked AND not_before_at IS NOT NULL;
+-- dialer_why_count: cases whose number is in a call or was abandoned lately
+CREATE INDEX dialer_clients_number ON dialer_clients (phone_number) WHERE NOT used AND NOT checked;
 -- dialer_invariants, dialer_reap: cases in hand
 CREATE INDEX dialer_clients_checked ON dialer_clients (id) WHERE checked;
 

@@ -64,7 +64,7 @@ class Paced(Cases):
     def _begin(self, project: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         self.guaranteed |= {request["case_id"] for request in requests if request.get("guaranteed")}
         for case in self.guarded - self.guaranteed:
-            self.refuse[case] = ("agent_not_guaranteed", None)
+            self.refuse[case] = ("number_abandoned", None)
         for case in self.guaranteed:
             self.refuse.pop(case, None)
         return super()._begin(project, requests)

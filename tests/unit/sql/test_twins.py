@@ -18,6 +18,7 @@ ONLY = {
     MARIADB: {
         "dialer_pick_fresh": "see dialer_pick_text",
         "dialer_pick_windows": "a step of dialer_pick_fresh",
+        "dialer_alike": "a step of dialer_why_count; PostgreSQL groups an index",
         "dialer_claim_take": "a step of dialer_claim; PostgreSQL writes SKIP LOCKED",
         "dialer_case_lock": "PostgreSQL writes SKIP LOCKED where it is needed",
         "dialer_wait": "PostgreSQL has LISTEN",

@@ -29,8 +29,8 @@ class Attempts(Routines):
         """Ask to dial: `requests` are (case_id, channel_id, action_id) in dial order, of one project.
 
         guaranteed: those of the cases for which an agent is, since calls in flight stay below free agents. Without it
-        the number of a call that was abandoned lately is refused: agent_not_guaranteed, or, where no agent can be
-        guaranteed, abandoned_number; either gives the claim back and puts the case off.
+        the number of a call that was abandoned lately is refused (number_abandoned), its claim given back, and the
+        case put off.
         """
         text = stored_json(
             [

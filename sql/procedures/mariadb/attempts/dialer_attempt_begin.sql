@@ -6,14 +6,13 @@
 -- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back; gone: there
---                           is none of that id and project, or another one than was claimed; used: also by a call that
---                           ended while the case was away (dialer_away)
+--   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another
+--                           one than was claimed; used: also by a call that ended while the case was away (dialer_away)
 --   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
---   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
---                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
---   abandoned_number        the same where no agent can be guaranteed (autoinforming): it waits until the number is
---                           free again
+--   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has
+--                           against it (number_in_call also: its number has changed just now); its claim is given back
+--   number_abandoned        also where agents could be guaranteed and the request gave no guarantee; its claim is given
+--                           back, and it waits for five minutes (not_before_at)
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
 --                           claim is given back as soon as it is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
@@ -33,7 +32,6 @@ BEGIN
     DECLARE v_rules_project varchar(400);
     DECLARE v_type varchar(400);
     DECLARE v_lines bigint;
-    DECLARE v_zone varchar(400);
     DECLARE v_trunk varchar(400);
     DECLARE v_queue varchar(400);
     DECLARE v_exten varchar(400);
@@ -44,7 +42,6 @@ BEGIN
     DECLARE v_patience int;
     DECLARE v_amd tinyint(1);
     DECLARE v_machine_action varchar(400);
-    DECLARE v_guarded_until datetime(6);
     DECLARE v_trunk_state varchar(20);
     DECLARE v_dial_template varchar(400);
     DECLARE v_answer varchar(200);
@@ -64,22 +61,20 @@ BEGIN
     DECLARE v_case_name varchar(1000);
     DECLARE v_case_project varchar(400);
     DECLARE v_phone_number varchar(400);
-    DECLARE v_utc varchar(400);
-    DECLARE v_start varchar(400);
-    DECLARE v_stop varchar(400);
     DECLARE v_used tinyint(1);
     DECLARE v_deferred_time datetime(6);
     DECLARE v_deferred_done tinyint(1);
     DECLARE v_deferred_kind varchar(20);
-    DECLARE v_not_before_at datetime(6);
     DECLARE v_redials_done int;
     DECLARE v_brought_back int;
     DECLARE v_attempt bigint;
     DECLARE v_freed bigint;
     DECLARE v_away bigint;
+    DECLARE v_set varchar(400) DEFAULT @dialer_now;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
+        SET @dialer_now = v_set;
         IF v_own THEN
             ROLLBACK;
         END IF;
@@ -97,11 +92,18 @@ BEGIN
         channel_id varchar(100) NOT NULL,
         action_id varchar(100) NOT NULL,
         guaranteed tinyint(1) NOT NULL,
+        is_locked tinyint(1) NOT NULL DEFAULT false,
         attempt_id bigint NULL,
         refusal varchar(20) NULL,
         retry_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_begin_gate (
+        place int NOT NULL PRIMARY KEY,
+        own_reason varchar(20) NULL,
+        abandoned_until_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_begun;
+    DELETE FROM dialer_begin_gate;
     -- JSON_TABLE came with 10.6.
     INSERT INTO dialer_begun (place, case_id, channel_id, action_id, guaranteed)
     SELECT s.seq + 1,
@@ -115,11 +117,11 @@ BEGIN
         CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
         SELECT j.wanted INTO v_wanted
         FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
-        SELECT r.project_id, r.type, r.`lines`, r.zone, r.trunk, r.queue, r.exten, r.context, r.caller_id,
+        SELECT r.project_id, r.type, r.`lines`, r.trunk, r.queue, r.exten, r.context, r.caller_id,
             r.dial_seconds, r.abandon_seconds,
             IF(r.type = 'predictive' AND r.abandon_action = 'message', ceil(r.abandon_seconds), NULL),
             r.amd, r.machine_action
-        INTO v_rules_project, v_type, v_lines, v_zone, v_trunk, v_queue, v_exten, v_context, v_caller_id,
+        INTO v_rules_project, v_type, v_lines, v_trunk, v_queue, v_exten, v_context, v_caller_id,
             v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action
         FROM dialer_rules r WHERE r.project_id = p_project;
         CALL dialer_trunk_lock(v_trunk, p_asterisk);
@@ -169,51 +171,64 @@ BEGIN
 
         UPDATE dialer_begun SET refusal = IF(v_retry_at IS NULL, 'no_line', 'pacing'), retry_at = v_retry_at
         WHERE place > v_room;
+        -- First every row is locked, so that what the gate then sees of all of them stays so.
+        FOR request IN (SELECT q.place, q.case_id FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place) DO
+            SET v_id = NULL;
+            SELECT l.case_id INTO v_id FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
+            CALL dialer_case_lock(request.case_id, v_locked);
+            IF v_locked THEN
+                UPDATE dialer_begun SET is_locked = true WHERE place = request.place;
+            END IF;
+        END FOR;
+        SET @dialer_now = NULL;
+        -- As in dialer_pick.
+        SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
+        INSERT INTO dialer_begin_gate (place, own_reason, abandoned_until_at)
+        SELECT q.place, g.own_reason, g.abandoned_until_at
+        FROM dialer_begun q
+        STRAIGHT_JOIN dialer_gate g ON g.case_id = q.case_id
+        WHERE q.place <= v_room;
+        SET @dialer_now = v_set;
+
         FOR request IN (
-            SELECT q.place, q.case_id, q.channel_id, q.action_id, q.guaranteed
-            FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place
+            SELECT q.place, q.case_id, q.channel_id, q.action_id, q.guaranteed, q.is_locked, g.own_reason,
+                g.abandoned_until_at
+            FROM dialer_begun q
+            LEFT JOIN dialer_begin_gate g ON g.place = q.place
+            WHERE q.place <= v_room
+            ORDER BY q.place
         ) DO
-            SET v_claimed = false, v_id = NULL, v_guarded_until = NULL;
+            SET v_claimed = false, v_id = NULL;
             SELECT l.attempt_id IS NULL AND l.worker_id = p_worker AND l.asterisk = p_asterisk AND l.epoch = p_epoch,
                 l.case_inserted_at
             INTO v_claimed, v_claim_inserted
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
-            CALL dialer_case_lock(request.case_id, v_locked);
-            IF NOT v_locked THEN
-                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.utc, c.allowed_start, c.allowed_stop, c.used,
-                    c.deferred_time, c.deferred_done, c.deferred_kind, c.not_before_at, c.redials_done, c.brought_back,
-                    c.inserted_at
-                INTO v_id, v_case_name, v_case_project, v_phone_number, v_utc, v_start, v_stop, v_used,
-                    v_deferred_time, v_deferred_done, v_deferred_kind, v_not_before_at, v_redials_done, v_brought_back,
-                    v_inserted
+            IF NOT request.is_locked THEN
+                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.used, c.deferred_time, c.deferred_done,
+                    c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at
+                INTO v_id, v_case_name, v_case_project, v_phone_number, v_used, v_deferred_time, v_deferred_done,
+                    v_deferred_kind, v_redials_done, v_brought_back, v_inserted
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
             SELECT count(*) INTO v_held FROM dialer_live l
             WHERE l.phone_number = v_phone_number AND l.case_id = v_id AND l.attempt_id IS NULL;
-            SELECT max(b.until_at) INTO v_guarded_until FROM dialer_abandoned b
-            WHERE b.phone_number = v_phone_number AND b.until_at > v_now
-              AND NOT (request.guaranteed AND v_type <> 'autoinforming');
             SET v_away = dialer_away_end(v_id);
             SET v_refusal = CASE
                 WHEN NOT v_claimed THEN 'not_claimed'
-                WHEN v_locked THEN 'locked'
+                WHEN request.is_locked THEN 'locked'
                 WHEN v_id IS NULL OR v_case_project <> p_project OR v_inserted <> v_claim_inserted THEN 'gone'
                 WHEN v_used OR v_away IS NOT NULL THEN 'used'
                 WHEN v_phone_number NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
-                WHEN (v_deferred_time > v_now AND NOT v_deferred_done) OR v_not_before_at > v_now THEN 'deferred'
-                WHEN NOT dialer_window_open(coalesce(nullif(v_utc, ''), v_zone), v_start, v_stop, v_now)
-                    THEN 'window_closed'
+                WHEN request.own_reason IS NOT NULL THEN request.own_reason
                 WHEN v_held = 0 THEN 'number_in_call'
-                WHEN v_guarded_until IS NOT NULL AND v_type = 'autoinforming' THEN 'abandoned_number'
-                WHEN v_guarded_until IS NOT NULL THEN 'agent_not_guaranteed'
+                WHEN request.abandoned_until_at IS NOT NULL AND NOT request.guaranteed THEN 'number_abandoned'
             END;
             IF v_refusal IS NOT NULL THEN
                 DELETE FROM dialer_live
                 WHERE case_id = request.case_id AND project_id = p_project AND attempt_id IS NULL;
-                IF v_refusal IN ('abandoned_number', 'agent_not_guaranteed') THEN
+                IF v_refusal = 'number_abandoned' AND request.own_reason IS NULL THEN
                     UPDATE dialer_clients
-                    SET not_before_at = IF(v_refusal = 'abandoned_number', v_guarded_until,
-                        least(v_guarded_until, v_now + INTERVAL 5 MINUTE))
+                    SET not_before_at = least(request.abandoned_until_at, v_now + INTERVAL 5 MINUTE)
                     WHERE id = v_id;
                 END IF;
                 IF v_refusal = 'used' AND v_away IS NOT NULL THEN

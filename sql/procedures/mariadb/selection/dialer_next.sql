@@ -1,19 +1,42 @@
 -- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc
--- What would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come
--- first. p_now NULL means dialer_now(); another instant, '2026-11-24 09:00' by the session's clock or with an offset
--- ('+03'), asks about then.
+-- What would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come first. They are
+-- those against which nothing of their own stands (dialer_gate). p_now NULL means dialer_now(); another instant,
+-- '2026-11-24 09:00' by the session's clock or with an offset ('+03'), asks about then.
 CREATE OR REPLACE PROCEDURE dialer_next(p_project varchar(400), p_now varchar(400), p_n int)
 BEGIN
+    DECLARE v_now datetime(6);
+    DECLARE v_set varchar(400) DEFAULT @dialer_now;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        SET @dialer_now = v_set;
+        RESIGNAL;
+    END;
     -- As text: a datetime would take the hours of an offset for seconds.
-    CALL dialer_pick(p_project, coalesce(dialer_read_instant(p_now), dialer_now()), p_n);
+    SELECT coalesce(dialer_read_instant(p_now), dialer_now()) INTO v_now;
+    CALL dialer_pick(p_project, v_now, p_n);
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_in_hand (
+        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+        case_id bigint NOT NULL,
+        kind varchar(20) NOT NULL,
+        due_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DELETE FROM dialer_in_hand;
+    SET @dialer_now = NULL;
+    -- As in dialer_pick.
+    SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
+    INSERT INTO dialer_in_hand (case_id, kind, due_at)
+    SELECT l.case_id, l.kind, l.due_at
+    FROM dialer_claims l
+    STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id AND c.inserted_at = l.case_inserted_at
+    STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id
+    WHERE l.project_id = p_project AND l.attempt_id IS NULL AND g.own_reason IS NULL
+    ORDER BY l.place;
+    SET @dialer_now = v_set;
     SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc
     FROM (
-        SELECT row_number() OVER (ORDER BY l.place) AS place, l.case_id, l.kind, l.due_at
-        FROM dialer_claims l
-        WHERE l.project_id = p_project AND l.attempt_id IS NULL
+        SELECT row_number() OVER (ORDER BY h.place) AS place, h.case_id, h.kind, h.due_at FROM dialer_in_hand h
         UNION ALL
-        SELECT (SELECT count(*) FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL)
-            + row_number() OVER (ORDER BY k.place), k.case_id, k.kind, k.due_at
+        SELECT (SELECT count(*) FROM dialer_in_hand) + row_number() OVER (ORDER BY k.place), k.case_id, k.kind, k.due_at
         FROM dialer_picked k
     ) n
     JOIN dialer_clients c ON c.id = n.case_id

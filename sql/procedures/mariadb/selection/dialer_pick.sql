@@ -1,11 +1,18 @@
 -- dialer_pick(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The next p_n cases in dial order, from 1: due scheduled callbacks by their instant, due redials by theirs,
--- then fresh cases by the project's sort. Left out are cases in a closed window, with a delay that has not
--- passed, or whose number is in a call. Nothing is locked or claimed.
+-- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate
+-- is asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is
+-- locked or claimed.
 CREATE OR REPLACE PROCEDURE dialer_pick(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
-    DECLARE v_kind varchar(20) DEFAULT 'scheduled';
-    DECLARE v_left int DEFAULT p_n;
+    DECLARE v_reach int DEFAULT p_n;
+    DECLARE v_scanned int;
+    DECLARE v_found int;
+    DECLARE v_set varchar(400) DEFAULT @dialer_now;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        SET @dialer_now = v_set;
+        RESIGNAL;
+    END;
     -- The rows come in this table of the session: a procedure's result can be read by no other one.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -13,35 +20,26 @@ BEGIN
         kind varchar(20) NOT NULL,
         due_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_due (
-        case_id bigint NOT NULL,
-        due_at datetime(6) NOT NULL
-    ) ENGINE = MEMORY;
-    DELETE FROM dialer_picked;
-    kinds: WHILE v_kind IS NOT NULL AND v_left > 0 DO
-        DELETE FROM dialer_due;
-        CALL dialer_windows(p_project, v_kind, p_now);
-        FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
-            INSERT INTO dialer_due (case_id, due_at)
-            SELECT c.id, c.deferred_time
-            FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
-            WHERE c.project_id = p_project
-              AND c.waits_as = v_kind
-              AND c.window_key = w.window_key
-              AND c.deferred_time <= p_now
-              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
-              AND NOT EXISTS (SELECT 1 FROM dialer_live l WHERE l.phone_number = c.phone_number)
-            ORDER BY c.deferred_time, c.id
-            LIMIT v_left;
-        END FOR;
-        INSERT IGNORE INTO dialer_picked (case_id, kind, due_at)
-        SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
-        SELECT p_n - count(*) INTO v_left FROM dialer_picked;
-        SET v_kind = IF(v_kind = 'scheduled', 'redial', NULL);
-    END WHILE;
-    IF v_left > 0 THEN
-        CALL dialer_windows(p_project, 'fresh', p_now);
-        DELETE FROM dialer_windows_found WHERE NOT is_open;
-        CALL dialer_pick_fresh(p_project, p_now, v_left);
-    END IF;
+    SET @dialer_now = NULL;
+    reach: LOOP
+        CALL dialer_pick_scan(p_project, p_now, v_reach);
+        SELECT count(*) INTO v_scanned FROM dialer_scanned;
+        DELETE FROM dialer_picked;
+        -- The instant that the gate goes by, for this statement alone, whatever becomes of it; half a microsecond more,
+        -- since the server cuts off what is less than a whole one.
+        SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
+        INSERT INTO dialer_picked (case_id, kind, due_at)
+        SELECT s.case_id, s.kind, s.due_at
+        FROM dialer_scanned s
+        STRAIGHT_JOIN dialer_gate g ON g.case_id = s.case_id
+        WHERE g.own_reason IS NULL
+        ORDER BY s.place
+        LIMIT p_n;
+        SET v_found = row_count();
+        IF v_scanned < v_reach OR v_found >= p_n THEN
+            LEAVE reach;
+        END IF;
+        SET v_reach = 2 * least(v_reach, 1000000000);
+    END LOOP;
+    SET @dialer_now = v_set;
 END

@@ -1,11 +1,11 @@
 -- dialer_pick_fresh(p_project, p_now, p_n)
 -- Appends the first p_n fresh cases of the windows in dialer_windows_found, in the order of the project's sort,
--- to dialer_picked; for dialer_pick. (PostgreSQL has one query for it, see its dialer_pick_text.)
+-- to dialer_scanned; for dialer_pick_scan. (PostgreSQL has one query for it, see its dialer_pick_text.)
 --
 -- Column by column: of each window as many cases as are wanted, by an index on that column alone; merged, the
 -- value of the last one wanted is the bound. What lies before it is chosen; among the cases at the bound the next
 -- column decides, at last the id. So the ascending id that breaks ties needs no index of its own for each
--- direction, and nothing reads more than it returns (but what has a delay or a number in a call). utc is the same
+-- direction, and nothing reads more than it returns (but what has a delay). utc is the same
 -- throughout a window: where it is a column of the sort, windows of one offset are asked together.
 CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
@@ -106,6 +106,6 @@ BEGIN
         END CASE;
         SELECT p_n - count(*) INTO v_left FROM dialer_chosen;
     END WHILE;
-    EXECUTE IMMEDIATE concat('INSERT IGNORE INTO dialer_picked (case_id, kind, due_at)',
+    EXECUTE IMMEDIATE concat('INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)',
         ' SELECT id, ''fresh'', NULL FROM dialer_chosen ORDER BY ', v_order, 'id LIMIT ', p_n);
 END

@@ -28,7 +28,6 @@ BEGIN
         p_equal,
         IF(p_order LIKE '% DESC', '', concat(' AND c.id <= ', f.last_id)),
         ' AND (c.not_before_at IS NULL OR c.not_before_at <= ', quote(p_now), ')',
-        ' AND NOT EXISTS (SELECT 1 FROM dialer_live l WHERE l.phone_number = c.phone_number)',
         IF(p_order = '', '', concat(' ORDER BY c.', p_order)), ' LIMIT ', p_n, ')'
         SEPARATOR ' UNION ALL ') INTO v_text
     FROM dialer_windows_found f

@@ -1,7 +1,7 @@
 -- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
 -- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
 -- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
--- windows with a million cases cost nothing. One that cannot be read is closed (dialer_window_open).
+-- windows with a million cases cost nothing. One that cannot be read is closed (dialer_window_holds).
 CREATE OR REPLACE PROCEDURE dialer_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
 BEGIN
     -- '~': after every key, which are of offsets, names of zones, and times
@@ -12,9 +12,8 @@ BEGIN
     DECLARE v_zone varchar(400);
     DECLARE v_start varchar(82);
     DECLARE v_stop varchar(82);
-    DECLARE v_opens time;
-    DECLARE v_closes time;
     DECLARE v_local datetime(6);
+    DECLARE v_is_open tinyint(1);
     DECLARE v_minutes int;
     -- The rows come in this table of the session: a procedure's result can be read by no other one.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
@@ -56,16 +55,10 @@ BEGIN
                 v_minutes = round((timestampdiff(MICROSECOND, '1970-01-01', v_local) / 1000000
                     - unix_timestamp(p_now)) / 60);
         END IF;
-        -- As dialer_window_open, which would read it anew for each window.
         SET v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
             v_stop = substring_index(v_key, '|', -1),
-            v_opens = IF(dialer_time(v_start) = '24:00:00', '00:00:00', dialer_time(v_start)),
-            v_closes = dialer_time(v_stop);
+            v_is_open = dialer_window_holds(v_start, v_stop, v_local);
         INSERT INTO dialer_windows_found (window_key, zone, allowed_start, allowed_stop, is_open, minutes, last_id)
-        VALUES (v_key, coalesce(v_zone, ''), v_start, v_stop, coalesce(CASE
-            WHEN v_opens = v_closes OR (v_opens = '00:00:00' AND v_closes = '24:00:00') THEN true
-            WHEN v_opens < v_closes THEN time(v_local) >= v_opens AND time(v_local) < v_closes
-            WHEN v_opens > v_closes THEN time(v_local) >= v_opens OR time(v_local) < v_closes
-        END, false), coalesce(v_minutes, 0), v_last);
+        VALUES (v_key, coalesce(v_zone, ''), v_start, v_stop, v_is_open, coalesce(v_minutes, 0), v_last);
     END LOOP;
 END

@@ -5,7 +5,9 @@ CREATE OR REPLACE FUNCTION dialer_offset(p_utc varchar(400))
 RETURNS int
 DETERMINISTIC NO SQL
 BEGIN
-    DECLARE v_tail varchar(400);
+    DECLARE v_size varchar(400);
+    DECLARE v_hours varchar(400);
+    DECLARE v_mark varchar(1);
     DECLARE v_part varchar(400);
     DECLARE v_minutes int;
     IF upper(p_utc) IN ('Z', 'UTC', 'GMT') THEN
@@ -14,20 +16,21 @@ BEGIN
     IF p_utc IS NULL OR p_utc NOT REGEXP '^[+-][0-9]{1,2}([.:][0-9]{1,2})?h?\\z' THEN
         RETURN NULL;
     END IF;
-    -- '', '.30' or ':30'
-    SET v_tail = regexp_replace(p_utc, '^[+-][0-9]+|h', '');
-    SET v_part = substr(v_tail, 2);
-    SET v_minutes = CASE
-        WHEN v_tail = '' THEN 0
-        WHEN v_part IN ('00', '15', '30', '45') THEN CAST(v_part AS signed)
-        WHEN left(v_tail, 1) = ':' THEN NULL
-        WHEN v_part = '0' THEN 0
-        WHEN v_part = '25' THEN 15
-        WHEN v_part IN ('5', '50') THEN 30
-        WHEN v_part = '75' THEN 45
-    END;
-    SET v_minutes = (CAST(regexp_substr(substr(p_utc, 2), '^[0-9]+') AS signed) * 60 + v_minutes)
-        * IF(left(p_utc, 1) = '-', -1, 1);
+    -- '3', '5:30', '03.00'; no regular expressions from here on: each window that is looked at pays for them.
+    SET v_size = trim(TRAILING 'h' FROM substr(p_utc, 2)),
+        v_hours = substring_index(replace(v_size, ':', '.'), '.', 1),
+        v_mark = substr(v_size, char_length(v_hours) + 1, 1),
+        v_part = substr(v_size, char_length(v_hours) + 2),
+        v_minutes = CASE
+            WHEN v_mark = '' THEN 0
+            WHEN v_part IN ('00', '15', '30', '45') THEN CAST(v_part AS signed)
+            WHEN v_mark = ':' THEN NULL
+            WHEN v_part = '0' THEN 0
+            WHEN v_part = '25' THEN 15
+            WHEN v_part IN ('5', '50') THEN 30
+            WHEN v_part = '75' THEN 45
+        END,
+        v_minutes = (CAST(v_hours AS signed) * 60 + v_minutes) * IF(left(p_utc, 1) = '-', -1, 1);
     IF v_minutes NOT BETWEEN -720 AND 840 THEN
         RETURN NULL;
     END IF;

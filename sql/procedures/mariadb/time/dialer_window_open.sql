@@ -1,7 +1,6 @@
 -- dialer_window_open(p_zone, p_start, p_stop, p_at) -> bool
--- Is the call window open at p_at? p_start and p_stop are local times in p_zone: start inclusive, stop
--- exclusive; start = stop is the whole day; start later than stop crosses midnight; 24:00 is a day's end as a
--- stop and its beginning as a start. A window that cannot be read, or whose zone nobody knows, is closed.
+-- Is the call window open at p_at, by the wall clock in p_zone (dialer_window_holds)? In a zone that nobody knows only
+-- the whole day is.
 CREATE OR REPLACE FUNCTION dialer_window_open(
     p_zone varchar(400),
     p_start varchar(400),
@@ -11,21 +10,9 @@ CREATE OR REPLACE FUNCTION dialer_window_open(
 RETURNS tinyint(1)
 DETERMINISTIC READS SQL DATA
 BEGIN
-    DECLARE v_start time;
-    DECLARE v_stop time;
-    DECLARE v_local time(6);
-    -- Both as dialer_time reads them, at once: views ask this of each case.
-    IF NOT coalesce(concat(p_start, '|', p_stop) REGEXP
-        '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\|(?1)\\z', false) THEN
-        RETURN false;
-    END IF;
-    SET v_start = IF(p_start LIKE '24:%', '00:00:00', p_start), v_stop = p_stop;
-    IF v_start = v_stop OR (v_start = '00:00:00' AND v_stop = '24:00:00') THEN
+    -- For a whole day, as most of them are written, no clock is read.
+    IF p_start = p_stop AND dialer_window_holds(p_start, p_stop, NULL) THEN
         RETURN true;
     END IF;
-    SET v_local = time(dialer_local(p_zone, p_at));
-    IF v_start < v_stop THEN
-        RETURN coalesce(v_local >= v_start AND v_local < v_stop, false);
-    END IF;
-    RETURN coalesce(v_local >= v_start OR v_local < v_stop, false);
+    RETURN dialer_window_holds(p_start, p_stop, dialer_local(p_zone, p_at));
 END

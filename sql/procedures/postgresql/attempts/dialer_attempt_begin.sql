@@ -6,14 +6,13 @@
 -- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used, window_closed, deferred, number_in_call   this case: its claim is given back; gone: there
---                           is none of that id and project, or another one than was claimed; used: also by a call that
---                           ended while the case was away (dialer_away)
+--   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another
+--                           one than was claimed; used: also by a call that ended while the case was away (dialer_away)
 --   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
---   agent_not_guaranteed    this case: its number was abandoned lately (dialer_abandoned) and the request gave no
---                           guarantee; its claim is given back, and it waits for five minutes (not_before_at)
---   abandoned_number        the same where no agent can be guaranteed (autoinforming): it waits until the number is
---                           free again
+--   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has
+--                           against it (number_in_call also: its number has changed just now); its claim is given back
+--   number_abandoned        also where agents could be guaranteed and the request gave no guarantee; its claim is given
+--                           back, and it waits for five minutes (not_before_at)
 --   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
 --                           claim is given back as soon as it is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
@@ -55,8 +54,9 @@ DECLARE
     v_trunk dialer_stat_trunk;
     v_claim dialer_claims;
     v_case dialer_clients;
+    v_claims dialer_claims[] := '{}';
+    v_cases dialer_clients[] := '{}';
     v_request record;
-    v_guarded_until timestamptz;
     v_patience int;
     v_room int;
     v_lines bigint;
@@ -66,6 +66,8 @@ DECLARE
     v_begun int := 0;
     v_away bigint;
     v_refusal varchar;
+    -- As in dialer_pick.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         v_refusal := 'not_owner';
@@ -128,14 +130,39 @@ BEGIN
     ORDER BY c.phone_number, q.ordinality
     ON CONFLICT DO NOTHING;
 
+    -- First every row is locked, so that what the gate then sees of all of them stays so.
     FOR v_request IN
-        SELECT (q.value ->> 'case_id')::bigint AS case_id,
-            q.value ->> 'channel_id' AS channel_id,
-            q.value ->> 'action_id' AS action_id,
-            coalesce((q.value ->> 'guaranteed')::bool, false) AS guaranteed,
-            q.ordinality <= v_room AS has_room
+        SELECT (q.value ->> 'case_id')::bigint AS case_id
         FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
+        WHERE q.ordinality <= v_room
         ORDER BY q.ordinality
+    LOOP
+        SELECT * INTO v_claim FROM dialer_claims l WHERE l.case_id = v_request.case_id FOR UPDATE;
+        SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_request.case_id FOR UPDATE SKIP LOCKED;
+        v_claims := v_claims || v_claim;
+        v_cases := v_cases || v_case;
+    END LOOP;
+
+    PERFORM set_config('dialer.now', v_now::text, true);
+    FOR v_request IN
+        SELECT q.case_id, q.channel_id, q.action_id, q.is_guaranteed, q.place, q.place <= v_room AS has_room,
+            q.is_repeated, g.own_reason, g.abandoned_until_at
+        FROM (
+            SELECT (r.value ->> 'case_id')::bigint AS case_id,
+                r.value ->> 'channel_id' AS channel_id,
+                r.value ->> 'action_id' AS action_id,
+                coalesce((r.value ->> 'guaranteed')::bool, false) AS is_guaranteed,
+                r.ordinality::int AS place,
+                row_number() OVER (PARTITION BY r.value ->> 'case_id' ORDER BY r.ordinality) > 1 AS is_repeated
+            FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY r (value, ordinality)
+        ) q
+        LEFT JOIN LATERAL (
+            SELECT o.own_reason, o.abandoned_until_at
+            FROM dialer_gate o
+            WHERE o.case_id = q.case_id AND q.place <= v_room
+            OFFSET 0
+        ) g ON true
+        ORDER BY q.place
     LOOP
         case_id := v_request.case_id;
         attempt_id := NULL;
@@ -161,15 +188,13 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        SELECT * INTO v_claim FROM dialer_claims l WHERE l.case_id = v_request.case_id FOR UPDATE;
-        SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_request.case_id FOR UPDATE SKIP LOCKED;
-        SELECT b.until_at INTO v_guarded_until FROM dialer_abandoned b
-        WHERE b.phone_number = v_case.phone_number AND b.until_at > v_now
-          AND NOT (v_request.guaranteed AND v_rules.type <> 'autoinforming');
+        v_claim := v_claims[v_request.place];
+        v_case := v_cases[v_request.place];
         v_away := dialer_away_end(v_case.id);
         refusal := CASE
             WHEN v_claim.case_id IS NULL
                 OR v_claim.attempt_id IS NOT NULL
+                OR v_request.is_repeated
                 OR (v_claim.worker_id, v_claim.asterisk, v_claim.epoch) <> (p_worker, p_asterisk, p_epoch)
                 THEN 'not_claimed'
             WHEN v_case.id IS NULL AND EXISTS (SELECT FROM dialer_clients c WHERE c.id = v_request.case_id)
@@ -178,24 +203,19 @@ BEGIN
                 THEN 'gone'
             WHEN v_case.used OR v_away IS NOT NULL THEN 'used'
             WHEN v_case.phone_number !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
-            WHEN v_case.deferred_time > v_now AND NOT v_case.deferred_done
-                OR v_case.not_before_at > v_now THEN 'deferred'
-            WHEN NOT dialer_window_open(coalesce(nullif(v_case.utc, ''), v_rules.zone),
-                v_case.allowed_start, v_case.allowed_stop, v_now) THEN 'window_closed'
+            WHEN v_request.own_reason IS NOT NULL THEN v_request.own_reason
             WHEN NOT EXISTS (
                 SELECT FROM dialer_live l
                 WHERE l.phone_number = v_case.phone_number
                   AND l.case_id = v_case.id AND l.attempt_id IS NULL) THEN 'number_in_call'
-            WHEN v_guarded_until IS NOT NULL AND v_rules.type = 'autoinforming' THEN 'abandoned_number'
-            WHEN v_guarded_until IS NOT NULL THEN 'agent_not_guaranteed'
+            WHEN v_request.abandoned_until_at IS NOT NULL AND NOT v_request.is_guaranteed THEN 'number_abandoned'
         END;
         IF refusal IS NOT NULL THEN
             DELETE FROM dialer_live l
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
-            IF refusal IN ('abandoned_number', 'agent_not_guaranteed') THEN
+            IF refusal = 'number_abandoned' AND v_request.own_reason IS NULL THEN
                 UPDATE dialer_clients c
-                SET not_before_at = CASE WHEN refusal = 'abandoned_number' THEN v_guarded_until
-                    ELSE least(v_guarded_until, v_now + interval '5 minutes') END
+                SET not_before_at = least(v_request.abandoned_until_at, v_now + interval '5 minutes')
                 WHERE c.id = v_case.id;
             END IF;
             IF refusal = 'used' AND v_away IS NOT NULL THEN
@@ -251,6 +271,7 @@ BEGIN
         v_begun := v_begun + 1;
         RETURN NEXT;
     END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
     UPDATE dialer_trunk_states s
     SET next_at = v_base_at + v_begun * v_gap * interval '1 second'
     WHERE s.trunk = v_rules.trunk AND s.asterisk = p_asterisk AND v_begun > 0;

@@ -1,60 +1,39 @@
 -- dialer_pick(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The next p_n cases in dial order, from 1: due scheduled callbacks by their instant, due redials by theirs,
--- then fresh cases by the project's sort. Left out are cases in a closed window, with a delay that has not
--- passed, or whose number is in a call. Nothing is locked or claimed.
+-- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate
+-- is asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is
+-- locked or claimed.
 CREATE OR REPLACE FUNCTION dialer_pick(p_project varchar, p_now timestamptz, p_n int)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_sort varchar;
-    v_keys varchar[];
-    v_minutes int[];
+    v_reach int := p_n;
+    v_scanned int;
+    v_cases bigint[];
+    v_kinds varchar[];
+    v_dues timestamptz[];
+    -- What the session has set for itself; after an error the rollback brings it back.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
-    place := 0;
-    FOREACH kind IN ARRAY ARRAY['scheduled', 'redial'] LOOP
-        FOR case_id, due_at IN
-            SELECT c.id, c.deferred_time
-            FROM dialer_windows(p_project, kind, p_now) w
-            CROSS JOIN LATERAL (
-                SELECT d.id, d.deferred_time
-                FROM dialer_deferred d
-                WHERE d.project_id = p_project
-                  AND d.deferred_kind = kind
-                  AND d.window_key = w.window_key
-                  AND d.deferred_time <= p_now
-                  AND (d.not_before_at IS NULL OR d.not_before_at <= p_now)
-                  AND NOT EXISTS (SELECT FROM dialer_live l WHERE l.phone_number = d.phone_number)
-                ORDER BY d.deferred_time, d.id
-                LIMIT p_n - place
-            ) c
-            WHERE w.is_open
-            ORDER BY c.deferred_time, c.id
-            LIMIT p_n - place
-        LOOP
-            place := place + 1;
-            RETURN NEXT;
-        END LOOP;
-    END LOOP;
-    IF place >= p_n THEN
-        RETURN;
-    END IF;
-    kind := 'fresh';
-    due_at := NULL;
-    SELECT array_agg(w.window_key), array_agg(w.minutes) INTO v_keys, v_minutes
-    FROM dialer_windows(p_project, 'fresh', p_now) w
-    WHERE w.is_open;
-    IF v_keys IS NULL THEN
-        RETURN;
-    END IF;
-    SELECT r.sort INTO v_sort FROM dialer_rules r WHERE r.project_id = p_project;
-    FOR case_id IN
-        EXECUTE dialer_pick_text(coalesce(v_sort, '2:1'))
-        USING p_project, v_keys, v_minutes, p_now, (p_n - place)::int
+    PERFORM set_config('dialer.now', p_now::text, true);
     LOOP
-        place := place + 1;
-        RETURN NEXT;
+        SELECT count(*),
+            array_agg(s.case_id ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL),
+            array_agg(s.kind ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL),
+            array_agg(s.due_at ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL)
+        INTO v_scanned, v_cases, v_kinds, v_dues
+        FROM dialer_pick_scan(p_project, p_now, v_reach) s
+        -- OFFSET 0: by the case's id, one after the other, whatever the planner thinks of their number.
+        CROSS JOIN LATERAL (SELECT o.own_reason FROM dialer_gate o WHERE o.case_id = s.case_id OFFSET 0) g;
+        EXIT WHEN v_scanned < v_reach OR coalesce(cardinality(v_cases), 0) >= p_n;
+        v_reach := 2 * least(v_reach, 1000000000);
     END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
+    RETURN QUERY
+    SELECT k.place, k.case_id, k.kind, k.due_at
+    FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)
+    ORDER BY k.place
+    LIMIT p_n;
 END
 $$

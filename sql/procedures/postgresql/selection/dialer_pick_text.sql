@@ -1,12 +1,12 @@
 -- dialer_pick_text(p_sort) -> SQL
--- The query that takes the first fresh cases of each open window in the order of p_sort, for dialer_pick:
+-- The query that takes the first fresh cases of each open window in the order of p_sort, for dialer_pick_scan:
 -- $1 project, $2 window keys, $3 their offsets in minutes, $4 now, $5 how many. utc is the same throughout a
 -- window, so inside one only priority and created order; the merge orders by all columns, ties by id.
 --
 -- Inside a window: the value b in place $5 of the leading column is one probe of an index; what lies before
 -- b is less than $5 rows; of those at b the next column (at last id) takes the first $5. So the ascending id
 -- that breaks ties needs no index of its own for each direction, and no query reads more than it returns
--- (but what has a delay or a number in a call).
+-- (but what has a delay).
 CREATE OR REPLACE FUNCTION dialer_pick_text(p_sort varchar)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -14,8 +14,7 @@ AS $$
 DECLARE
     c_source CONSTANT text := 'SELECT f.id, f.priority, f.created FROM dialer_fresh f'
         || ' WHERE f.project_id = $1 AND f.window_key = k.window_key'
-        || ' AND (f.not_before_at IS NULL OR f.not_before_at <= $4)'
-        || ' AND NOT EXISTS (SELECT FROM dialer_live l WHERE l.phone_number = f.phone_number)';
+        || ' AND (f.not_before_at IS NULL OR f.not_before_at <= $4)';
     v_term text;
     v_column text;
     v_descending bool;

@@ -1,39 +1,80 @@
 -- dialer_project_until(p_project, p_now) -> instant, NULL when nothing waits
--- When the next waiting case may be dialled: p_now itself when one may now, else the next window, promise,
--- redial or end of a delay. A case that cannot go for another reason (number in a call) counts as now.
+-- When the next waiting case may be dialled: p_now itself when one may now, else the earliest next_at of dialer_gate.
+-- A number in a call counts as free (ready_at of dialer_gate). Of each window the cases are asked that an index says
+-- could go first, more of them until none behind can be earlier; so a long list costs no more than a short one, unless
+-- the gate objects to very many of the first.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar, p_now timestamptz)
 RETURNS timestamptz
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
-    SELECT min(due.at) FROM (
-        SELECT dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, greatest(p_now, first.at)) AS at
-        FROM dialer_windows(p_project, 'fresh', p_now) w
-        CROSS JOIN LATERAL (
-            SELECT coalesce(
-                -- a case without a delay, else the first delay to end
-                (SELECT p_now FROM (
-                    SELECT f.not_before_at FROM dialer_fresh f
-                    WHERE f.project_id = p_project AND f.window_key = w.window_key
-                    ORDER BY f.created LIMIT 200) s
-                 WHERE s.not_before_at IS NULL OR s.not_before_at <= p_now LIMIT 1),
-                (SELECT min(f.not_before_at) FROM dialer_fresh f
-                 WHERE f.project_id = p_project AND f.window_key = w.window_key
-                   AND f.not_before_at IS NOT NULL)) AS at
-        ) first
-        UNION ALL
-        SELECT dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, greatest(p_now, first.at))
-        FROM (VALUES ('scheduled'), ('redial')) kinds (kind)
-        CROSS JOIN LATERAL dialer_windows(p_project, kinds.kind, p_now) w
-        CROSS JOIN LATERAL (
-            SELECT min(soon.at) AS at FROM (
-                SELECT greatest(d.deferred_time, d.not_before_at) AS at
-                FROM dialer_deferred d
-                WHERE d.project_id = p_project
-                  AND d.deferred_kind = kinds.kind
-                  AND d.window_key = w.window_key
-                ORDER BY d.deferred_time
-                LIMIT 200) soon
-        ) first
-    ) due
+DECLARE
+    v_window record;
+    v_reach int;
+    v_opens timestamptz;
+    v_asked int;
+    v_last timestamptz;
+    v_ready timestamptz;
+    v_until timestamptz;
+    -- As in dialer_pick.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
+BEGIN
+    PERFORM set_config('dialer.now', p_now::text, true);
+    FOR v_window IN
+        SELECT w.*, k.kind
+        FROM (VALUES ('fresh'), ('scheduled'), ('redial')) k (kind)
+        CROSS JOIN LATERAL dialer_windows(p_project, k.kind, p_now) w
+        -- In an open one a case may go now; then the others need not be asked.
+        ORDER BY w.is_open DESC
+    LOOP
+        v_opens := dialer_window_next(v_window.zone, v_window.allowed_start, v_window.allowed_stop, p_now);
+        -- It never does, or none of its cases can be the first.
+        CONTINUE WHEN v_opens IS NULL OR v_opens >= v_until;
+        v_reach := 1;
+        LOOP
+            -- Three orders: nothing known to wait for, the end of a delay, the instant that is due.
+            SELECT count(*), max(k.at), min(g.ready_at) INTO v_asked, v_last, v_ready
+            FROM (
+                SELECT * FROM (
+                    (SELECT f.id, p_now AS at FROM dialer_fresh f
+                     WHERE v_window.kind = 'fresh' AND f.project_id = p_project AND f.window_key = v_window.window_key
+                       AND (f.not_before_at IS NULL OR f.not_before_at <= p_now)
+                     ORDER BY f.id LIMIT v_reach)
+                    UNION ALL
+                    (SELECT f.id, f.not_before_at FROM dialer_fresh f
+                     WHERE v_window.kind = 'fresh' AND f.project_id = p_project AND f.window_key = v_window.window_key
+                       AND f.not_before_at > p_now
+                     ORDER BY f.not_before_at LIMIT v_reach)
+                    UNION ALL
+                    (SELECT d.id, p_now FROM dialer_deferred d
+                     WHERE d.deferred_kind = v_window.kind AND d.project_id = p_project
+                       AND d.window_key = v_window.window_key AND d.deferred_time <= p_now
+                       AND (d.not_before_at IS NULL OR d.not_before_at <= p_now)
+                     ORDER BY d.deferred_time, d.id LIMIT v_reach)
+                    UNION ALL
+                    (SELECT d.id, d.not_before_at FROM dialer_deferred d
+                     WHERE d.deferred_kind = v_window.kind AND d.project_id = p_project
+                       AND d.window_key = v_window.window_key AND d.not_before_at > p_now
+                     ORDER BY d.not_before_at LIMIT v_reach)
+                    UNION ALL
+                    (SELECT d.id, d.deferred_time FROM dialer_deferred d
+                     WHERE d.deferred_kind = v_window.kind AND d.project_id = p_project
+                       AND d.window_key = v_window.window_key AND d.deferred_time > p_now
+                       AND (d.not_before_at IS NULL OR d.not_before_at <= p_now)
+                     ORDER BY d.deferred_time, d.id LIMIT v_reach)
+                ) found
+                ORDER BY found.at
+                LIMIT v_reach
+            ) k
+            CROSS JOIN LATERAL (SELECT o.ready_at FROM dialer_gate o WHERE o.case_id = k.id OFFSET 0) g;
+            v_until := least(v_until, v_ready);
+            EXIT WHEN v_asked < v_reach
+                OR v_until <= dialer_window_next(v_window.zone, v_window.allowed_start, v_window.allowed_stop, v_last);
+            v_reach := v_reach * 4;
+        END LOOP;
+        EXIT WHEN v_until <= p_now;
+    END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
+    RETURN v_until;
+END
 $$

@@ -1,0 +1,47 @@
+-- dialer_pick_scan(p_project, p_now, p_n) -> place, case_id, kind, due_at
+-- The first p_n cases in dial order of those that may go as far as an index knows: due scheduled callbacks by their
+-- instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, none with a delay
+-- that has not passed. What else may stand against a case is not asked here but of what was found (dialer_pick). Places
+-- from 1. Nothing is locked or claimed.
+CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int)
+BEGIN
+    DECLARE v_kind varchar(20) DEFAULT 'scheduled';
+    DECLARE v_left int DEFAULT p_n;
+    -- The rows come in this table of the session: a procedure's result can be read by no other one.
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
+        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+        case_id bigint NOT NULL UNIQUE,
+        kind varchar(20) NOT NULL,
+        due_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_due (
+        case_id bigint NOT NULL,
+        due_at datetime(6) NOT NULL
+    ) ENGINE = MEMORY;
+    DELETE FROM dialer_scanned;
+    kinds: WHILE v_kind IS NOT NULL AND v_left > 0 DO
+        DELETE FROM dialer_due;
+        CALL dialer_windows(p_project, v_kind, p_now);
+        FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
+            INSERT INTO dialer_due (case_id, due_at)
+            SELECT c.id, c.deferred_time
+            FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+            WHERE c.project_id = p_project
+              AND c.waits_as = v_kind
+              AND c.window_key = w.window_key
+              AND c.deferred_time <= p_now
+              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+            ORDER BY c.deferred_time, c.id
+            LIMIT v_left;
+        END FOR;
+        INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
+        SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
+        SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
+        SET v_kind = IF(v_kind = 'scheduled', 'redial', NULL);
+    END WHILE;
+    IF v_left > 0 THEN
+        CALL dialer_windows(p_project, 'fresh', p_now);
+        DELETE FROM dialer_windows_found WHERE NOT is_open;
+        CALL dialer_pick_fresh(p_project, p_now, v_left);
+    END IF;
+END
