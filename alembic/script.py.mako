@@ -1,4 +1,4 @@
-"""${message}."""
+"""${message.capitalize()}."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The pacing of one pool of agents, flown: what is seen is learned from, decided on, and put on record.
 
-The worker (worker/dialling/pacer.py) and the simulated day (simulator/policies.py) fly the same pilot, each over its own
-world. Whoever flies it
+The worker (worker/dialling/pacer.py) and the simulated day (simulator/policies.py) fly the same pilot, each over its
+own world. Whoever flies it
 
 - shows it the world at every turn (`look`), and may begin as many calls as `left` says from then on,
 - says which calls it has begun (`begun`), before the next look,
