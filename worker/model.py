@@ -139,20 +139,18 @@ class Ownership:
 
 @dataclass(frozen=True)
 class Work:
-    """A project that may be dialled on an Asterisk, with what is up and what its trunk has left."""
+    """A project that may be dialled on an Asterisk, as dialer_work says it."""
 
     project_id: str
     type: str
-    lines: int
     queue: str
     exten: str | None
     context: str
     trunk: str
-    trunk_lines: int | None
-    trunk_live: int
+    room: int | None
+    """Lines left to it; None: its trunk does not exist here."""
     trunk_failing: bool | None
     trunk_retry_at: datetime | None
-    live: int
     state: str
     """running, idle or finished: what the last claim has found."""
     until_at: datetime | None
@@ -163,9 +161,7 @@ class Work:
     dial_seconds: float = 20.0
     abandon_seconds: float = 2.0
     abandon_target: float = 3.0
-    """Per cent of the people who answered that may be abandoned, over abandon_hours and over abandon_days."""
-    abandon_hours: int = 24
-    abandon_days: int = 30
+    """Per cent of the people who answered that may be abandoned."""
     calls_per_agent: float = 10.0
     """Most calls in flight for each agent who is there."""
     predictive_agents: int = 5

@@ -70,7 +70,11 @@ def warnings(caller: Caller) -> dict[str, str]:
 def test_a_predictive_project_has_safe_defaults(caller: Caller) -> None:
     (work,) = Projects(caller.db).work("default")
     assert (work.type, work.serves_agents) == ("predictive", True)
-    assert (work.abandon_target, work.abandon_hours, work.abandon_days, work.abandon_seconds) == (3.0, 24, 30, 2.0)
+    assert (work.abandon_target, work.abandon_seconds) == (3.0, 2.0)
+    assert [window.name for window in Pacing(caller.db).abandon_ledger("p", caller.now)] == ["hours", "days"]
+    assert caller.db.query("SELECT abandon_hours, abandon_days FROM dialer_rules") == [
+        {"abandon_hours": 24, "abandon_days": 30}
+    ]
     assert (work.calls_per_agent, work.predictive_agents, work.dial_ratio) == (10.0, 5, None)
     assert (work.dial_seconds, work.amd, work.priority) == (20.0, False, 0)
     assert isinstance(work.amd, bool)
@@ -87,8 +91,6 @@ def test_the_work_of_an_asterisk_carries_the_rules(caller: Caller) -> None:
     assert after == replace(
         before,
         abandon_target=2.5,
-        abandon_hours=12,
-        abandon_days=7,
         abandon_seconds=1.5,
         calls_per_agent=4.5,
         predictive_agents=3,

@@ -229,9 +229,28 @@ def test_what_a_worker_has_to_know_of_a_project(caller: Caller) -> None:
     caller.dial(add_case(caller.db))
     work = caller.db.call("dialer_work", "default")
     assert [row["project_id"] for row in work] == ["p"]
-    assert (work[0]["live"], work[0]["trunk_live"], work[0]["trunk_lines"]) == (1, 1, 1000)
+    assert work[0]["room"] == 999
     east = caller.db.call("dialer_work", "east")
-    assert [(row["project_id"], row["lines"], row["trunk_lines"]) for row in east] == [("q", 7, None)]
+    assert [(row["project_id"], row["room"]) for row in east] == [("q", None)], "it has no such trunk"
+
+
+@pytest.mark.parametrize(
+    ("lines", "max_lines", "state", "room"),
+    [(2, 30, "ok", 1), (5, 30, "ok", 4), (1, 30, "ok", 0), (None, 3, "ok", 2), (0, 4, "ok", 3), (0, 30, "failing", 1)],
+)
+def test_the_room_of_a_project_is_what_itself_and_its_trunk_have_left(
+    caller: Caller, lines: int | None, max_lines: int, state: str, room: int
+) -> None:
+    caller.start()
+    caller.dial(add_case(caller.db))
+    execute(caller.db, f"UPDATE dialer_params SET {caller.dialect.lines} = :lines", lines=lines)
+    execute(caller.db, "UPDATE dialer_trunks SET max_lines = :lines", lines=max_lines)
+    execute(
+        caller.db,
+        "UPDATE dialer_trunk_states SET state = :state, dial_template = (SELECT dial_template FROM dialer_trunks)",
+        state=state,
+    )
+    assert [row["room"] for row in caller.db.call("dialer_work", "default")] == [room]
 
 
 def test_agents_are_what_the_owner_of_their_asterisk_sees(caller: Caller) -> None:

@@ -102,7 +102,7 @@ class Fitness:
         )
 
     def _obstacle(self, item: Work) -> str | None:
-        if item.trunk_lines is None:
+        if item.room is None:
             return (
                 f"trunk {item.trunk!r} has no row in dialer_trunks for Asterisk {self._session.name!r}:"
                 " insert one, or change dialer_params.trunk"

@@ -173,7 +173,7 @@ class Turns:
         for item in work:
             if item.project_id not in fit and self._hopper.hand(item.project_id).cases:
                 self._hopper.give_back(item.project_id)
-        room = {item.project_id: self._room(item) for item in items}
+        room = {item.project_id: min(item.room or 0, MOST_AT_ONCE) for item in items}
         self._pacer.look(items, room, self._hopper.cases())
         wait = self._poll_seconds
         # By priority, then who has waited longest. What a project was granted and has no cases for goes to the
@@ -209,18 +209,6 @@ class Turns:
             return otherwise
         self._hopper.worked(item.project_id, step)
         return found
-
-    @staticmethod
-    def _room(item: Work) -> int:
-        """Lines left to a project; begin has the last word, and calls per second are its business."""
-        if item.trunk_lines is None:
-            return 0
-        room = item.trunk_lines - item.trunk_live
-        if item.lines:
-            room = min(room, item.lines - item.live)
-        if item.trunk_failing:
-            room = min(room, 1)
-        return max(0, min(room, MOST_AT_ONCE))
 
     # --- one project -------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class Room(Lab):
         super().__init__(self.database)
 
     def predictive(self, name: str = "p", cases: int = 1000, **changes: Any) -> None:
-        self.database.project(name, cases, **{"type": "predictive", "trunk_lines": 500, **changes})
+        self.database.project(name, cases, **{"type": "predictive", "room": 500, **changes})
 
     def in_flight(self) -> list[Call]:
         return [call for call in self.session.tracker.calls() if not call.answered]
@@ -206,7 +206,7 @@ def test_a_progressive_project_beside_a_predictive_one_has_an_agent_for_each_cal
     room.staff(10)
     room.predictive("p")
     room.learn()
-    room.database.project("steady", cases=100, priority=1, trunk_lines=500)
+    room.database.project("steady", cases=100, priority=1, room=500)
     room.turn()
     steady = [call for call in room.in_flight() if call.project_id == "steady"]
     assert 0 < len(steady) <= 10

@@ -12,8 +12,6 @@ READS SQL DATA
 BEGIN
     DECLARE v_state varchar(20);
     DECLARE v_retry_at datetime(6);
-    DECLARE v_max_lines int;
-    DECLARE v_in_use int;
     DECLARE v_calls_per_second decimal(8, 3);
     DECLARE v_next datetime(6);
     DECLARE v_base datetime(6);
@@ -23,14 +21,13 @@ BEGIN
     DECLARE v_lines int;
     DECLARE v_out int;
     DECLARE v_room int;
-    SELECT t.state, t.retry_at, t.max_lines, t.lines_in_use, t.calls_per_second, t.burst
-    INTO v_state, v_retry_at, v_max_lines, v_in_use, v_calls_per_second, v_burst
+    SELECT t.state, t.retry_at, t.lines_free, t.calls_per_second, t.burst
+    INTO v_state, v_retry_at, v_lines, v_calls_per_second, v_burst
     FROM dialer_stat_trunk t WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk;
     SELECT s.next_at INTO v_next FROM dialer_trunk_states s WHERE s.trunk = p_trunk AND s.asterisk = p_asterisk;
     SET v_gap = CAST(1 AS decimal(20, 10)) / v_calls_per_second,
         v_turn = ceiling(v_calls_per_second / 20),
-        v_burst = greatest(v_burst, v_turn),
-        v_lines = greatest(0, v_max_lines - v_in_use);
+        v_burst = greatest(v_burst, v_turn);
     -- Later than a gap from now it never is: the clock was set back, or calls were rarer then.
     SET v_base = CASE
         WHEN v_next BETWEEN p_now - INTERVAL 1 SECOND AND p_now + INTERVAL v_gap SECOND

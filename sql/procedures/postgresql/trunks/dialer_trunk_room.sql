@@ -22,7 +22,7 @@ BEGIN
     gap_seconds := 1 / v_trunk.calls_per_second;
     v_turn := ceil(v_trunk.calls_per_second / 20);
     v_burst := greatest(v_trunk.burst, v_turn);
-    v_lines := greatest(0, v_trunk.max_lines - v_trunk.lines_in_use);
+    v_lines := v_trunk.lines_free;
     -- Later than a gap from now it never is: the clock was set back, or calls were rarer then.
     base_at := CASE
         WHEN v_next BETWEEN p_now - interval '1 second' AND p_now + gap_seconds * interval '1 second'
