@@ -9,8 +9,8 @@ instant it is decided on), lines and calls per second (there are enough), agents
 queues that share only some agents (all are one pool; wrapuptime is that of the first queue).
 
 What counts is as in the ledger: abandoned is a person for whom no agent was there `abandon_seconds` after the answer,
-or after AMD()'s verdict; the call ends then. A person who left before is in neither count. Whom AMD() takes for a
-machine is hung up on; a machine that it takes for a person counts as one.
+or after AMD()'s verdict; the call ends then. A person who left before is in neither count. AMD() hangs up on
+anybody it takes for a machine; a machine that it takes for a person counts as a person.
 """
 
 from __future__ import annotations

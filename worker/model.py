@@ -84,7 +84,8 @@ TRANSITIONS = (
     Transition(State.WAITING, State.CONNECTED, "AgentConnect"),
 )
 """The life of an attempt that is watched from its beginning. Where events were missed, or one overtook another, a
-state is skipped; the end may come in any state, see ENDINGS."""
+state is skipped; the end may come in any state, see ENDINGS. Neither table steers anything: dialer_attempt_step orders
+the states by itself, the outcome is worker/calls/verdict.py's. They are what docs/attempt.md and tests hold both to."""
 
 _NEVER_UP = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TECHNICAL, Outcome.LOST})
 _REFUSED = frozenset(

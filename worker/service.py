@@ -68,7 +68,7 @@ class Service:
         self._ownerless.set()
 
     def wait(self) -> None:
-        """Until somebody asks for the end."""
+        """Return when the end has been asked for."""
         self._stop.wait()
 
     def close(self) -> None:

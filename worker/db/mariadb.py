@@ -84,7 +84,7 @@ _SESSION = (
     " max_heap_table_size = 67108864, tmp_table_size = 67108864, group_concat_max_len = 16777216,"
     " idle_write_transaction_timeout = 0, idle_readonly_transaction_timeout = 0,"
     # Since 11.6.2 a row that was committed while a statement waited for it is an error by default, even at READ
-    # COMMITTED; elder servers, and they too when told so, just read it anew.
+    # COMMITTED; older servers, and new ones that are told so, just read it anew.
     " /*M!110602 innodb_snapshot_isolation = OFF, */"
 )
 

@@ -111,7 +111,7 @@ BEGIN
         IF v_effect = 'back' THEN
             SET v_wait = CASE
                 WHEN v_trunk_failing AND NOT coalesce(p_reached, true) THEN 0  -- the trunk's own delay holds it
-                WHEN v_outcome = 'FAILED' THEN 10 * pow(2, least(v_failures, 8))
+                WHEN v_outcome = 'FAILED' THEN dialer_backoff(10, v_failures, 2560)
                 WHEN v_rang THEN
                     60 * greatest(10, coalesce(v_minutes, 0))
                 ELSE 10

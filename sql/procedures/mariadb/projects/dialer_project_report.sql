@@ -32,11 +32,11 @@ BEGIN
         DELETE FROM dialer_fitness WHERE project_id = p_project AND asterisk = p_asterisk;
     ELSEIF v_owns THEN
         INSERT INTO dialer_fitness (project_id, asterisk, reason, since_at, until_at, retries)
-        VALUES (p_project, p_asterisk, left(p_reason, 1000), v_now, v_now + INTERVAL 5 SECOND, 1)
+        VALUES (p_project, p_asterisk, left(p_reason, 1000), v_now, v_now + INTERVAL dialer_backoff(5, 0, 60) SECOND, 1)
         -- Assignments go from left to right here, each sees those before it.
         ON DUPLICATE KEY UPDATE
             reason = VALUES(reason),
-            until_at = v_now + INTERVAL least(60, 5 * pow(2, least(retries, 4))) SECOND,
+            until_at = v_now + INTERVAL dialer_backoff(5, retries, 60) SECOND,
             retries = retries + 1;
     END IF;
     IF v_own THEN

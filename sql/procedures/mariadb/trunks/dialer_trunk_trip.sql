@@ -58,7 +58,7 @@ BEGIN
                 t.reason = concat(t.streak, ' attempts in a row ended without ringing; look at the carrier behind ',
                     d.dial_template),
                 t.dial_template = d.dial_template,
-                t.retry_at = p_now + INTERVAL least(300, 5 * pow(2, least(t.retries, 6))) SECOND,
+                t.retry_at = p_now + INTERVAL dialer_backoff(5, t.retries, 300) SECOND,
                 t.retries = t.retries + 1
             WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk;
             SELECT t.retry_at INTO v_retry_at

@@ -68,7 +68,7 @@ BEGIN
     END IF;
     IF v_effect = 'back' THEN
         v_wait := CASE
-            WHEN v_outcome.outcome = 'FAILED' THEN 10 * 2 ^ least(v_case.failures, 8) * interval '1 second'
+            WHEN v_outcome.outcome = 'FAILED' THEN dialer_backoff(10, v_case.failures, 2560) * interval '1 second'
             WHEN v_attempt.ringing_at IS NOT NULL OR v_attempt.answered_at IS NOT NULL THEN
                 greatest(10, coalesce(v_minutes, 0)) * interval '1 minute'
             ELSE interval '10 seconds'

@@ -26,10 +26,10 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO dialer_fitness AS f (project_id, asterisk, reason, since_at, until_at, retries)
-    VALUES (p_project, p_asterisk, left(p_reason, 1000), v_now, v_now + interval '5 seconds', 1)
+    VALUES (p_project, p_asterisk, left(p_reason, 1000), v_now, v_now + dialer_backoff(5, 0, 60) * interval '1 second', 1)
     ON CONFLICT (project_id, asterisk) DO UPDATE
     SET reason = excluded.reason,
-        until_at = v_now + least(60, 5 * 2 ^ least(f.retries, 4)) * interval '1 second',
+        until_at = v_now + dialer_backoff(5, f.retries, 60) * interval '1 second',
         retries = f.retries + 1;
 END
 $$

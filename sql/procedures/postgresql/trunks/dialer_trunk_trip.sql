@@ -43,7 +43,7 @@ BEGIN
             since_at = CASE WHEN t.state = 'failing' THEN t.since_at ELSE p_now END,
             reason = t.streak || ' attempts in a row ended without ringing; look at the carrier behind '
                 || d.dial_template,
-            retry_at = p_now + least(300, 5 * 2 ^ least(t.retries, 6)) * interval '1 second',
+            retry_at = p_now + dialer_backoff(5, t.retries, 300) * interval '1 second',
             retries = t.retries + 1
         FROM dialer_trunks d
         WHERE t.trunk = p_trunk AND t.asterisk = p_asterisk AND d.trunk = t.trunk AND d.asterisk = t.asterisk
