@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.sql.windows import is_open
 from tests.support.caller import NOON, Caller
 from tests.support.dialects import execute, query_at
 from tests.support.factories import add_case, add_cases, add_project, add_trunk
+from tests.support.windows import is_open
 from worker.db.database import Row
 
 WORLDS = 12

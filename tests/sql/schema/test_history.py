@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 import sql
 from alembic import command
 from dialer.migrate import migrate
-from tests.sql import made_up_history
-from tests.sql.made_up_history import History
+from tests.sql.schema import made_up_history
+from tests.sql.schema.made_up_history import History
 from tests.support.caller import a_call_from_end_to_end
 from tests.support.containers import Databases, MariaDbDatabases, PostgresDatabases
 from tests.support.dialects import TABLES, Dialect, execute, rows_of, servers

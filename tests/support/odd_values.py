@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.sql.writers import Value
+from tests.support.writers import Value
 
 # fmt: off
 TEXTS = [

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tests.sql.writers import WRITERS, MariaDbWriter, Refused, Value, Writer
 from tests.support.caller import at
 from tests.support.dialects import Dialect, execute, servers
 from tests.support.factories import add_case, add_project, add_trunk
+from tests.support.writers import WRITERS, MariaDbWriter, Refused, Value, Writer
 from worker.db import Database
 from worker.db.database import cause, reason
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sql.windows import is_open, zone_of
 from tests.support.caller import NOON, Caller
 from tests.support.dialects import clean, execute
 from tests.support.factories import add_case, add_cases, add_project, add_trunk
+from tests.support.windows import is_open, zone_of
 from worker.db import Database
 from worker.db.database import Row
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sql.test_begin import in_background
+from tests.sql.attempts.test_begin import in_background
 from tests.support.caller import Caller, ended
 from tests.support.dialects import Dialect, execute
 from tests.support.factories import add_case, add_cases, add_project, add_trunk

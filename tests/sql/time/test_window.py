@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sql.windows import clock_changes, is_open
 from tests.support.caller import Caller, at
 from tests.support.dialects import Dialect, execute
 from tests.support.factories import add_case, add_project, add_trunk
+from tests.support.windows import clock_changes, is_open
 from worker.db import Database
 
 Window = tuple[str, str, str, datetime]

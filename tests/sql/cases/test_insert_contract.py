@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alembic import command
-from tests.sql.odd_values import VALUES
-from tests.sql.writers import WRITERS, Refused, Value, Writer, raw
 from tests.support.caller import Caller
 from tests.support.containers import Databases
 from tests.support.dialects import SERVERS, clean, execute, query_at
 from tests.support.factories import add_case, add_project, add_trunk
+from tests.support.odd_values import VALUES
+from tests.support.writers import WRITERS, Refused, Value, Writer, raw
 from worker.ami.actions import encode, originate
 from worker.db import Database
 from worker.db.database import Row
