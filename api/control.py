@@ -14,7 +14,7 @@ import bottle
 from api.guard import acts, has_control
 from api.refusals import Refused
 from worker.db.routines.projects import Projects
-from worker.model import ProjectFigures
+from worker.figures import ProjectFigures
 
 ACTIONS = ("start", "stop", "pause")
 _REMEDY = "Ask GET /?action=start&projectid=ID; action is start, stop or pause (which is stop)."

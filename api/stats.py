@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.db.routines.statistics import Statistics
-from worker.model import ProjectStatistics
+from worker.figures import ProjectStatistics
 
 
 def project_statistics(project_id: str, statistics: Statistics) -> ProjectStatistics:

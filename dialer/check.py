@@ -13,7 +13,7 @@ from dialer.finding import Finding, Verdict, fault
 from worker.config import Settings
 from worker.db import Database
 from worker.db.routines.projects import Projects
-from worker.model import ProjectNeeds
+from worker.figures import ProjectNeeds
 
 _STYLE = {Verdict.OK: "green", Verdict.LOOK: "yellow", Verdict.FAULT: "bold red"}
 

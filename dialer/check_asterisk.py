@@ -18,7 +18,8 @@ from worker.ami.client import AmiClient
 from worker.ami.errors import AmiRefused
 from worker.config import AsteriskSettings
 from worker.errors import DialerError
-from worker.model import DEFAULT_EXTEN, ProjectNeeds
+from worker.figures import ProjectNeeds
+from worker.model import DEFAULT_EXTEN
 
 _NOWHERE = "DialerCheck/nowhere"
 _SLACK_SECONDS = 3.0  # a refused login is answered a second late

@@ -44,7 +44,7 @@ from worker.db.routines.statistics import Statistics
 from worker.db.routines.trunks import Trunks
 from worker.db.routines.upkeep import Upkeep
 from worker.errors import DialerError, Mistake, SettingsError
-from worker.model import LedgerTotals
+from worker.figures import LedgerTotals
 
 SPEED = 12.0
 """How much faster than real people the simulated ones ring, talk and hang up."""

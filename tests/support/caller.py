@@ -16,7 +16,7 @@ from worker.db.database import Row
 from worker.db.migration import objects_at_head
 from worker.db.objects import VIEW
 from worker.db.routines.upkeep import Upkeep
-from worker.model import Readiness
+from worker.figures import Readiness
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """A Monday."""

@@ -12,7 +12,7 @@ from worker.db.routines.projects import Projects
 from worker.db.routines.statistics import Statistics
 from worker.db.routines.upkeep import Upkeep
 from worker.errors import UnknownProject
-from worker.model import ProjectFigures, ProjectStatistics, ProjectStatus, Readiness
+from worker.figures import ProjectFigures, ProjectStatistics, ProjectStatus, Readiness
 
 NO_DATABASE = cast(Database, None)
 """For objects that are played: nothing may ask it."""

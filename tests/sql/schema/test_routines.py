@@ -21,14 +21,7 @@ from worker.db.routines.statistics import Statistics
 from worker.db.routines.trunks import Trunks
 from worker.db.routines.upkeep import Upkeep
 from worker.errors import UnknownProject
-from worker.model import (
-    HourFigures,
-    LedgerTotals,
-    PacingFigures,
-    ProjectFigures,
-    ProjectNeeds,
-    TrunkNeed,
-)
+from worker.figures import HourFigures, LedgerTotals, PacingFigures, ProjectFigures, ProjectNeeds, TrunkNeed
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from worker.db.routines.projects import Projects
 from worker.db.routines.trunks import Trunks
 from worker.db.routines.upkeep import Upkeep
 from worker.errors import DatabaseUnavailable
-from worker.model import Readiness
+from worker.figures import Readiness
 
 SCRIPT = "<script>alert('&')</script>"
 ESCAPED = "&lt;script&gt;alert(&#039;&amp;&#039;)&lt;/script&gt;"

@@ -13,7 +13,7 @@ from dialer.finding import Finding, Verdict, clock
 from simulator import SimulatedAsterisk, User, lab
 from worker.clock import SystemClock
 from worker.config import AsteriskSettings, Secret
-from worker.model import ProjectNeeds
+from worker.figures import ProjectNeeds
 
 SALES = ProjectNeeds("sales", "progressive", "default", "sales", "progressive", "s", wanted=True)
 

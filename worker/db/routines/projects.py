@@ -11,7 +11,8 @@ from sqlalchemy import column, insert, table
 
 from worker.db.routines.base import Routines, columns, made, numbers, sentence
 from worker.errors import StatementTimedOut, UnknownProject
-from worker.model import Ownership, ProjectFigures, ProjectNeeds, ProjectStatus, Work
+from worker.figures import ProjectFigures, ProjectNeeds, ProjectStatus
+from worker.model import Ownership, Work
 
 _COUNT_SECONDS = 5.0
 

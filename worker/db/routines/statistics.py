@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from worker.db.routines.base import Routines, columns, made, numbers
 from worker.db.routines.instants import DatabaseClock
 from worker.db.routines.projects import Projects
-from worker.model import (
+from worker.figures import (
     AgentFigures,
     HourFigures,
     LedgerTotals,

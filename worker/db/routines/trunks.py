@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import column, insert, table
 
 from worker.db.routines.base import Routines, made
-from worker.model import TrunkNeed
+from worker.figures import TrunkNeed
 
 
 class Trunks(Routines):

@@ -7,7 +7,8 @@ from datetime import datetime
 from worker.db.database import Row
 from worker.db.routines.base import TELL_SECONDS, Routines, columns, made, sentence
 from worker.errors import StatementTimedOut
-from worker.model import BrokenInvariant, OperatorWarning, Ownership, Readiness, storable
+from worker.figures import BrokenInvariant, OperatorWarning, Readiness
+from worker.model import Ownership, storable
 
 LOOK_SECONDS = 1.0
 """Whoever asks for readiness has not long to wait."""

@@ -1,0 +1,221 @@
+"""What the views show: figures, states and shortcomings, a dataclass for each row that the program passes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Readiness(NamedTuple):
+    """Can the dialer do its work?"""
+
+    reasons: list[str]
+    """What keeps it from dialling, a sentence each; none: it is ready."""
+    troubles: list[str]
+    """What keeps one project, trunk, Asterisk, worker or case from being served; the others are."""
+
+
+@dataclass(frozen=True)
+class ProjectStatus:
+    """A project after a start or a stop; changed: it was not what was asked before; calls_up: live calls."""
+
+    project_id: str
+    wanted: str
+    state: str
+    reason: str | None
+    since_at: datetime
+    until_at: datetime | None
+    changed: bool
+    calls_up: int
+
+
+@dataclass(frozen=True)
+class ProjectNeeds:
+    """What a project needs from its Asterisk. wanted: somebody asked for it to run, so a fault of its is ours."""
+
+    project_id: str
+    type: str
+    asterisk: str
+    queue: str
+    context: str
+    exten: str | None
+    wanted: bool
+
+    @property
+    def serves_agents(self) -> bool:
+        """Are answered calls handed to agents (rather than to a message)?"""
+        return self.type != "autoinforming"
+
+
+@dataclass(frozen=True)
+class TrunkNeed:
+    """The trunk that a project needs; dial_template, state, reason: None where the trunk has no row."""
+
+    project_id: str
+    trunk: str
+    asterisk: str
+    dial_template: str | None
+    state: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class BrokenInvariant:
+    """A row of dialer_invariants: something that must never be."""
+
+    kind: str
+    id: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class OperatorWarning:
+    """A row of dialer_warnings: something that an operator should look at, and what to do about it."""
+
+    kind: str
+    id: str
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class ProjectFigures:
+    """A project as dialer_stat_project shows it: its state, what is up now, and its last 24 hours.
+
+    Rates are 0 to 1, None where there was nothing to divide by; so are the means of seconds.
+    """
+
+    project_id: str
+    type: str
+    wanted: str
+    state: str
+    reason: str | None
+    since_at: datetime | None
+    until_at: datetime | None
+    cases_waiting: int | None
+    counted_at: datetime | None
+    claimed: int
+    calls_up: int
+    ringing: int
+    waiting: int
+    talking: int
+    agents_free: int
+    agents_talking: int
+    agents_paused: int
+    agents: int
+    attempts: int
+    cases: int
+    answered: int
+    connected: int
+    abandoned: int
+    abandon_rate: float | None
+    answer_rate: float | None
+    ring_seconds: float | None
+    wait_seconds: float | None
+    talk_seconds: float | None
+    lost: int
+    talked: int
+    heard: int
+
+
+@dataclass(frozen=True)
+class PacingFigures:
+    """A predictive project as dialer_stat_pacing shows it: its abandon target against what was measured.
+
+    abandon_target: per cent; rates are 0 to 1. left_before_target: calls more that may be abandoned now; None: a
+    target of 100 per cent is never reached. mode to decided_at: the last decision of the pacing, None: there is none.
+    """
+
+    project_id: str
+    abandon_target: float
+    day_connected: int
+    day_abandoned: int
+    day_rate: float | None
+    days_connected: int
+    days_abandoned: int
+    days_rate: float | None
+    days_lost: int
+    left_before_target: int | None
+    mode: str | None
+    reason: str | None
+    quota: int | None
+    decided_at: datetime | None
+    saved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OutcomeFigures:
+    """How many attempts of a project ended in this way in the last 24 hours, and when the last of them did."""
+
+    outcome: str
+    attempts: int
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class HourFigures:
+    """The attempts of a project that ended within an hour (UTC), as dialer_stat_hour has them; rates are 0 to 1."""
+
+    hour_at: datetime
+    attempts: int
+    cases: int
+    answered: int
+    connected: int
+    abandoned: int
+    abandon_rate: float | None
+    answer_rate: float | None
+    ring_seconds: float | None
+    wait_seconds: float | None
+    talk_seconds: float | None
+    lost: int
+    talked: int
+    heard: int
+
+
+@dataclass(frozen=True)
+class AgentFigures:
+    """A member of a project's queue: what it does, since when, and its calls of the last 24 hours."""
+
+    agent: str
+    name: str | None
+    state: str
+    since_at: datetime
+    calls: int
+    talk_seconds: float
+
+
+@dataclass(frozen=True)
+class ProjectStatistics:
+    """The numbers of one project: now and of the last day, by outcome, by hour and by agent.
+
+    pacing: of a predictive project, else None. hours: the latest first. agents: by name.
+    """
+
+    project: ProjectFigures
+    pacing: PacingFigures | None
+    outcomes: list[OutcomeFigures]
+    hours: list[HourFigures]
+    agents: list[AgentFigures]
+
+
+@dataclass(frozen=True)
+class LedgerTotals:
+    """What the ledger says of all projects: cases dialled and answered, attempts lost and attempts without an end."""
+
+    dialled: int
+    answered: int
+    lost: int
+    up: int
+
+
+@dataclass(frozen=True)
+class OutcomeMeans:
+    """The attempts of a project that ended in this way, with means in seconds; None: there was nothing to measure."""
+
+    project_id: str
+    outcome: str
+    attempts: int
+    ring_seconds: float | None
+    wait_seconds: float | None
+    talk_seconds: float | None
