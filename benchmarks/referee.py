@@ -26,7 +26,7 @@ class Predictive:
     def __init__(self, cfg: dict[str, Any]) -> None:
         self.settings = PacingSettings(
             abandon_target=cfg["limit"],
-            patience_seconds=cfg["patience"],
+            abandon_seconds=cfg["patience"],
             ring_timeout=cfg["timeout"],
             most_calls_per_agent=1000.0,
             amd=bool(cfg.get("amd")),

@@ -23,6 +23,8 @@ MOST_SECONDS = 5.0
 """From a turn that failed to the next. Doubles from the first to the second."""
 AWAY_SECONDS = 1.0
 """Before the database is asked again that did not answer."""
+LINGER_SECONDS = 0.1
+"""How long a loop waits for an errand before it goes on with the rest, by the machine's time."""
 TELL_AFTER = 3
 """Turns in a row that failed until readers of the database are told, too."""
 

@@ -15,7 +15,7 @@ from tests.support.dba import Dba
 
 AT_ONCE = 40
 """So many cases are taken at a time."""
-PATIENCE_SECONDS = 5
+DEADLINE_SECONDS = 5
 """So long a DBA waits for a lock before he gives up, as a careful one does."""
 
 # How often each kind falls, as in soak.KINDS; none takes time.
@@ -62,7 +62,7 @@ class Hands:
             wait = self._either(
                 "SET innodb_lock_wait_timeout = {0}, lock_wait_timeout = {0}", "SET lock_timeout = '{0}s'"
             )
-            session.sql(wait.format(PATIENCE_SECONDS))
+            session.sql(wait.format(DEADLINE_SECONDS))
             self.moves[kind](session)
 
     def _either(self, mariadb: str, postgresql: str) -> str:

@@ -97,7 +97,7 @@ def ready(service: Service) -> Callable[[], bool]:
 def test_an_owner_that_cannot_reach_its_asterisk_gives_it_to_one_that_can(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(fleet, "SILENCE_SECONDS", 1.0)
     _, port = site.asterisk()
     cut_off = site.worker("cut off", default=free_ports(1))
     wait_for(lambda: site.owner() == "cut off", 10, "the first worker to own the Asterisk")
@@ -111,7 +111,7 @@ def test_an_owner_that_cannot_reach_its_asterisk_gives_it_to_one_that_can(
 def test_an_owner_without_its_asterisk_keeps_trying_when_it_is_alone(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(fleet, "SILENCE_SECONDS", 0.2)
     port = free_ports(1)
     alone = site.worker("alone", default=port, lease_seconds=2)
     wait_for(alone.sessions, 10, "the worker to have the Asterisk in hand")
@@ -122,8 +122,8 @@ def test_an_owner_without_its_asterisk_keeps_trying_when_it_is_alone(
 
 
 def test_what_nobody_reaches_does_not_change_hands_all_the_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(fleet, "PATIENCE_MOST_SECONDS", 1000.0)
+    monkeypatch.setattr(fleet, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(fleet, "SILENCE_MOST_SECONDS", 1000.0)
     nowhere = free_ports(1)
     site.worker("one", default=nowhere, lease_seconds=2)
     site.worker("two", default=nowhere, lease_seconds=2)

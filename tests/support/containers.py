@@ -581,7 +581,7 @@ class AsteriskContainer(Server):
         calls_at_once: int = 100,
         tls_file: Path | None = None,
     ) -> None:
-        """`queues`: names and their agents, as the image's QUEUES; `ring_seconds`: patience with one agent.
+        """`queues`: names and their agents, as the image's QUEUES; `ring_seconds`: how long one agent is rung.
 
         `tls_file`: certificate and key in one PEM file, readable by everyone; AMI then speaks TLS on `ami_tls_port`.
         """

@@ -37,7 +37,7 @@ from worker.db.routines.instants import instant
 from worker.db.routines.owners import Owners
 from worker.errors import DatabaseUnavailable, DialerError
 from worker.model import Begun, Outcome, Ownership
-from worker.supervisor import Supervisor, later
+from worker.supervisor import LINGER_SECONDS, Supervisor, later
 from worker.troubles import Troubles
 
 log = logging.getLogger(__name__)
@@ -74,8 +74,6 @@ AGAIN_SECONDS = 1.0
 """Before a look that failed, or that somebody disturbed, is repeated."""
 UNSURE_MOST = 20
 """When more members than this have to be confirmed, one list of all is the shorter way."""
-PATIENCE_SECONDS = 0.1
-"""How long writing what is new to readers waits for ends that a lock holds up, by the machine's time."""
 
 
 @dataclass(frozen=True)
@@ -423,14 +421,14 @@ class Session:
         self._unwritten.clear()
         wait = self.tracker.tick()
         ended = self.ledger.pending()
-        self.ledger.flush(PATIENCE_SECONDS)
+        self.ledger.flush(LINGER_SECONDS)
         resting = self._agents_table.write()
         if self.stopped.is_set():
             return
         if self.ledger.pending() < ended:
             self.notices.put(Look())  # their lines and numbers are free again
         due = self.ledger.due_in()
-        waits = (wait, resting, None if due is None else max(due, PATIENCE_SECONDS), 5.0)
+        waits = (wait, resting, None if due is None else max(due, LINGER_SECONDS), 5.0)
         self._clock.wait(self._unwritten, min(one for one in waits if one is not None))
 
     def _lines_free(self) -> None:

@@ -144,17 +144,17 @@ class Ledger:
             waits.append(self._steps.left(now))
         return max(0.0, min(waits)) if waits else None
 
-    def flush(self, patience_seconds: float | None = None) -> None:
+    def flush(self, wait_seconds: float | None = None) -> None:
         """Write what there is. Raises DatabaseUnavailable; then everything is kept for the next time.
 
         When it returns, all that had ended before is written, whoever wrote it, or has been found to be held up. Or
-        `patience_seconds` of the machine's time have passed; then the writers go on.
+        `wait_seconds` of the machine's time have passed; then the writers go on.
         """
         if self.disowned:
             return
         self._start_writers()
         writers = [lane.writer for lane in self._lanes.values() if lane.writer is not None and lane.busy()]
-        gevent.joinall(writers, timeout=patience_seconds)
+        gevent.joinall(writers, timeout=wait_seconds)
         for writer in writers:
             if not writer.ready():
                 writer.link(lambda _: self._written())

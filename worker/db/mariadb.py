@@ -21,9 +21,9 @@ from sqlalchemy.exc import DBAPIError
 
 import sql
 from worker.config import DatabaseSettings
+from worker.db.limits import IDLE_SECONDS, LOCK_SECONDS
 from worker.db.mariadb_objects import SCRATCH, differing, execute, replacing, standing
 from worker.db.objects import SchemaObject, missing
-from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
 from worker.db.zones import machine_zone, written_offset
 from worker.errors import DialerError, Mistake
 

@@ -13,8 +13,8 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 from worker.config import DatabaseSettings
+from worker.db.limits import IDLE_SECONDS, LOCK_SECONDS
 from worker.db.objects import SchemaObject, missing
-from worker.db.patience import IDLE_SECONDS, LOCK_SECONDS
 from worker.db.postgresql_objects import differing, secure, standing
 from worker.db.postgresql_replacing import replacing
 from worker.db.zones import written_offset
@@ -64,18 +64,18 @@ _SESSION = {
 }
 
 
-class _PatientConnection(psycopg.Connection[Any]):
+class _LimitedConnection(psycopg.Connection[Any]):
     """Waits for the server's answer, but not for ever.
 
     statement_timeout is kept by the server. One that is frozen keeps nothing, and while its kernel acknowledges what is
     sent TCP sees no fault either; when it has been replaced its answer never comes.
     """
 
-    patience_seconds: float | None = None
+    answer_seconds: float | None = None
 
     def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
         """As psycopg's; OperationalError when the answer does not come in time."""
-        limit = gevent.Timeout(self.patience_seconds)
+        limit = gevent.Timeout(self.answer_seconds)
         try:
             with limit:
                 return super().wait(gen, *arguments, **named)
@@ -83,7 +83,7 @@ class _PatientConnection(psycopg.Connection[Any]):
             if expired is not limit:
                 raise
             self.pgconn.finish()  # what it is in the middle of nobody knows
-            raise psycopg.OperationalError(f"the server did not answer in {self.patience_seconds:g} s") from None
+            raise psycopg.OperationalError(f"the server did not answer in {self.answer_seconds:g} s") from None
 
 
 class PostgreSQL:
@@ -110,7 +110,7 @@ class PostgreSQL:
         statement_timeout_seconds: float,
         arguments: Sequence[Any],
         named: Mapping[str, Any],
-    ) -> _PatientConnection:
+    ) -> _LimitedConnection:
         """Connect, and set in one round trip what we rely on. Not by `options` at the start: poolers drop or refuse
         them."""
         limits = (statement_timeout_seconds, LOCK_SECONDS, IDLE_SECONDS) if statement_timeout_seconds else (0, 0, 0)
@@ -121,9 +121,9 @@ class PostgreSQL:
             **{name: f"{round(limit * 1000)}ms" for name, limit in zip(names, limits, strict=True)},
             "search_path": f"{sql.Identifier(settings.schema).as_string()}, pg_temp",
         }
-        connection = _PatientConnection.connect(*arguments, **{**named, "autocommit": True})
+        connection = _LimitedConnection.connect(*arguments, **{**named, "autocommit": True})
         try:
-            connection.patience_seconds = _ANSWER_SECONDS
+            connection.answer_seconds = _ANSWER_SECONDS
             # Names that this version does not know are passed over; what is as it should be, since some may be set by
             # a superuser alone.
             connection.execute(
@@ -135,7 +135,7 @@ class PostgreSQL:
         except BaseException:
             connection.close()
             raise
-        connection.patience_seconds = statement_timeout_seconds + _ANSWER_SECONDS if statement_timeout_seconds else None
+        connection.answer_seconds = statement_timeout_seconds + _ANSWER_SECONDS if statement_timeout_seconds else None
         return connection
 
     def call(self, routine: str, parameters: Sequence[str]) -> str:
@@ -275,10 +275,10 @@ class PostgreSQL:
         positional, given = dialect().create_connect_args(settings.url())
         arguments = {**given, **self.connect_args(settings, _PROBE_SECONDS)}
 
-        def opened() -> _PatientConnection:
+        def opened() -> _LimitedConnection:
             return self.connect(settings, _PROBE_SECONDS, positional, arguments)
 
-        def session_of(client: _PatientConnection) -> int:
+        def session_of(client: _LimitedConnection) -> int:
             with client.transaction():
                 found = client.execute("SELECT pg_backend_pid()").fetchone()
             assert found is not None
@@ -321,14 +321,14 @@ class PostgreSQL:
 class Wakeups:
     """Wake-ups by LISTEN: `wait` blocks a greenlet of its own until a project wants to be looked at."""
 
-    def __init__(self, connection: _PatientConnection, schema: str) -> None:
+    def __init__(self, connection: _LimitedConnection, schema: str) -> None:
         self._connection = connection
-        self._connection.patience_seconds = _ANSWER_SECONDS
+        self._connection.answer_seconds = _ANSWER_SECONDS
         self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:
         """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
-        self._connection.patience_seconds = seconds + _ANSWER_SECONDS
+        self._connection.answer_seconds = seconds + _ANSWER_SECONDS
         for notification in self._connection.notifies(timeout=seconds):
             yield notification.payload
         # A half-open connection looks silent: ask.

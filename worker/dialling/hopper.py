@@ -25,13 +25,11 @@ from worker.db.routines.cases import Cases
 from worker.db.routines.instants import instant
 from worker.errors import CaseNotBegun, DatabaseUnavailable, DialerError, StatementTimedOut
 from worker.model import Claim, Ownership, Work
-from worker.supervisor import errand
+from worker.supervisor import LINGER_SECONDS, errand
 from worker.troubles import Troubles
 
 ASK_SECONDS = 2.0
 """The server gives up an errand that takes longer; it takes one to twenty milliseconds as a rule."""
-PATIENCE_SECONDS = 0.1
-"""How long a turn waits for an errand, by the machine's time."""
 ERRANDS_MOST = 8
 FAILING_MOST = 3
 """Errands at once, for each may have to wait with a connection; and of those those that have failed before."""
@@ -177,7 +175,7 @@ class Hopper:
         if hand.busy() or len(busy) >= ERRANDS_MOST or (hand.failing() and failing >= FAILING_MOST):
             return False
         task = hand.task = errand(self._do, hand, project_id, step, work)
-        task.join(PATIENCE_SECONDS)
+        task.join(LINGER_SECONDS)
         if not task.ready():
             task.link(lambda _: self._wake())
             return False

@@ -50,7 +50,7 @@ def settings_of(items: Sequence[Work]) -> PacingSettings:
     ratios = [item.dial_ratio for item in items]
     return PacingSettings(
         abandon_target=min(item.abandon_target for item in items) / 100,
-        patience_seconds=min(item.abandon_seconds for item in items),
+        abandon_seconds=min(item.abandon_seconds for item in items),
         ring_timeout=max(item.dial_seconds for item in items),
         most_calls_per_agent=min(item.calls_per_agent for item in items),
         least_agents=max(item.predictive_agents for item in items),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import gevent
 from sqlalchemy.exc import DBAPIError
 
-from worker.asterisk.session import PATIENCE_SECONDS, Session
+from worker.asterisk.session import Session
 from worker.backoff import Backoff
 from worker.clock import Clock
 from worker.db.routines.instants import instant
@@ -23,7 +23,7 @@ from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.model import PacingDecision
 from worker.pacing.pilot import Pilot
 from worker.pacing.settings import PacingSettings
-from worker.supervisor import errand
+from worker.supervisor import LINGER_SECONDS, errand
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Records:
         if not (rows or states) or self._writing() or self._unwritten.left(now) > 0:
             return
         self._writer = errand(self._write, rows, pilots if states else {})
-        self._writer.join(PATIENCE_SECONDS)
+        self._writer.join(LINGER_SECONDS)
 
     def save_all(self, pilots: Mapping[str, Pilot]) -> None:
         """Write all that there is. Raises DatabaseUnavailable and StatementTimedOut."""

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.ami.actions import UnsafeAction
 from worker.asterisk.notices import CasesChanged, Look, LookAgain, Obstacle
-from worker.asterisk.session import PATIENCE_SECONDS, Session
+from worker.asterisk.session import Session
 from worker.backoff import Backoff
 from worker.clock import Clock
 from worker.db import Database
@@ -32,6 +32,7 @@ from worker.dialling.pacer import Pacer, Reservation
 from worker.errors import DatabaseUnavailable, StatementTimedOut
 from worker.log import masked
 from worker.model import Begun, Refusal, Work
+from worker.supervisor import LINGER_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class Turns:
             tracker.unsent(tracker.adopt(attempt), "begun, but the database's answer was lost; never sent")
             cases.add(attempt.case_id)
         if cases or channels is None:
-            self._session.ledger.flush(PATIENCE_SECONDS)
+            self._session.ledger.flush(LINGER_SECONDS)
         return cases
 
     def _compare_clocks(self) -> None:

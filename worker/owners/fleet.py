@@ -35,10 +35,10 @@ ATTEND_SECONDS = 0.3
 written, a loop that is in the middle of something must not let the lease of all Asterisks pass."""
 LAST_WORDS_SECONDS = 2.0
 """For writing what calls have told before an Asterisk is given to another worker."""
-PATIENCE_SECONDS = 10.0
+SILENCE_SECONDS = 10.0
 """Without a word from an Asterisk until it is offered to the other workers."""
-PATIENCE_MOST_SECONDS = 80.0
-"""Each offer in a row doubles the patience, up to this: an Asterisk that nobody reaches need not change hands."""
+SILENCE_MOST_SECONDS = 80.0
+"""Each offer in a row doubles that, up to this: an Asterisk that nobody reaches need not change hands."""
 HANDS_OFF_SECONDS = 2.0
 """How long an Asterisk that was offered is left to the others."""
 OWNERS_FIRST_SECONDS = 3.0
@@ -66,7 +66,7 @@ class Fleet:
         self._clock = clock
         self._keeper = keeper
         self._owned: dict[str, _Owned] = {}
-        self._offers = {one.name: Backoff(PATIENCE_SECONDS, PATIENCE_MOST_SECONDS) for one in settings.asterisks}
+        self._offers = {one.name: Backoff(SILENCE_SECONDS, SILENCE_MOST_SECONDS) for one in settings.asterisks}
         """In a row, of each Asterisk; the delay of the next one is the silence that is put up with before it."""
         self._hands_off: dict[str, float] = {}
         """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""

@@ -81,7 +81,7 @@ class Tables:
     """What a decision looks up, fixed until the next refresh.
 
     shape, failing: hazards of an unanswered call by second of age (see hazards.Ringing). ahead: the instants, in
-    seconds from now; deadlines: for each of them some instants of its span, plus the patience. talking, wrapping: the
+    seconds from now; deadlines: for each of them some instants of its span, plus the limit. talking, wrapping: the
     chances to be still busy then, by rows of TALK_ROW and WRAP_ROW. engaged: chance that who was answered before the
     instant still needs the agent then; less than 1 where talks are short. wrap_up: how long it is, if it is always the
     same. delay: of AMD, see AnswerCurve.
@@ -295,17 +295,17 @@ class Learned:
             in_flight[age] = (before[0] + count, before[1] + count * ratio * self.level.mean)
         shape, failing = self.ringing.hazards(in_flight)
         _, answered = incidence(shape, failing, self.level.mean)
-        patience = self._settings.patience_seconds
+        limit = self._settings.abandon_seconds
         ahead = [_instant(answered, (index + 0.5) / LOOK_AHEAD) for index in range(LOOK_AHEAD)]
         parts = LOOK_AHEAD * WITHIN
-        within = [_instant(answered, (index + 0.5) / parts) + patience for index in range(parts)]
+        within = [_instant(answered, (index + 0.5) / parts) + limit for index in range(parts)]
         deadlines = [within[first : first + WITHIN] for first in range(0, parts, WITHIN)]
         furthest = int(within[-1]) + 2
         talks = [agent.seconds for agent in observation.agents if agent.state == "talking"] if observation else []
         wrap_ups = [agent.seconds for agent in observation.agents if agent.state == "wrap-up"] if observation else []
         talk = self.talk.survival(_TALK_AGES[-1] + furthest, talks)
         wrap_up = self.wrap_up.survival(_WRAP_AGES[-1] + furthest, wrap_ups)
-        talking = free_after_talk(talk, wrap_up, _TALK_AGES, [instant + patience for instant in ahead])
+        talking = free_after_talk(talk, wrap_up, _TALK_AGES, [instant + limit for instant in ahead])
         wrapping = [
             [sum(row[first : first + WITHIN]) / WITHIN for first in range(0, parts, WITHIN)]
             for row in free_after_wrap_up(wrap_up, _WRAP_AGES, within)
@@ -317,7 +317,7 @@ class Learned:
             deadlines,
             _still_busy(talking, UNFORESEEN),
             _still_busy(wrapping),
-            _engaged(talk, wrap_up, patience, ahead),
+            _engaged(talk, wrap_up, limit, ahead),
             self.wrap_up.fixed,
             AMD_DELAY if self._settings.amd else 0.0,
         )
@@ -387,9 +387,9 @@ def _still_busy(free: Table, share: float = 1.0) -> Table:
     return [[1 - share * chance for chance in row] for row in free]
 
 
-def _engaged(talk: list[float], wrap_up: list[float], patience: float, ahead: list[float]) -> list[float]:
+def _engaged(talk: list[float], wrap_up: list[float], limit: float, ahead: list[float]) -> list[float]:
     """See Tables: for answers that come evenly from now to each instant, which is compared with its deadline."""
-    lags = [patience + 0.5 + second for second in range(int(ahead[-1]) + 1)]
+    lags = [limit + 0.5 + second for second in range(int(ahead[-1]) + 1)]
     (free,) = free_after_talk(talk, wrap_up, [0], lags)
     return [1 - sum(free[: int(instant) + 1]) / (int(instant) + 1) for instant in ahead]
 

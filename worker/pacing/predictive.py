@@ -237,7 +237,7 @@ class _Ahead:
 
 
 def _busy(observation: Observation, tables: Tables) -> list[Row]:
-    """Busy agents: how many, and their chances to be still busy at each instant plus the patience."""
+    """Busy agents: how many, and their chances to be still busy at each instant plus the limit."""
     talking, wrapping = Counter[int](), Counter[int]()
     rows: list[Row] = []
     for state, seconds, left in observation.agents:

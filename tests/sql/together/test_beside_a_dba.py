@@ -17,7 +17,7 @@ from tests.support.dialects import Dialect, execute, query_at
 from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from tests.support.waiting import wait_for
 from worker.db import Database
-from worker.db.patience import IDLE_SECONDS
+from worker.db.limits import IDLE_SECONDS
 from worker.errors import StatementTimedOut
 
 pytestmark = pytest.mark.docker

@@ -522,7 +522,7 @@ def test_lease_that_passes_between_permission_and_originate_sends_nothing(lab: L
 
 def test_claim_that_takes_long_holds_up_no_other_project(lab: Lab) -> None:
     for name in ("a", "b"):
-        lab.database.project(name, cases=2, type="autoinforming", context="autoinforming", lines=2)
+        lab.database.project(name, cases=2, type="autoinforming", context="autoinforming", room=2)
     lab.database.hold["a"] = Event()
     assert lab.turn() == SOON_SECONDS
     assert lab.cases() == [200, 201]
@@ -621,9 +621,9 @@ def test_error_of_a_claim_that_took_long_is_told_by_the_next_turn(lab: Lab) -> N
 BAD_ROW = DataError("SELECT …", {}, Exception("Incorrect time value: '' for column v_opens"))
 
 
-def informing(lab: Lab, *names: str, cases: int = 9, lines: int = 2) -> None:
+def informing(lab: Lab, *names: str, cases: int = 9, room: int = 2) -> None:
     for name in names:
-        lab.database.project(name, cases, type="autoinforming", context="autoinforming", lines=lines)
+        lab.database.project(name, cases, type="autoinforming", context="autoinforming", room=room)
 
 
 @pytest.mark.parametrize("error", [BAD_ROW, StatementTimedOut("of this test", 2, "locked"), KeyError("odd")])
@@ -660,7 +660,7 @@ def test_an_error_in_one_project_stops_no_other(
 
 
 def test_what_failed_comes_again_at_growing_intervals_and_is_over_when_it_works(lab: Lab) -> None:
-    informing(lab, "a", cases=1, lines=1)
+    informing(lab, "a", cases=1, room=1)
     lab.database.claim_errors["a"] = BAD_ROW
     tried = []
     for _ in range(400):
@@ -679,9 +679,9 @@ def test_what_failed_comes_again_at_growing_intervals_and_is_over_when_it_works(
     assert lab.troubles() == {}
 
 
-@pytest.mark.parametrize("lines", [1, 3])
-def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, lines: int) -> None:
-    informing(lab, "a", cases=6, lines=lines)
+@pytest.mark.parametrize("room", [1, 3])
+def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, room: int) -> None:
+    informing(lab, "a", cases=6, room=room)
     lab.database.errors[101] = BAD_ROW
     for _ in range(100):
         lab.turn()
@@ -700,7 +700,7 @@ def test_a_case_that_cannot_be_begun_lets_the_others_go_first(lab: Lab, lines: i
 
 def test_a_case_that_could_not_be_begun_is_tried_again_while_others_go_on(lab: Lab) -> None:
     """As after an open edit of the trunk: what was in hand then is not to wait for the end of the list."""
-    informing(lab, "a", cases=900, lines=2)
+    informing(lab, "a", cases=900, room=2)
     lab.database.errors[101] = BAD_ROW
     asked = []
     for second in range(100):
@@ -720,7 +720,7 @@ def test_a_case_that_could_not_be_begun_is_tried_again_while_others_go_on(lab: L
 
 
 def test_of_several_cases_that_cannot_be_begun_each_is_tried_again(lab: Lab) -> None:
-    informing(lab, "a", cases=2, lines=2)
+    informing(lab, "a", cases=2, room=2)
     lab.database.errors = {100: BAD_ROW, 101: BAD_ROW}
     for _ in range(40):
         lab.turn()
@@ -762,7 +762,7 @@ def test_agents_of_calls_that_are_being_begun_are_nobody_elses(lab: Lab) -> None
 
 def test_what_was_begun_although_it_was_given_up_is_cancelled_and_never_sent(lab: Lab) -> None:
     """The time ran out just after the commit."""
-    informing(lab, "a", cases=2, lines=2)
+    informing(lab, "a", cases=2, room=2)
     lab.database.late_commits = {"a"}
     lab.turn()
     assert lab.cases() == []
@@ -792,7 +792,7 @@ def test_a_claim_whose_cases_cannot_be_given_back_is_not_repeated_before_they_ar
 
 
 def test_what_cannot_be_sent_is_the_projects_trouble_and_tried_one_by_one(lab: Lab) -> None:
-    informing(lab, "a", "b", lines=3)
+    informing(lab, "a", "b", room=3)
     lab.database.projects["a"]["caller_id"] = "9" * 1100
     lab.session.unsafe = {"9" * 1100}
     lab.turn()

@@ -5,6 +5,6 @@ IDLE_SECONDS = 5
 LOCK_SECONDS = 3
 """How long a statement waits for a lock before its transaction is rolled back and tried again (Database.run).
 
-Less than IDLE_SECONDS: a process may be frozen with statements on their way that wait for each other's locks. Were
-they patient, each would get its lock when the one before is ended, and hold it, idle, for as long again.
+Less than IDLE_SECONDS: a process may be frozen with statements on their way that wait for each other's locks. If they
+waited for longer, each would get its lock when the one before is ended, and hold it, idle, for as long again.
 """
