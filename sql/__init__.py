@@ -1,9 +1,9 @@
 """The SQL of the dialer, and the only reader of its files.
 
 `procedures/<dialect>/<room>/<name>.sql` holds one routine or view, or a trigger with the function that it calls: what
-the newest revision installs. What a revision has changed or removed is kept beside it, named after that revision:
-`dialer_work@before_0003.sql` is what stood until 0003. A kept file without a statement says that there was nothing of
-that name until then. So the files alone tell what stood at any revision.
+the newest revision installs. The old text of what a revision changed or removed is kept beside it, named after that
+revision: `dialer_work@before_0003.sql` is what was installed until 0003. A kept file without a statement says that
+nothing of that name existed until then. So the files alone tell what was installed at any revision.
 
 `schema/<dialect>/` holds what a revision does to tables and rows.
 """
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent
 DIALECTS = ("postgresql", "mariadb")
 
 KEPT = re.compile(r"(?P<name>\w+)@before_(?P<revision>\w+)")
-"""What the file of a kept text is called, without its suffix."""
+"""The name of a kept text's file, without its suffix."""
 
 _COMMENT = re.compile(r"--[^\n]*")
 _BEGINS = re.compile(r"^CREATE ", re.MULTILINE)
@@ -39,15 +39,15 @@ class Library:
     root: Path = ROOT
 
     def names(self, dialect: str) -> list[str]:
-        """What there is at the newest revision, by the names of its files."""
+        """The names of all files of the newest revision."""
         return sorted(self._live(dialect))
 
     def path(self, dialect: str, name: str) -> Path:
-        """The file that the newest revision installs `name` from. KeyError: there is none."""
+        """The file from which the newest revision installs `name`. KeyError: there is none."""
         return self._live(dialect)[name]
 
     def room(self, dialect: str, name: str) -> str:
-        """The folder that `name` stands in. KeyError: there is no such file."""
+        """The folder that holds `name`. KeyError: there is no such file."""
         return self.path(dialect, name).parent.name
 
     def text(self, dialect: str, name: str) -> str:
@@ -55,7 +55,7 @@ class Library:
         return self.path(dialect, name).read_text("utf-8")
 
     def kept(self, dialect: str) -> dict[str, dict[str, Path]]:
-        """The kept texts: by name and by the revision that replaced them."""
+        """The kept texts, by name and by the revision that replaced them."""
         found: dict[str, dict[str, Path]] = defaultdict(dict)
         for path in self._files(dialect):
             if match := KEPT.fullmatch(path.stem):
@@ -63,9 +63,9 @@ class Library:
         return found
 
     def at(self, dialect: str, revision: str | None) -> dict[str, str]:
-        """Name and text of all that stood at a revision; None: before the first one, so nothing.
+        """Name and text of all that was installed at a revision; None: before the first one, so nothing.
 
-        Revisions are compared as they are written, so 0010 comes after 0009.
+        Revisions are compared as texts, so 0010 comes after 0009.
         """
         if revision is None:
             return {}
@@ -77,7 +77,7 @@ class Library:
         return {name: text for name, text in texts.items() if _BEGINS.search(text)}
 
     def ever(self, dialect: str) -> Iterator[str]:
-        """Every text that stands or has stood at some revision."""
+        """Every text that is or was installed at some revision."""
         for path in self._files(dialect):
             yield path.read_text("utf-8")
 
@@ -98,10 +98,11 @@ LIBRARY = Library()
 
 
 def statements(dialect: str, text: str) -> list[str]:
-    """The statements of a file under procedures/ as the server gets them; each has CREATE at a line's beginning.
+    """The statements of a file under procedures/ as they go to the server; each begins with CREATE at the start of a
+    line.
 
-    MariaDB knows triggers of one event alone. There a trigger that is called `…_write` and says INSERT OR UPDATE (OR
-    DELETE) stands for one of each event, called `…_insert` and so on; as on PostgreSQL, OLD is NULL in INSERT.
+    A trigger on MariaDB can have only one event. So a trigger named `…_write` that says INSERT OR UPDATE (OR DELETE)
+    stands for one trigger per event, named `…_insert` and so on; as on PostgreSQL, OLD is NULL in INSERT.
     """
     starts = [match.start() for match in _BEGINS.finditer(text)]
     # The comment at the top belongs to the first one.
@@ -128,7 +129,7 @@ def _by_event(statement: str) -> list[str]:
 
 
 def _with_charset(statement: str) -> str:
-    """MariaDB gives a parameter, variable or result without a character set that of the database that it stands in, and
-    then compares it with no column of ours where that is another one; one lent to the database for the while would
-    stand in every dump. So each is told the tables' own."""
+    """MariaDB gives a parameter, variable or result without a character set the one of its database, and cannot compare
+    it with our columns if that is a different one. Changing the database's character set for a moment would show in
+    every dump. So each of them is declared with the tables' own."""
     return _MARIADB_TEXT.sub(r"\1 CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", statement)

@@ -1,4 +1,4 @@
-"""What fails is tried again at growing intervals, and the log hears of it at growing intervals, too."""
+"""What fails is tried again at growing intervals, and logged at growing intervals, too."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from math import inf
 
 SAY_AGAIN_SECONDS = 60.0
 SAY_AGAIN_MOST_SECONDS = 3600.0
-"""An outage that goes on is said again after the first; each time after twice as long, up to the second."""
+"""Seconds until an outage that lasts is logged again: at first, and at most; each wait is twice the one before."""
 
 
 class Backoff:
-    """When something that fails is to be tried again: after `first` seconds, then twice as long each time, up to
-    `most`. The time is the caller's."""
+    """When to try something again that fails: after `first` seconds, then twice as long each time, up to `most`. The
+    caller says what time it is."""
 
     __slots__ = ("_first", "_most", "failures", "until")
 
@@ -22,7 +22,7 @@ class Backoff:
         self._first = first
         self._most = most
         self.failures = 0
-        """In a row."""
+        """Failures in a row."""
         self.until = -inf
         """The instant of the next try."""
 
@@ -33,14 +33,14 @@ class Backoff:
         return delay
 
     def failed(self, now: float) -> float:
-        """It has failed; seconds until the next try."""
+        """Note a failure; seconds until the next try."""
         delay = self.delay
         self.failures += 1
         self.until = now + delay
         return delay
 
     def over(self) -> bool:
-        """It has worked; True: it had failed before."""
+        """Note a success; True: it had failed before."""
         failed = self.failures > 0
         self.failures = 0
         self.until = -inf
@@ -51,15 +51,15 @@ class Backoff:
         return max(0.0, self.until - now)
 
     def sooner(self, until: float) -> None:
-        """What was in the way may be gone: the next try comes at that instant at the latest."""
+        """What was in the way may be gone: try again at that instant at the latest."""
         self.until = min(self.until, until)
 
 
 class Outage:
-    """Tells the log that something is away, or keeps failing: once, again at growing intervals, and when it is over.
+    """Logs that something is away, or keeps failing: once, again at growing intervals, and when it is over.
 
-    It is over when it works again, a while after it has failed last: of a database that was restarted each connection
-    fails once, and that is one outage. By the machine's time, as the log is.
+    An outage is over when it works again, some time after the last failure: after a restart of the database each
+    connection fails once, and that is one outage. Goes by the machine's time, like the log.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Outage:
         level: int = logging.WARNING,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`began` and `over`: what is said, beside `action` and the facts."""
+        """`began` and `over`: the texts to log, beside `action` and the facts."""
         self._log = log
         self._action = action
         self._began = began
@@ -85,7 +85,7 @@ class Outage:
         self._failed = 0.0
         self._times = 0
         self._asked = False
-        """Has somebody been told to act?"""
+        """Has the log said that somebody must act?"""
         self._say = Backoff(SAY_AGAIN_SECONDS, SAY_AGAIN_MOST_SECONDS)
 
     @property
@@ -96,8 +96,8 @@ class Outage:
     def failed(
         self, why: str, error: BaseException | None = None, *, for_somebody: bool = False, **facts: object
     ) -> None:
-        """It is away, or has failed; `error`: an unforeseen one, whose traceback is wanted. `for_somebody`: it will not
-        be over before somebody acts, which an outage says once at once, whatever it has said before."""
+        """It is away, or has failed. `error`: an unforeseen one, whose traceback is wanted. `for_somebody`: it will not
+        be over until somebody acts; this is logged at once, once per outage, whatever was logged before."""
         now = self._failed = self._monotonic()
         self._times += 1
         if self._since is None:

@@ -54,14 +54,14 @@ class SystemClock:
 
 
 class _Alarm:
-    """One greenlet's wait: rung by its event or by the time, whichever comes first."""
+    """One greenlet's wait, ended by its event or by the time, whichever comes first."""
 
     __slots__ = ("bell", "by_event", "over")
 
     def __init__(self) -> None:
         self.bell = Event()
         self.by_event = False
-        self.over = False  # its greenlet waits no longer; the entry in the heap is a husk
+        self.over = False  # its greenlet has stopped waiting; the entry in the heap is a husk
 
     def ring(self, _: object) -> None:
         """The awaited event was set."""
@@ -70,7 +70,7 @@ class _Alarm:
 
 
 class VirtualClock:
-    """Time that jumps to the next thing due as soon as nobody has work left.
+    """Time that jumps to the next instant due as soon as nobody has work left.
 
     A *probe* tells whether somebody is still at work (a query under way, bytes between the simulated
     Asterisk and the worker that were sent and not yet read). While any probe says so, time stands still;
@@ -113,7 +113,7 @@ class VirtualClock:
             alarm.over = True
             if alarm.by_event or not alarm.bell.is_set():  # ended early: its entry is still in the heap
                 self._forget()
-        # The event may have been set and cleared again before this greenlet ran: it did happen.
+        # The event may have been set and cleared again before this greenlet ran: that counts as set.
         return alarm.by_event or bool(event.is_set())
 
     def run_until(self, end: float) -> None:
@@ -129,23 +129,23 @@ class VirtualClock:
                 self._now = max(self._now, end)
                 return
             self._now = max(self._now, self._due[0][0])
-            # All that is due at this instant at once: asking who is at work is what a jump costs.
+            # Do all that is due at this instant at once: what costs time in a jump is asking who is at work.
             while self._due and self._due[0][0] <= self._now:
                 _, _, alarm = heapq.heappop(self._due)
                 alarm.bell.set()
 
     def _settle(self) -> None:
-        """Return when every other greenlet waits for time or for the outside."""
+        """Return when every other greenlet waits, for time or for something outside the process."""
         while True:
             gevent.idle()
             if not any(busy() for busy in self._probes):
-                gevent.idle()  # what a probe's owner has just finished may have woken somebody
+                gevent.idle()  # work that a probe's owner has just finished may have woken somebody
                 if not any(busy() for busy in self._probes):
                     return
             gevent.sleep(0.0002)
 
     def _forget(self) -> None:
-        """Count a husk; when they are the greater part of the heap, sweep it."""
+        """Count a husk; when husks are more than half of the heap, sweep them out."""
         self._husks += 1
         if self._husks > 64 and self._husks * 2 > len(self._due):
             self._due = [entry for entry in self._due if not entry[2].over]

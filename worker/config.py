@@ -9,12 +9,12 @@
     [worker]    Name Lease_Seconds Poll_Seconds
 
 Names are the original's, in any case: the aliases of the fields below, whose types say what is accepted. A variable
-DIALER_SECTION_NAME (DIALER_DATABASE_DB_SERVER, DIALER_ASTERISK_EAST_IP) replaces what the file says, and
-DIALER_SECTION_NAME_FILE names a file with the value; DIALER_LOGLEVEL is short for DIALER_LOG_LOGLEVEL.
-`load` reports all mistakes at once. It never shows a password, nor the value of a name that it does not know
-(it may be a password under a misspelt name), nor more of a url than its scheme.
+DIALER_SECTION_NAME (DIALER_DATABASE_DB_SERVER, DIALER_ASTERISK_EAST_IP) overrides the file, and
+DIALER_SECTION_NAME_FILE names a file with the value; DIALER_LOGLEVEL is short for DIALER_LOG_LOGLEVEL. `load` reports
+all mistakes at once. It never shows a password, nor the value of an unknown name (it may be a password under a misspelt
+name), nor more of a url than its scheme.
 
-The classes are plain dataclasses: only what people write is checked, and only by `load`.
+The classes are plain dataclasses: only `load` checks values, those that people wrote.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 
 class Secret(SecretStr):
-    """A text that nobody sees by accident: str, repr and format give asterisks, `reveal()` the text."""
+    """A text that cannot be shown by accident: str, repr and format give asterisks, `reveal()` gives the text."""
 
     reveal = SecretStr.get_secret_value
 
 
-# What people may write. A description stands in sentences: "Give a port from 1 to 65535."
+# What people may write. The descriptions become part of messages: "Give a port from 1 to 65535."
 
 
 def _digits_are_text(value: object) -> object:
-    """The original's files have passwords that are numbers."""
+    """In the original's files a password may be a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -147,7 +147,7 @@ class DatabaseSettings:
     driver: Annotated[Text, AfterValidator(_driver), Field(alias="Driver", default=POSTGRESQL)]
     """SQLAlchemy's name: postgresql+psycopg or mariadb+pymysql."""
     host: Annotated[Server, Field(alias="DB_Server", default="")]
-    """Of a comma list the first one that takes writes. Empty: the driver's default."""
+    """If it is a list with commas, the first server that takes writes. Empty: the driver's default."""
     port: Annotated[
         Port, Field(alias="Port", default_factory=lambda data: 5432 if data["driver"] == POSTGRESQL else 3306)
     ]
@@ -169,14 +169,14 @@ class DatabaseSettings:
         Field(alias="Max_Idle_Conns", default_factory=lambda data: min(5, data["max_open_conns"] or 5)),
     ]
     query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
-    """What stood behind the url's question mark, for the driver."""
+    """The url's query parameters, for the driver."""
 
     @property
     def is_postgresql(self) -> bool:
         return self.driver == POSTGRESQL
 
     def where(self) -> str:
-        """For messages: which database this is, without anything secret; on MariaDB the one that holds the tables."""
+        """Which database this is, without secrets, for messages; on MariaDB the database that holds the tables."""
         place = self.host or _joined(self.query.get("host", "localhost"))
         port = "" if "host" in self.query and not self.host else f":{self.port}"
         return f"{(self.name if self.is_postgresql else self.schema)!r} at {place}{port}"
@@ -237,7 +237,7 @@ class HttpSettings:
     host: Annotated[Server, Field(alias="Ip")] = "127.0.0.1"
     port: Annotated[Port, Field(alias="Port")] = 8080
     names: Annotated[tuple[str, ...], BeforeValidator(_host_names), Field(alias="Names")] = ()
-    """What it is called besides the name of its machine: a request for another name is none of ours."""
+    """Its host names besides the machine's own: a request for another name was not meant for us."""
 
 
 def _own_name() -> str:
@@ -260,7 +260,7 @@ class Settings:
 
     database: DatabaseSettings
     asterisks: tuple[AsteriskSettings, ...]
-    """The Asterisk 'default' first. Empty where no AMI is set: enough for the API and for migrations."""
+    """The Asterisk 'default' first. Empty if no AMI is set, which is enough for the API and for migrations."""
     http: HttpSettings
     worker: WorkerSettings
     loglevel: Annotated[Level, Field(validation_alias=AliasPath("log", "loglevel"))] = 2
@@ -279,7 +279,7 @@ _CLASSES = {
 
 @cache
 def names() -> Mapping[str, tuple[str, ...]]:
-    """The names of the settings as people write them, by section; a further Asterisk has those of [ami]."""
+    """The names of the settings as people write them, by section; a further Asterisk has the names of [ami]."""
     found = {section: tuple(fields_of(kind)) for section, kind in _CLASSES.items() if section != "asterisk"}
     return found | {"database": ("url", *found["database"])}
 
@@ -290,14 +290,14 @@ def _tree() -> TypeAdapter[Settings]:
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, calling: bool = True) -> Settings:
-    """Settings out of a TOML file, out of a folder of JSON files, or (None) out of the environment alone. Who calls
-    nobody, `calling` False, needs no Asterisk: he may have a file without its password.
+    """Settings from a TOML file, from a folder of JSON files, or (None) from the environment alone. `calling` False:
+    the command places no calls and needs no Asterisk, so the AMI password may be missing.
 
     Raises SettingsError with every mistake in file and environment together.
     """
     sources = Sources(names())
     if path is not None and not sources.read_path(path):
-        raise SettingsError(sources.mistakes)  # all that is missing by it is no news
+        raise SettingsError(sources.mistakes)  # everything else would be missing because of that, so do not report it
     sources.read_environment(environ)
     _find_database(sources)
     tree: dict[str, Any] = {section: sources.section(section) for section in ("database", "http", "log", "worker")}
@@ -316,13 +316,13 @@ def load(path: Path | None, environ: Mapping[str, str], *, calling: bool = True)
 
 
 _ADDRESS = ("Driver", "DB_Server", "Port", "DB_Name", "Username", "Password")
-"""What a url stands for."""
+"""The database that a url names."""
 
 
 def _find_database(sources: Sources) -> None:
-    """Put the parts of a url into their places, and report what is missing of them."""
+    """Put the parts of a url into their places, and report those that are missing."""
     if ("database", "url") in sources.environment and sources.environment["database", "url"].value:
-        # An address from the environment replaces the file's as a whole: half of each is a third server.
+        # An address from the environment replaces the file's as a whole: half of each would be a third server.
         for part in _ADDRESS:
             sources.file.pop(("database", part), None)
     given = sources.section("database")
@@ -334,7 +334,7 @@ def _find_database(sources: Sources) -> None:
     else:
         on_mariadb = DRIVERS.get(str(given.get("Driver")).strip().lower()) == MARIADB
         if on_mariadb and "Scheme" in given and "DB_Name" not in given:
-            # There the original's two names mean one thing: Scheme is the database that holds the tables.
+            # On MariaDB the original's two names mean the same: Scheme is the database that holds the tables.
             sources.given["database", "DB_Name"] = sources.given["database", "Scheme"]
         for part in ("Driver", "DB_Server", "DB_Name", "Username"):
             if part not in sources.section("database"):
@@ -342,7 +342,7 @@ def _find_database(sources: Sources) -> None:
 
 
 def _take_apart(url: Given, parts: list[str], sources: Sources) -> None:
-    """Only Password may stand beside a url, where the url itself names none."""
+    """Only Password may stand beside a url, and only if the url itself has none."""
     if isinstance(url.value, Unreadable):
         sources.given["database", "Driver"] = url  # where it is reported
         return

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with the settings, in sentences that name the value, its place and the remedy."""
+"""Turns what pydantic finds wrong with the settings into sentences that name the value, its place and the remedy."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def refusal(fault: str, remedy: str) -> PydanticCustomError:
 
 
 def shown(value: object) -> str:
-    """A wrong value, cut to 60 characters. Whoever writes a url where none belongs may have a password in it."""
+    """A wrong value, cut to 60 characters. A url in the wrong place may hold a password, so it is not shown."""
     text = str(value).strip()
     return "a url" if "@" in text else repr(text[:60])
 
 
 def fields_of(kind: type) -> dict[str, FieldInfo]:
-    """The fields of a dataclass that people set, by the names that people write: the aliases."""
+    """The fields of a dataclass that people set, by their aliases, the names that people write."""
     found = {}
     for hint in get_type_hints(kind, include_extras=True).values():
         field = FieldInfo.from_annotation(hint)
@@ -36,7 +36,7 @@ def fields_of(kind: type) -> dict[str, FieldInfo]:
 
 
 def report(error: ValidationError, sources: Sources, classes: Mapping[str, type], asterisks: Sequence[str]) -> None:
-    """Add each to the mistakes of `sources`. `classes`: by section; `asterisks`: the sections of those of the tree."""
+    """Add each mistake to those of `sources`. `classes`: by section; `asterisks`: sections of the tree's Asterisks."""
     for detail in error.errors(include_url=False):
         if detail["type"] == "default_factory_not_called":
             continue  # it waits for another field, which is wrong

@@ -1,6 +1,7 @@
-"""What people wrote as settings, and where: a TOML file or the original's folder of JSON files, variables over them.
+"""What people wrote as settings, and where: a TOML file or the original's folder of JSON files, overridden by
+variables.
 
-Which names there are, config.py says; what a value may be is none of this module's business.
+config.py says which names there are, and which values are accepted; this module does not care about values.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from worker.errors import Mistake
 Place = tuple[str, str]  # section and name, such as ("database", "DB_Server") or ("asterisk.east", "Ip")
 
 _FILES = {"asterisk.json": "ami", "dbconfig.json": "database", "dialer.json": "log", "http.json": "http"}
-# Not ours: the file's own place, what tests use, and what Kubernetes sets for a service called "dialer".
+# Not settings: where the file is, what tests use, and what Kubernetes sets for a service called "dialer".
 _FOREIGN = re.compile(r"DIALER_(CONFIG|TEST_.*|SERVICE_.*|PORT|PORT_.*)")
 _DEFAULT = "default"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
@@ -28,7 +29,7 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
 
 @dataclass(frozen=True)
 class Unreadable:
-    """The value of a setting whose file cannot be read: a mistake only for those who need that setting."""
+    """The value of a setting whose file cannot be read; a mistake only if that setting is needed."""
 
     path: Path
     reason: str
@@ -51,7 +52,7 @@ class Sources:
         self.environment: dict[Place, Given] = {}
         self.given = ChainMap(self.environment, self.file)
         self.asterisks = {"ami": _DEFAULT}
-        """Section -> the name as written; something need not have been said about each."""
+        """Section -> the Asterisk's name as written; not every section need have settings."""
         self._names = names
         self._path = "the settings"
 
@@ -64,11 +65,11 @@ class Sources:
         self.wrong(self.source(place), fault, f"Set it in {self._path} or as {_variable(*place)}.")
 
     def source(self, place: Place) -> str:
-        """Where it was given or, if it was not, would be."""
+        """Where it was given or, if it was not, where it could be."""
         return self.given[place].source if place in self.given else f"[{place[0]}] {place[1]}"
 
     def section(self, section: str) -> dict[str, Any]:
-        """Values by name; an empty text is as good as nothing."""
+        """Values by name; an empty text counts as not given."""
         return {name: one.value for (of, name), one in self.given.items() if of == section and one.value != ""}
 
     def read_path(self, path: Path) -> bool:
@@ -96,7 +97,7 @@ class Sources:
             )
             self.wrong(str(path), f"cannot be read ({error.strerror})", remedy)
         except ValueError as error:
-            # A UnicodeDecodeError would show what the file holds.
+            # A UnicodeDecodeError would show the file's contents.
             reason = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
             self.wrong(str(path), f"is not {language} ({reason})", "Correct that line.")
         else:
@@ -133,7 +134,7 @@ class Sources:
             self._read_table(self._asterisk(name), table, f"[asterisk.{name}] {{key}} in {file}")
 
     def _asterisk(self, name: str) -> str:
-        """Its section, in which a variable can be as good as a file: without capitals, and '_' for '-'."""
+        """The section of an Asterisk, named so that variables can spell it, too: in lower case, with '_' for '-'."""
         section = f"asterisk.{name.lower().replace('-', '_')}"
         self.asterisks.setdefault(section, name)
         return section
@@ -202,6 +203,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a person calls a value of this type."""
+    """What people call a value of this type."""
     kinds = {dict: "table", list: "list", bool: "true or false", float: "number with a fraction", int: "number"}
     return kinds.get(type(value), "text" if isinstance(value, str) else type(value).__name__)

@@ -1,4 +1,4 @@
-"""Every error that a person may read: one base class, sentences that name the value and the remedy."""
+"""Every error that a person may read: one base class, and sentences that name the value and the remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class DialerError(Exception):
-    """Something that the dialer was asked for cannot be done; the message says what and what to do."""
+    """Something that the dialer was asked to do cannot be done; the message says what, and what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class UnknownProject(DialerError):  # noqa: N818 - what it says is plain enough
 
 
 class DatabaseUnavailable(DialerError):  # noqa: N818
-    """The database does not answer or refuses us; what is running waits and tries again by itself."""
+    """The database does not answer, or refuses us; a running process waits and tries again by itself."""
 
     def __init__(self, where: str, reason: str) -> None:
         self.where = where
@@ -49,8 +49,8 @@ class DatabaseUnavailable(DialerError):  # noqa: N818
 
 
 class DatabaseRefused(DatabaseUnavailable):
-    """The database lets nobody in with these settings, or is not one to work with, until somebody mends that: the start
-    is refused; what is running waits, since it may be mended any moment."""
+    """The database lets nobody in with these settings, or is not fit to work with, until somebody mends that. At its
+    start the program ends; a running process waits, since it may be mended at any moment."""
 
     def __init__(self, where: str, reason: str, remedy: str) -> None:
         self.where = where
@@ -60,7 +60,7 @@ class DatabaseRefused(DatabaseUnavailable):
 
 
 class DatabaseUnfit(DatabaseRefused):
-    """The database answers, but something in it, or between it and us, keeps the dialer from working."""
+    """The database answers, but something in it, or between it and us, keeps the dialer from working with it."""
 
     def __init__(self, where: str, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -68,8 +68,8 @@ class DatabaseUnfit(DatabaseRefused):
 
 
 class StatementTimedOut(DialerError):  # noqa: N818
-    """The database gave up on a statement after some seconds; nothing is changed by it, unless the time ran out just
-    after its commit."""
+    """The database gave up on a statement after some seconds. Nothing has changed, unless the time ran out just after
+    the commit."""
 
     def __init__(self, where: str, seconds: float, reason: str) -> None:
         self.reason = reason
@@ -81,7 +81,7 @@ class StatementTimedOut(DialerError):  # noqa: N818
 
 
 class LockTimedOut(StatementTimedOut):
-    """A lock was not to be had: somebody's open transaction holds it. Nothing is changed."""
+    """A lock could not be had: somebody's open transaction holds it. Nothing has changed."""
 
     def __init__(self, where: str, seconds: float | None, reason: str) -> None:
         super().__init__(where, seconds or 0, reason)
@@ -93,7 +93,7 @@ class LockTimedOut(StatementTimedOut):
 
 
 class CaseNotBegun(DialerError):  # noqa: N818
-    """A call for one case cannot be begun, even if nothing else is asked for."""
+    """A call for one case cannot be begun, even if it is the only one in the request."""
 
     def __init__(self, case_id: int, reason: str) -> None:
         super().__init__(f"case {case_id}: {reason}")
@@ -103,7 +103,7 @@ class DatabaseNotAtHead(DialerError):  # noqa: N818
     """The database's schema is not the one that this version of the dialer was written for."""
 
     def __init__(self, where: str, revision: str | None, head: str, *, newer: bool = False) -> None:
-        """`newer`: this program's history does not have the revision."""
+        """`newer`: the revision is not in this program's history."""
         self.revision = revision
         self.head = head
         has = f"is at revision {revision}" if revision else "has no dialer schema yet"

@@ -1,4 +1,5 @@
-"""What the views show: figures, states and shortcomings, a dataclass for each row that the program passes on."""
+"""What the views show: figures, states and shortcomings; a dataclass for each kind of row that the program passes
+on."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ class Readiness(NamedTuple):
     """Can the dialer do its work?"""
 
     reasons: list[str]
-    """What keeps it from dialling, a sentence each; none: it is ready."""
+    """What keeps it from dialling, one sentence each; empty: it is ready."""
     troubles: list[str]
-    """What keeps one project, trunk, Asterisk, worker or case from being served; the others are."""
+    """What keeps one project, trunk, Asterisk, worker or case from being served, while the others are."""
 
 
 @dataclass(frozen=True)
 class ProjectStatus:
-    """A project after a start or a stop; changed: it was not what was asked before; calls_up: live calls."""
+    """A project after a start or a stop. changed: it was in the other state before; calls_up: live calls."""
 
     project_id: str
     wanted: str
@@ -32,7 +33,7 @@ class ProjectStatus:
 
 @dataclass(frozen=True)
 class ProjectNeeds:
-    """What a project needs from its Asterisk. wanted: somebody asked for it to run, so a fault of its is ours."""
+    """What a project needs from its Asterisk. wanted: somebody started it, so what it lacks is a fault."""
 
     project_id: str
     type: str
@@ -83,7 +84,7 @@ class OperatorWarning:
 class ProjectFigures:
     """A project as dialer_stat_project shows it: its state, what is up now, and its last 24 hours.
 
-    Rates are 0 to 1, None where there was nothing to divide by; so are the means of seconds.
+    Rates go from 0 to 1. They, and the means in seconds, are None if there was nothing to divide by.
     """
 
     project_id: str
@@ -121,10 +122,10 @@ class ProjectFigures:
 
 @dataclass(frozen=True)
 class PacingFigures:
-    """A predictive project as dialer_stat_pacing shows it: its abandon target against what was measured.
+    """A predictive project as dialer_stat_pacing shows it: its abandon target against the measured rates.
 
-    abandon_target: per cent; rates are 0 to 1. left_before_target: calls more that may be abandoned now; None: a
-    target of 100 per cent is never reached. mode to decided_at: the last decision of the pacing, None: there is none.
+    abandon_target: per cent; rates are 0 to 1. left_before_target: how many more calls may be abandoned now; None: a
+    target of 100 per cent is never reached. mode to decided_at: the last decision of the pacing; None: there is none.
     """
 
     project_id: str
@@ -146,7 +147,7 @@ class PacingFigures:
 
 @dataclass(frozen=True)
 class OutcomeFigures:
-    """How many attempts of a project ended in this way in the last 24 hours, and when the last of them did."""
+    """How many attempts of a project ended with this outcome in the last 24 hours, and when the last of them did."""
 
     outcome: str
     attempts: int
@@ -155,7 +156,7 @@ class OutcomeFigures:
 
 @dataclass(frozen=True)
 class HourFigures:
-    """The attempts of a project that ended within an hour (UTC), as dialer_stat_hour has them; rates are 0 to 1."""
+    """The attempts of a project that ended within one hour (UTC), as in dialer_stat_hour; rates go from 0 to 1."""
 
     hour_at: datetime
     attempts: int
@@ -175,7 +176,7 @@ class HourFigures:
 
 @dataclass(frozen=True)
 class AgentFigures:
-    """A member of a project's queue: what it does, since when, and its calls of the last 24 hours."""
+    """A member of a project's queue: its state, since when, and its calls of the last 24 hours."""
 
     agent: str
     name: str | None
@@ -187,9 +188,9 @@ class AgentFigures:
 
 @dataclass(frozen=True)
 class ProjectStatistics:
-    """The numbers of one project: now and of the last day, by outcome, by hour and by agent.
+    """The figures of one project: now and for the last day, by outcome, by hour and by agent.
 
-    pacing: of a predictive project, else None. hours: the latest first. agents: by name.
+    pacing: only for a predictive project, otherwise None. hours: the latest first. agents: by name.
     """
 
     project: ProjectFigures
@@ -201,7 +202,7 @@ class ProjectStatistics:
 
 @dataclass(frozen=True)
 class LedgerTotals:
-    """What the ledger says of all projects: cases dialled and answered, attempts lost and attempts without an end."""
+    """Totals over all projects: cases dialled and answered, attempts lost, and attempts without an end."""
 
     dialled: int
     answered: int
@@ -211,7 +212,8 @@ class LedgerTotals:
 
 @dataclass(frozen=True)
 class OutcomeMeans:
-    """The attempts of a project that ended in this way, with means in seconds; None: there was nothing to measure."""
+    """The attempts of a project that ended with this outcome, with means in seconds; None: there was nothing to
+    measure."""
 
     project_id: str
     outcome: str

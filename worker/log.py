@@ -1,7 +1,7 @@
-"""The log, one line a fact: `2026-03-01T09:15:02.113Z INFO worker.owners.keeper lease taken action=lease_taken`.
+"""The log, one line per fact: `2026-03-01T09:15:02.113Z INFO worker.owners.keeper lease taken action=lease_taken`.
 
-A short text, and the facts in `extra={"action": ..., "attempt_id": ...}`. Secrets and whole phone numbers
-stay out: facts called like a number are masked here as well, whoever wrote them.
+A line has a short text, and the facts from `extra={"action": ..., "attempt_id": ...}`. Secrets and whole phone numbers
+stay out: facts whose name means a phone number are masked here, too, whoever wrote them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 
 _ROWS = re.compile(r"\n(?:DETAIL:|CONTEXT:|\[SQL:|\[parameters:).*", re.DOTALL)
-"""What a database's error says after its sentence: the row that was refused, a person with name and number, and the
-statement."""
+"""What a database's error says after its first sentence: the refused row, which is a person with name and number, and
+the statement."""
 _ROW = re.compile(r"\nDETAIL:.*")
 
 
 def setup(loglevel: int, stream: TextIO) -> None:
-    """Log to `stream` at the original's levels: 1 ERROR, 2 also INFO, 3 also DEBUG. A new call replaces it.
+    """Log to `stream` at the original's levels: 1 ERROR, 2 also INFO, 3 also DEBUG. Another call replaces this setup.
 
-    Libraries speak only of trouble: warnings, and errors alone at level 1.
+    Libraries log only trouble: warnings and errors, at level 1 only errors.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(FactFormatter(tracebacks=loglevel >= 3))
@@ -42,7 +42,7 @@ def setup(loglevel: int, stream: TextIO) -> None:
     for package in OUR_PACKAGES:
         logging.getLogger(package).setLevel(LEVELS[loglevel])
     logging.captureWarnings(True)
-    logging.raiseExceptions = loglevel >= 3  # else a stream that is gone gets a traceback a line
+    logging.raiseExceptions = loglevel >= 3  # or each line to a lost stream prints a traceback
 
 
 def traced() -> bool:
@@ -52,13 +52,14 @@ def traced() -> bool:
 
 
 class Masked(str):
-    """What `masked` has made of a number: it stays as it is. No text could say so, for a number may begin with ***."""
+    """A number that `masked` has masked already, so it is left alone. The text alone could not show that: a number may
+    begin with ***."""
 
     __slots__ = ()
 
 
 def masked(number: str | None) -> str:
-    """A phone number as a log may hold it: its last four digits, two of a short one, none of a tiny one."""
+    """A phone number in the form allowed in a log: its last four digits, two if it is short, none if it is tiny."""
     if isinstance(number, Masked):
         return number
     if not number:
@@ -68,9 +69,9 @@ def masked(number: str | None) -> str:
 
 
 class FactFormatter(logging.Formatter):
-    """Text, then the facts of `extra` as key=value, on one line whatever they hold; the instant is UTC.
+    """Text, then the facts of `extra` as key=value, on one line whatever they contain; the instant is in UTC.
 
-    An exception becomes error= and at=; its traceback follows, indented, only where `tracebacks` asks for it.
+    An exception becomes error= and at=; its traceback follows, indented, only if `tracebacks` asks for it.
     """
 
     def __init__(self, *, tracebacks: bool) -> None:
@@ -109,7 +110,7 @@ def _value(key: str, value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Control characters as escapes: a name from outside can neither fake a line nor colour a terminal."""
+    """Control characters become escapes, so a name from outside can neither fake a line nor colour a terminal."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

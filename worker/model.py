@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 DEFAULT_EXTEN = "s"
-"""The extension that takes an answered call where dialer_params.exten is NULL."""
+"""The extension that takes an answered call if dialer_params.exten is NULL."""
 
 
 class Step(StrEnum):
-    """Where a call has got to, in order; the ledger keeps an instant for each."""
+    """How far a call has got, in order; the ledger keeps an instant for each step."""
 
     DIALING = "dialing"
     RINGING = "ringing"
@@ -29,13 +29,13 @@ class AmdVerdict(StrEnum):
     HUMAN = "HUMAN"
     MACHINE = "MACHINE"
     NOTSURE = "NOTSURE"
-    """It could not tell in its time; treated as a person."""
+    """It could not tell in time; treated as a person."""
     HANGUP = "HANGUP"
     """The subscriber hung up while it listened."""
 
 
 class Outcome(StrEnum):
-    """How an attempt ended; meanings and consequences stand in the table dialer_outcomes."""
+    """How an attempt ended; the table dialer_outcomes has meanings and consequences."""
 
     ANSWERED = "ANSWERED"
     ABANDONED = "ABANDONED"
@@ -67,7 +67,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """One way on: from a state to another, and what moves the attempt."""
+    """One transition: from a state to another, and what causes it."""
 
     source: State
     target: State
@@ -82,9 +82,10 @@ TRANSITIONS = (
     Transition(State.ANSWERED, State.WAITING, "QueueCallerJoin"),
     Transition(State.WAITING, State.CONNECTED, "AgentConnect"),
 )
-"""The life of an attempt that is watched from its beginning. Where events were missed, or one overtook another, a
-state is skipped; the end may come in any state, see ENDINGS. Neither table steers anything: dialer_attempt_step orders
-the states by itself, the outcome is worker/calls/verdict.py's. They are what docs/attempt.md and tests hold both to."""
+"""The life of an attempt that is watched from its beginning. If events were missed, or one overtook another, a state is
+skipped; the end may come in any state, see ENDINGS. Neither table steers anything: dialer_attempt_step orders the
+states by itself, and worker/calls/verdict.py decides the outcome. The tables are what docs/attempt.md and tests compare
+both with."""
 
 _NEVER_UP = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TECHNICAL, Outcome.LOST})
 _REFUSED = frozenset(
@@ -124,7 +125,7 @@ def reached(steps: Container[Step]) -> State:
 
 
 def storable(text: str) -> str:
-    """Text from outside as a database takes it: bytes that are no UTF-8 show as '\N{REPLACEMENT CHARACTER}'."""
+    """Text from outside as a database accepts it: bytes that are not UTF-8 show as '\N{REPLACEMENT CHARACTER}'."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -139,7 +140,7 @@ class Ownership:
 
 @dataclass(frozen=True)
 class Work:
-    """A project that may be dialled on an Asterisk, as dialer_work says it."""
+    """A project that may be dialled on an Asterisk: a row of dialer_work."""
 
     project_id: str
     type: str
@@ -148,16 +149,16 @@ class Work:
     context: str
     trunk: str
     room: int | None
-    """Lines left to it; None: its trunk does not exist here."""
+    """Lines it has left; None: its trunk does not exist here."""
     trunk_failing: bool | None
     trunk_retry_at: datetime | None
     state: str
-    """running, idle or finished: what the last claim has found."""
+    """running, idle or finished: what the last claim found."""
     until_at: datetime | None
     unfit: bool = False
-    """Something is missing on this Asterisk (queue, context, …)."""
+    """What is missing on this Asterisk (queue, context, …)."""
     unfit_until: datetime | None = None
-    """When that is looked at again."""
+    """When that is checked again."""
     dial_seconds: float = 20.0
     abandon_seconds: float = 2.0
     abandon_target: float = 3.0
@@ -187,16 +188,16 @@ class Claim:
     guarded: bool = False
     """The number was abandoned lately: it is called only with an agent guaranteed."""
     dials: int = 0
-    """Calls of this case before."""
+    """Calls made for this case before."""
     last_outcome: str | None = None
 
 
 @dataclass(frozen=True)
 class AbandonWindow:
-    """What the abandon target is measured by, over one of its two spans: attempts that ended after since_at.
+    """The figures for the abandon target over one of its two spans: attempts that ended after since_at.
 
-    name: 'hours' or 'days', as abandon_hours and abandon_days of the project. connected and abandoned are people;
-    lost: attempts of which nobody knows whether a person had answered.
+    name: 'hours' or 'days', for the project's abandon_hours and abandon_days. connected and abandoned count people;
+    lost counts attempts where nobody knows whether a person had answered.
     """
 
     name: str
@@ -211,7 +212,8 @@ class PacingDecision:
     """One decision of the pacing, for the journal.
 
     ago: seconds since it was made. mode: predictive, progressive or ratio. quota: calls that it wanted to begin;
-    granted: what lines, calls per second and priority left of them. inputs: JSON, all that it was made from.
+    granted: what lines, calls per second and priority left of them. inputs: JSON, everything that the decision was
+    based on.
     """
 
     project_id: str
@@ -248,12 +250,12 @@ class Begun:
     amd: bool = False
     """Does the dialplan find out whether a machine has answered?"""
     machine_action: str = "hangup"
-    """What becomes of a machine: hangup, or message."""
+    """What a machine gets: hangup, or message."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a claimed case may not be dialled now; retry_at: when to ask again, if that is known."""
+    """Why a claimed case may not be dialled now. retry_at: when to ask again, if that is known."""
 
     case_id: int
     reason: str
@@ -281,4 +283,4 @@ class OpenAttempt:
     trunk: str = "default"
     amd_verdict: AmdVerdict | None = None
     signed_off: bool = False
-    """The worker that began it has left in order: nothing of it is on its way to Asterisk any more."""
+    """The worker that began it signed off properly, so no Originate for it can still be on its way to Asterisk."""

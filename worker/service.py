@@ -1,8 +1,8 @@
 """The worker as a running thing: its greenlets, and how it starts and stops.
 
-First signal: claim nothing more, give back what was not dialled, write what calls have told, sign off, exit
-0; conversations go on in Asterisk, and the next owner takes them over. Second signal: leave at once; what is
-left behind is repaired by the next owner.
+First signal: claim nothing more, give back what was not dialled, write the calls' reports, sign off, exit 0;
+conversations go on in Asterisk, and the next owner takes them over. Second signal: leave at once; the next owner
+repairs what is left behind.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DRAIN_SECONDS = 3.0
 
 
 class Service:
-    """One worker. `clock` is the time that calls live in."""
+    """One worker. `clock` is the calls' time."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
@@ -56,23 +56,23 @@ class Service:
         self._counted = 0.0
 
     def start(self) -> None:
-        """Begin in the background. Raises DatabaseNotAtHead, DatabaseRefused; a database that is away is waited for."""
+        """Begin in the background. Raises DatabaseNotAtHead, DatabaseRefused; if the database is away, it waits."""
         self._require_fit()
         self._loops.keep("lease", self._keep)
         self._loops.keep("upkeep", self._tidy)
         self._listener = self._loops.keep("wake-ups", self._listen)
 
     def request_stop(self) -> None:
-        """Ask for the end; harmless when asked twice or before the start."""
+        """Ask it to stop; harmless when asked twice or before the start."""
         self._stop.set()
         self._ownerless.set()
 
     def wait(self) -> None:
-        """Return when the end has been asked for."""
+        """Return when it has been asked to stop."""
         self._stop.wait()
 
     def close(self) -> None:
-        """Give back, write the rest, sign off."""
+        """Give back cases, write the rest, sign off."""
         self.request_stop()
         deadline = gevent.Timeout.start_new(DRAIN_SECONDS)
         try:
@@ -105,7 +105,7 @@ class Service:
             except DatabaseRefused:
                 raise
             except DatabaseUnavailable:
-                self._stop.wait(AWAY_SECONDS)  # Database has told it
+                self._stop.wait(AWAY_SECONDS)  # Database has logged it
 
     # --- the loops ---------------------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ class Service:
         self._ownerless.wait(self.keeper.beat_seconds)
 
     def _listen(self) -> None:
-        """Pass the database's wake-ups on; after a lost connection everything is looked at."""
+        """Pass on the database's wake-ups; after a lost connection, have everything looked at."""
         wakeups = self._wakeups
         if wakeups is None:
             wakeups = self._wakeups = self.database.wakeups()
@@ -126,7 +126,7 @@ class Service:
                 if not project:
                     self._ownerless.set()
         except BaseException as error:
-            # What its connection is in the middle of nobody knows.
+            # Nobody knows what its connection is in the middle of.
             self._wakeups = None
             wakeups.close()
             if not isinstance(error, self.database.connection_lost):

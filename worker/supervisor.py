@@ -1,6 +1,6 @@
-"""Greenlets that live as long as what they serve: an unforeseen error ends a turn of theirs, never them.
+"""Greenlets that live as long as what they serve: an unforeseen error ends one of their turns, never the greenlet.
 
-Nothing else in the dialer spawns greenlets: one that died of an error would be missed by nobody.
+Nothing else in the dialer spawns greenlets, since nobody would notice one that died of an error.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ log = logging.getLogger(__name__)
 
 FIRST_SECONDS = 0.1
 MOST_SECONDS = 5.0
-"""From a turn that failed to the next. Doubles from the first to the second."""
+"""From a failed turn to the next. Doubles from the first value to the second."""
 AWAY_SECONDS = 1.0
-"""Before the database is asked again that did not answer."""
+"""How long before a database that did not answer is asked again."""
 LINGER_SECONDS = 0.1
 """How long a loop waits for an errand before it goes on with the rest, by the machine's time."""
 TELL_AFTER = 3
-"""Turns in a row that failed until readers of the database are told, too."""
+"""Failed turns in a row after which readers of the database are told, too."""
 
 Tell = Callable[[str, str | None], None]
-"""Called with a loop's name and a sentence about what it runs into, or None: that is over."""
+"""Called with a loop's name and a sentence about what it ran into, or None: that is over."""
 
 
 class Supervisor:
     """The loops of one part of the dialer; `stopped` ends them all, each after its turn."""
 
     def __init__(self, stopped: Event, *, clock: Clock | None = None, tell: Tell | None = None) -> None:
-        """`clock`: the time by which a failed turn waits for the next."""
+        """`clock`: the time by which a loop waits after a failed turn."""
         self._stopped = stopped
         self._clock = clock or SystemClock()
         self._tell = tell
         self._loops: list[gevent.Greenlet[..., None]] = []
 
     def keep(self, name: str, turn: Callable[[], object]) -> gevent.Greenlet[..., None]:
-        """Do `turn` again and again, each waiting by itself for its time, until the stop."""
+        """Do `turn` again and again until the stop; each turn waits by itself for its time."""
         loop = gevent.spawn(self._run, name, turn)
         self._loops.append(loop)
         return loop
@@ -60,7 +60,7 @@ class Supervisor:
             try:
                 turn()
             except DatabaseUnavailable:
-                self._clock.wait(self._stopped, AWAY_SECONDS)  # Database has told it
+                self._clock.wait(self._stopped, AWAY_SECONDS)  # Database has logged it
             except Exception as error:
                 outage.failed(str(error), error)
                 delay = backoff.failed(self._clock.monotonic())
@@ -83,7 +83,7 @@ class Supervisor:
 
 
 def errand(work: Callable[..., object], *arguments: Any) -> gevent.Greenlet[..., None]:
-    """Something beside what its caller does, which ends soon, or with what it serves; an error is a line of the log."""
+    """Run something beside its caller that ends soon, or with what it serves; an error becomes a line of the log."""
 
     def run() -> None:
         try:
@@ -95,5 +95,5 @@ def errand(work: Callable[..., object], *arguments: Any) -> gevent.Greenlet[...,
 
 
 def later(seconds: float, work: Callable[[], object]) -> None:
-    """`work`, which is short, after so many seconds of the machine's time."""
+    """Run `work`, which must be short, after so many seconds of the machine's time."""
     gevent.spawn_later(seconds, work)

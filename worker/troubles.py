@@ -1,7 +1,7 @@
-"""What keeps one project, trunk or other thing from being served, told to whoever reads the database, and to the log.
+"""Reports what keeps one project, trunk or other thing from being served, to readers of the database and to the log.
 
-Who runs into it only notes it here: that takes no time and cannot fail. A loop writes it down: what is new at once,
-what lasts now and then again, for what nobody tells any more counts as over.
+Code that runs into a trouble only notes it here: that takes no time and cannot fail. A loop writes it to the database:
+a new one at once, a lasting one again now and then, since a trouble that nobody repeats counts as over.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from worker.model import Ownership
 log = logging.getLogger(__name__)
 
 TELL_AGAIN_SECONDS = 60.0
-"""A trouble that lasts is told again; dialer_trouble_report forgets it after five minutes."""
+"""A lasting trouble is reported again after this; dialer_trouble_report forgets it after five minutes."""
 SETTLED_SECONDS = 10.0
-"""What comes back within that time was not over, as the log sees it: one lock is one warning."""
+"""For the log, a trouble that comes back within this time was not over: one lock is one warning."""
 RETRY_SECONDS = 5.0
-"""Until one that could not be written is told again; and at least between two tellings of one that lasts."""
+"""Until a report that could not be written is tried again; and the least time between two reports of the same
+trouble."""
 
 
 class Trouble(NamedTuple):
@@ -49,13 +50,13 @@ class Troubles:
         self._owner = owner
         self._details: dict[Trouble, str] = {}
         self._due: dict[Trouble, float] = {}
-        """When each is to be told, or told to be over: an instant of monotonic()."""
+        """When each is to be reported, or reported as over: an instant of monotonic()."""
         self._outages: dict[Trouble, Outage] = {}
         self._noted = Event()
 
     def note(self, kind: str, subject: str, step: str, detail: str | None, error: Exception | None = None) -> None:
-        """Something does not work, as the sentence says; None: it works again. `error`: an unforeseen one, whose place
-        the log is to have."""
+        """Note that something does not work, as the sentence says; None: it works again. `error`: an unforeseen one,
+        whose place in the code the log should show."""
         trouble = Trouble(kind, subject, step)
         if detail is None:
             if self._details.pop(trouble, None) is not None:
@@ -92,7 +93,7 @@ class Troubles:
         self._clock.wait(self._noted, max(0.0, left) if left < inf else None)
 
     def _settle(self) -> None:
-        """Have the log hear of what has been over for long enough."""
+        """Log which troubles have been over for long enough."""
         for trouble in [one for one in self._outages if one not in self._details]:
             self._outages[trouble].worked(**trouble._asdict())
             if not self._outages[trouble].lasts:
@@ -107,7 +108,7 @@ class Troubles:
             try:
                 self._upkeep.report_trouble(self._owner, *trouble, detail, instant(self._clock))
             except (StatementTimedOut, DBAPIError) as error:
-                # Somebody holds these very rows. What there is to tell is in the log, too.
+                # Somebody has locked these very rows. The log has the trouble, too.
                 log.debug("a trouble could not be written", extra={"action": "trouble_unwritten", "why": reason(error)})
                 self._due[trouble] = now + RETRY_SECONDS
                 continue

@@ -1,4 +1,4 @@
-"""What is known of one call: facts, in whatever order they came, and what follows from them by itself. No I/O."""
+"""What is known about one call: facts, in whatever order they came, and what follows from them. No I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from worker.model import AmdVerdict, Begun, OpenAttempt, Outcome, State, Step, r
 
 PEOPLE = (AmdVerdict.HUMAN, AmdVerdict.NOTSURE)
 LOCAL = "Local/"
-"""How the names of Local channels begin, which may be optimised away while their call goes on."""
+"""How the names of Local channels begin. Such a channel may be optimised away while its call goes on."""
 _STEPS = tuple(Step)
 
 
@@ -34,18 +34,18 @@ class Call:
     amd_verdict: AmdVerdict | None = None
     steps: dict[Step, float] = field(default_factory=dict)
     agent: str | None = None
-    """The interface that talks to the subscriber; '' if it is known only that somebody does."""
+    """The interface that talks to the subscriber; '' if all we know is that somebody does."""
     offered: set[str] = field(default_factory=set)
     """The interfaces that are being rung for this call."""
     local: bool = False
     """Its channel is a Local one."""
     unwatched: bool = False
-    """It has lived through a time whose events nobody saw; that none came proves nothing."""
+    """Events may have been missed during this call, so a missing event proves nothing."""
     hearsay: bool = False
-    """Another worker has sent it, and Asterisk has not shown it to this one: how it ended may have gone unheard."""
+    """Another worker sent it, and Asterisk has not shown it to this one yet: its end may have been missed."""
     channel_seen: bool = False
     arrived: bool = False
-    """Asterisk has made its channel, or never will: nothing of it is on its way there."""
+    """Asterisk has made its channel, or never will: no Originate of it is still on its way."""
     joined: str | None = None
     """The first queue that the call joined."""
     cause: int | None = None
@@ -55,13 +55,13 @@ class Call:
     reason: int | None = None
     detail: str | None = None
     left_queue: bool = False
-    """The queue has let the caller go without an agent (QueueCallerAbandon): he gave up, or his time there was over."""
+    """The caller left the queue without an agent (QueueCallerAbandon): they gave up, or their time there was over."""
     shutdown: bool = False
     """Asterisk is going down, or was when this call ended."""
     legs: set[str] = field(default_factory=set)
-    """Of a Local call: the Uniqueids of its other channels, by which it may live on."""
+    """For a Local call: the Uniqueids of its other channels, which may carry it on."""
     unsent: bool = False
-    """Its Originate never left us: its end says nothing of trunk and number."""
+    """Its Originate was never sent, so its end says nothing about trunk and number."""
     outcome: Outcome | None = None
     ended: float | None = None
 
@@ -77,14 +77,14 @@ class Call:
 
     @property
     def wants_agent(self) -> bool:
-        """Will this call need an agent who is still free? Not once one talks or is being rung for it, nor when it
-        is ending."""
+        """Will this call still need a free agent? Not once an agent talks or is being rung for it, nor when it is
+        ending."""
         ending = self.hung_up is not None or self.refused is not None or self.without_agent
         return self.serves_agents and self.outcome is None and self.agent is None and not self.offered and not ending
 
     @property
     def under_amd(self) -> bool:
-        """Has it been answered, and nobody knows yet by whom?"""
+        """Has it been answered, without our knowing yet whether by a person or a machine?"""
         listening = self.amd and self.amd_verdict is None and Step.WAITING not in self.steps
         return self.answered and listening and self.agent is None and self.hung_up is None and self.outcome is None
 
@@ -99,8 +99,8 @@ class Call:
 
     @property
     def without_agent(self) -> bool:
-        """Is it certain that no agent will come? The queue has let it go, a machine has it, or its subscriber left
-        while AMD listened."""
+        """Is it certain that no agent will come? That is so when the queue has let it go, a machine answered, or the
+        subscriber left while AMD listened."""
         return self.left_queue or self.amd_verdict in (AmdVerdict.MACHINE, AmdVerdict.HANGUP)
 
     @property
@@ -148,11 +148,11 @@ class Call:
             dial_seconds=attempt.dial_seconds,
             abandon_seconds=attempt.abandon_seconds,
             begun=now - attempt.begun_ago,
-            # Whether AMD listens to it still the ledger does not say.
+            # The ledger does not say whether AMD is still listening.
             amd=attempt.amd_verdict is not None,
             amd_verdict=attempt.amd_verdict,
             steps={step: now - ago for step, ago in attempt.steps_ago.items()},
-            # The ledger knows an instant without a name of a call that was found talking.
+            # For a call that was found talking, the ledger has an instant but no name.
             agent=attempt.agent or ("" if Step.AGENT in attempt.steps_ago else None),
             unwatched=True,
             hearsay=True,
@@ -161,23 +161,23 @@ class Call:
         )
 
     def reach(self, step: Step, now: float, ago: float = 0.0) -> bool:
-        """Asterisk says now that a step was reached, so many seconds ago; False: it was known already."""
+        """Note that a step was reached so many seconds ago; False: that was known already."""
         if step in self.steps:
             return False
         place = _STEPS.index(step)
-        # A step that is told late cannot have come after those that follow it, nor after the end …
+        # A step reported late cannot have come after those that follow it, nor after the end …
         later = [self.steps[other] for other in _STEPS[place + 1 :] if other in self.steps]
         if self.hung_up is not None and not self.legs:
             later.append(self.hung_up)
         at = min([now - ago, *later])
-        # … and what Asterisk counts in whole seconds not before those that it follows.
+        # … and one that Asterisk counts in whole seconds cannot have come before those that it follows.
         earlier = [self.steps[other] for other in _STEPS[:place] if other in self.steps]
         self.steps[step] = max([at, self.begun, *earlier]) if ago else at
         self.channel_seen = self.channel_seen or step is not Step.DIALING
         return True
 
     def end(self, outcome: Outcome, now: float) -> None:
-        """It is over, at the last instant that is known of it."""
+        """End it at the last instant known of it."""
         self.outcome = outcome
         ends = (self.hung_up, None if self.answered else self.refused, now)
         self.ended = max(next(at for at in ends if at is not None), *self.steps.values(), self.begun)

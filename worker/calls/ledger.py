@@ -1,11 +1,12 @@
-"""Writes what is found out about calls into the database: in batches, in order, until it is written.
+"""Writes what the trackers find out about calls into the database: in batches, in order, repeated until written.
 
-A call ends in memory first; what is not written yet is kept here and told again after a database outage. Ages are told,
-not instants, so a wait makes nothing wrong. The routines take a report once, however often it is told.
+A call ends in memory first; what is not written yet is kept here and sent again after a database outage. Reports carry
+ages, not instants, so waiting makes nothing wrong. The routines accept a report once, however often it is sent.
 
-Ends are written by trunk, for the end of a call takes its trunk's row: each trunk has a lane, written by a greenlet of
-its own, so that a lock on one trunk holds up its own ends alone. An end that the database does not take (somebody holds
-a row of it, a trigger of the DBA's refuses it) is set aside and told again at growing intervals; the others go on.
+Ends are written by trunk, because the end of a call locks its trunk's row: each trunk has a lane, written by a greenlet
+of its own, so that a lock on one trunk holds up only that trunk's ends. An end that the database does not accept
+(somebody holds a row that it needs, or a DBA's trigger refuses it) is set aside and sent again at growing intervals;
+the others go on.
 """
 
 from __future__ import annotations
@@ -35,20 +36,20 @@ log = logging.getLogger(__name__)
 BATCH = 200
 """Reports in one transaction: long enough to be cheap, short enough not to hold trunk rows for long."""
 WRITE_SECONDS = 2.0
-"""The server gives up a batch that takes longer; it takes milliseconds as a rule."""
+"""The server gives up a batch that takes longer; normally it takes milliseconds."""
 PROBE_SECONDS = 0.5
-"""The same of a part of a batch that was given up: it finds out what of it was in the way."""
+"""The same limit for a part of a batch that was given up, to find out which report was in the way."""
 SIFT_SECONDS = 4.0
-"""For looking through one batch; what is not found out in that time waits as a whole."""
+"""For looking through one batch; what has not been examined by then waits as a whole."""
 LOCKED_FIRST_SECONDS = 0.5
 LOCKED_MOST_SECONDS = 5.0
-"""From a try that found its trunk locked to the next: lines are in use until their ends are written. Doubles from the
-first to the second."""
+"""From a try that found its trunk locked to the next; short, since lines count as in use until their ends are written.
+Doubles from the first value to the second."""
 ASIDE_FIRST_SECONDS = 1.0
 ASIDE_MOST_SECONDS = 60.0
-"""The same of an end that was set aside because the database refuses it: what does so can be put right."""
+"""The same for an end that was set aside because the database refuses it: somebody may put that right."""
 HELD_UP_MOST = 4
-"""Lanes that wait for a lock at once, for each does so with a connection."""
+"""Most lanes that wait for a lock at once, since each holds a connection while it waits."""
 
 
 class _Lane:
@@ -58,19 +59,19 @@ class _Lane:
         self.trunk = trunk
         self.fresh: list[Call] = []
         self.aside: dict[Call, Backoff] = {}
-        """Ends that the database did not take, each by itself."""
+        """Ends that the database did not accept, each to be tried by itself."""
         self.locked = Backoff(LOCKED_FIRST_SECONDS, LOCKED_MOST_SECONDS)
-        """The trunk's row is not to be had."""
+        """Somebody holds the lock on the trunk's row."""
         self.writer: gevent.Greenlet[..., None] | None = None
         self.error: Exception | None = None
-        """What the writer ran into, until it is told."""
+        """What the writer ran into, until it is reported."""
 
     def busy(self) -> bool:
         """Is its writer at work?"""
         return self.writer is not None and not self.writer.ready()
 
     def due(self) -> float | None:
-        """From which instant of monotonic() on there is something to write; None: there is nothing."""
+        """The instant of monotonic() from which there is something to write; None: there is nothing."""
         if self.fresh:
             return self.locked.until
         if self.aside:
@@ -78,7 +79,7 @@ class _Lane:
         return None
 
     def held_up(self) -> bool:
-        """Has it run into something that is not over?"""
+        """Has it run into something that is not over yet?"""
         return self.locked.failures > 0 or bool(self.aside)
 
 
@@ -94,7 +95,7 @@ class Ledger:
         *,
         written: Callable[[], object] = lambda: None,
     ) -> None:
-        """`written` is called when ends are written, or put off, after their flush() has returned."""
+        """`written` is called when ends are written, or put off, after the flush() for them has returned."""
         self._attempts = Attempts(database)
         self._clock = clock
         self._owner = owner
@@ -102,7 +103,7 @@ class Ledger:
         self._written = written
         self._lanes: dict[str, _Lane] = {}
         self._changed: set[Call] = set()
-        """Calls with steps that are not written."""
+        """Calls with steps that are not written yet."""
         self._steps = Backoff(LOCKED_FIRST_SECONDS, ASIDE_MOST_SECONDS)
         self._refused_steps = Outage(
             log,
@@ -111,24 +112,24 @@ class Ledger:
             "steps are written again",
         )
         self.disowned = False
-        """The database refused a report: the lease was over. What there is to tell is kept, in case nobody else has
-        taken the Asterisk meanwhile."""
+        """The database refused a report because the lease was over. Reports are kept, in case nobody else has taken the
+        Asterisk meanwhile."""
 
     def stepped(self, call: Call) -> None:
-        """A call has a step, or a name, that is to be written."""
+        """A call has a step, or an agent's name, to be written."""
         self._changed.add(call)
 
     def ended(self, call: Call) -> None:
-        """The end of a call is to be written; it tells its steps, too."""
+        """The end of a call is to be written; the report of the end includes its steps."""
         self._changed.discard(call)
         self._lane(call.trunk).fresh.append(call)
 
     def confirmed(self) -> None:
-        """The Asterisk is this worker's all the same: what was refused is told again."""
+        """The Asterisk turned out to be this worker's still: send again what was refused."""
         self.disowned = False
 
     def pending(self) -> int:
-        """How many ends are not written yet; without those that were set aside, for which nobody need wait."""
+        """How many ends are not written yet, not counting those that were set aside: nobody need wait for them."""
         return sum(len(lane.fresh) for lane in self._lanes.values())
 
     def holds(self, attempt_id: int) -> bool:
@@ -145,10 +146,10 @@ class Ledger:
         return max(0.0, min(waits)) if waits else None
 
     def flush(self, wait_seconds: float | None = None) -> None:
-        """Write what there is. Raises DatabaseUnavailable; then everything is kept for the next time.
+        """Write all there is to write. Raises DatabaseUnavailable; then everything is kept for the next time.
 
-        When it returns, all that had ended before is written, whoever wrote it, or has been found to be held up. Or
-        `wait_seconds` of the machine's time have passed; then the writers go on.
+        When it returns, every end that was known before is written, whoever wrote it, or was found to be held up. Or
+        `wait_seconds` of the machine's time have passed; then the writers go on by themselves.
         """
         if self.disowned:
             return
@@ -197,7 +198,7 @@ class Ledger:
             try:
                 self._finish(lane, batch, WRITE_SECONDS)
             except StatementTimedOut as error:
-                # Is it the trunk, or something of one call? One of them alone tells.
+                # Is the trunk locked, or something of one call? Trying one end alone tells.
                 if len(batch) == 1:
                     self._set_aside(lane, batch[0], error)
                     self._locked(lane, error)
@@ -220,7 +221,7 @@ class Ledger:
                 self._finish(lane, [call], PROBE_SECONDS)
             except StatementTimedOut:
                 backoff.failed(self._clock.monotonic())
-                return  # the others have time, and may wait for the same lock
+                return  # the others can wait, and may need the same lock
             except DBAPIError:
                 backoff.failed(self._clock.monotonic())
             self._report(lane)
@@ -233,7 +234,7 @@ class Ledger:
         return True
 
     def _sift(self, lane: _Lane, calls: Sequence[Call], until: float, error: Exception) -> None:
-        """Write the ends that can be written of a batch that could not; set the others aside."""
+        """A batch could not be written: write those of its ends that can be, and set the others aside."""
         if len(calls) == 1 or time.monotonic() >= until:
             for call in calls:
                 self._set_aside(lane, call, error)
@@ -287,7 +288,7 @@ class Ledger:
         self._report(lane, error)
 
     def _report(self, lane: _Lane, error: Exception | None = None) -> None:
-        """Tell readers what holds the lane up, or that nothing does."""
+        """Report to readers what holds the lane up, or that nothing does."""
         if not lane.held_up():
             self._troubles.note("trunk", lane.trunk, "end", None)
         elif error is not None:
@@ -310,7 +311,7 @@ class Ledger:
                 self._changed.update(call for call in changed[start:] if call.outcome is None)
                 if not isinstance(error, StatementTimedOut):
                     raise
-                # They are told with the ends, too: whoever is in the way may be so for a while.
+                # Steps are reported with the ends, too, so giving up here loses nothing: a lock may last for a while.
                 self._steps.failed(self._clock.monotonic())
                 self._troubles.note("asterisk", self._owner.asterisk, "steps", error.told)
                 return

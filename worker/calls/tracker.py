@@ -20,29 +20,29 @@ from worker.calls.verdict import due, verdict
 from worker.model import AmdVerdict, Begun, OpenAttempt, Outcome, Step
 
 OVERDUE_SECONDS = 5.0
-"""How long after its ring time-out a call may be silent before Asterisk is asked whether it exists."""
+"""How long after its ring time-out a call may be silent before we ask Asterisk whether it exists."""
 UNSEEN_SECONDS = 20.0
-"""How long after its begin the same may be if Asterisk never showed that it has the Originate: a link that was silent,
-or an Asterisk that was frozen, may have it still, though the worker that sent it is gone."""
+"""The same, counted from its begin, if Asterisk never showed that it has the Originate: a link that was silent, or an
+Asterisk that was frozen, may still hold it, though the worker that sent it is gone."""
 _UP = "6"
 _RINGING = "5"
 _VERDICTS = frozenset(AmdVerdict)
 
 
 class Listener(Protocol):
-    """Who hears what a tracker finds out, at once."""
+    """Is told at once what a tracker finds out."""
 
     def stepped(self, call: Call) -> None:
-        """A call has a step, or a name, that the ledger has not been told."""
+        """A call has a step, or an agent's name, that the ledger does not know."""
 
     def ended(self, call: Call) -> None:
         """A call has its outcome."""
 
     def astray(self, project_id: str, why: str) -> None:
-        """A project's call joined another queue than its project's first, as the sentence says."""
+        """A call did not join its project's queue but another one first, as the sentence says."""
 
     def waits(self) -> None:
-        """A call waits for a fact, for some time: tick() is due sooner than it said."""
+        """A call now waits some time for a fact, so tick() is due sooner than it said."""
 
 
 class Tracker:
@@ -108,7 +108,7 @@ class Tracker:
         self._end(call, outcome)
 
     def replied(self, call: Call, error: str | None) -> None:
-        """Asterisk's answer to Originate: None for "queued", else its message."""
+        """Asterisk's answer to Originate: None for "queued", otherwise its message."""
         if call.outcome is not None or error is None:
             return
         call.detail = error
@@ -118,7 +118,7 @@ class Tracker:
     # --- what Asterisk says ------------------------------------------------------------------------------
 
     def event(self, event: Event) -> None:
-        """Take an event in; those of other people's calls change nothing."""
+        """Take an event in; events of calls that are not ours change nothing."""
         handler = self._handlers.get(event.name)
         if handler is not None:
             call = handler(event)
@@ -181,8 +181,8 @@ class Tracker:
         self._reach(call, Step.ANSWERED)
         self._reach(call, Step.WAITING)
         queue = event.get("Queue")
-        # Only the first queue is the context's doing, a later one is an agent's; and what is the first queue of a
-        # call that was out of sight nobody knows.
+        # Only the first queue is the context's doing; a later one is an agent's. If a call was out of sight, nobody
+        # knows which queue was its first.
         if call.joined is None:
             call.joined = queue
             if queue != call.queue and call.serves_agents and not call.unwatched:
@@ -221,7 +221,7 @@ class Tracker:
         return call
 
     def _agent_complete(self, event: Event) -> Call | None:
-        """The end of a talk says what its beginning did, to who has missed that."""
+        """The end of a talk also tells what its beginning told, in case that was missed."""
         call = self._ours(event)
         if call is not None and not call.agent:
             call.agent = event.get("Interface")
@@ -278,7 +278,8 @@ class Tracker:
     # --- when a call is over -----------------------------------------------------------------------------
 
     def tick(self) -> float | None:
-        """Settle calls whose missing event did not come; seconds until the next of them, None without any."""
+        """Settle calls whose missing event did not come in time; seconds until the next of them, None: there is
+        none."""
         return min((wait for call in list(self._waiting) if (wait := self._settle(call)) is not None), default=None)
 
     def _look(self, call: Call) -> None:
@@ -319,8 +320,8 @@ class Tracker:
     # --- when events were missed -------------------------------------------------------------------------
 
     def shutdown(self, *, confirmed: bool) -> None:
-        """Asterisk goes down. confirmed: it said so itself, calls that end from now on end for that; else
-        the link broke, which explains only what has ended just before."""
+        """Asterisk goes down. confirmed: it said so itself, and calls that end from now on end because of that;
+        otherwise the link broke, which explains only calls that ended just before."""
         for call in list(self._by_channel.values()):
             call.unwatched = call.unwatched or not confirmed
             if confirmed or call.hung_up is not None or call.refused is not None:
@@ -334,14 +335,14 @@ class Tracker:
                 call.shutdown = False
 
     def suspects(self) -> set[Call]:
-        """Calls that Asterisk must list if they are still up; to be taken before the list is asked for."""
+        """Calls that Asterisk must list if they are still up; take them before asking for the list."""
         return {call for call in self._by_channel.values() if call.channel_seen or call.arrived or self.overdue(call)}
 
     def reconcile(self, suspects: set[Call], channels: Mapping[str, Event], *, gone: Outcome) -> None:
-        """Compare with the channels that Asterisk lists, by Uniqueid, once all events up to the list are in.
+        """Compare the calls with the channels that Asterisk lists, by Uniqueid, once all events up to the list are in.
 
-        gone: what became of an unanswered suspect that is not listed: LOST, or TECHNICAL if Asterisk went down
-        meanwhile; LOST in any case if it may have been over before that. Calls that are no suspects may still be
+        gone: the outcome of an unanswered suspect that is not listed: LOST, or TECHNICAL if Asterisk went down
+        meanwhile; it is LOST in any case if it may have been over before that. Calls that are not suspects may still be
         on their way to Asterisk and are left alone.
         """
         legs: dict[str, set[str]] = {}
@@ -356,7 +357,7 @@ class Tracker:
             elif call not in suspects:
                 continue
             elif call.answered and call.channel_id in legs:
-                call.local = True  # nothing else is optimised away
+                call.local = True  # only Local channels are optimised away
                 if call.hung_up is None:
                     call.hung_up = self._monotonic()
             else:
@@ -378,7 +379,7 @@ class Tracker:
         if state == "Up":
             self._reach(call, Step.ANSWERED)
             if channel.get("BridgeId") and call.serves_agents and call.agent is None:
-                # Talking, and the AgentConnect was missed; with whom nobody says.
+                # It is talking, and the AgentConnect was missed: nobody says which agent it is.
                 call.agent = ""
                 self._reach(call, Step.AGENT)
         elif state == "Ringing":
@@ -386,7 +387,7 @@ class Tracker:
 
     def _vanished(self, call: Call, gone: Outcome) -> None:
         if call.hung_up is not None or (call.refused is not None and not call.answered):
-            # Its end was seen, only not all of it: what is known says more than that it is gone.
+            # Part of its end was seen, which says more than that it is gone.
             self._set_legs(call, set())
             return
         call.detail = call.detail or "its end was missed; Asterisk lists it no more"
@@ -396,7 +397,7 @@ class Tracker:
             self._end(call, Outcome.LOST if call.hearsay else gone)
 
     def overdue(self, call: Call) -> bool:
-        """Has an unanswered call been silent for longer than it may ring?"""
+        """Has an unanswered call been silent for longer than it is allowed to ring?"""
         silent = call.dial_seconds + OVERDUE_SECONDS
         if not (call.channel_seen or call.arrived):
             silent = max(silent, UNSEEN_SECONDS)
@@ -408,5 +409,5 @@ class Tracker:
 
 
 def _number(text: str) -> int | None:
-    """Asterisk writes small decimal numbers; anything else is none. (int() would raise for '²' and 5,000 digits.)"""
+    """Is it a small decimal number, as Asterisk writes them? (int() would raise for '²' and for 5,000 digits.)"""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -1,6 +1,6 @@
-"""When a call is over, and how it has ended, from the facts that are known of it. No I/O.
+"""When a call is over and how it ended, judged from the facts known about it. No I/O.
 
-What is conclusive ends a call at once; where a fact may still be on its way, it is waited for.
+Conclusive facts end a call at once; if another fact may still be on its way, the call waits for it.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _TIMED_OUT = 3
 _OUTCOME_OF_REASON = {_TIMED_OUT: Outcome.NOANSWER, 5: Outcome.BUSY, 8: Outcome.CONGESTION}
 
 LATE_SECONDS = 2.0
-"""How long the other facts of an ending may take after the first: OriginateResponse, Hangup, AgentConnect, …"""
+"""How long after the first fact of an ending the others may take: OriginateResponse, Hangup, AgentConnect, …"""
 SHUTDOWN_SECONDS = 4.0
 """How long an ending that looks like a shutdown waits for the shutdown to show."""
 
 
 class Verdict(NamedTuple):
-    """An outcome, and what an operator should know beside it."""
+    """An outcome, and what else an operator should know about it."""
 
     outcome: Outcome
     detail: str | None = None
 
 
 def due(call: Call) -> float | None:
-    """When the facts that are known are enough for an outcome: an instant, None while they never are."""
+    """The instant at which the known facts suffice for an outcome; None: they do not, however long one waits."""
     if call.outcome is not None:
         return None
     if call.hung_up is not None and call.legs:
@@ -81,7 +81,7 @@ def verdict(call: Call) -> Verdict:
         if not call.unwatched:
             return Verdict(Outcome.FAILED)
         if call.reason not in _OUTCOME_OF_REASON:
-            # Its channel may have come and gone while nobody looked.
+            # Its channel may have come and gone unseen.
             return Verdict(Outcome.LOST, "Originate failed, and why was not seen")
     if call.shutdown and _looks_like_shutdown(call):
         return Verdict(Outcome.TECHNICAL)
@@ -107,10 +107,11 @@ def _looks_like_shutdown(call: Call) -> bool:
 
 
 def _left_early(call: Call) -> bool:
-    """Did the subscriber hang up before he had waited for as long as the law grants?
+    """Did the subscriber hang up before the wait was as long as the law allows?
 
-    He waits from the end of his greeting, which is AMD's verdict where there is one (16 CFR 310.4(b)(4)), else
-    from the answer. Who was let go by the queue and heard the message to its end was hung up on.
+    The wait begins at the end of the greeting, which is AMD's verdict where there is one (16 CFR 310.4(b)(4)),
+    otherwise at the answer. A subscriber whom the queue let go, and who heard the message to its end, did not hang up:
+    we did.
     """
     hung_up_himself = call.left_queue or call.amd_verdict is AmdVerdict.HANGUP
     if not hung_up_himself or call.hung_up is None or Step.PLAYED in call.steps:

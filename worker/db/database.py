@@ -41,9 +41,9 @@ T = TypeVar("T")
 
 _TRIES = 5
 _FAULTS_SECONDS = 60.0
-"""How long an answer of `faults` holds: readiness is asked every few seconds."""
+"""How long an answer of `faults` is reused: readiness is asked for every few seconds."""
 _SUSPICION_SECONDS = 5.0
-"""How long it holds while something is amiss, or errors say so."""
+"""How long it is reused while something is wrong, or errors say so."""
 
 POOLED = Mistake(
     "the pooler",
@@ -54,21 +54,21 @@ POOLED = Mistake(
 
 @cache
 def _outage_of(where: str) -> Outage:
-    """One for all who use that database in this process: one outage is one line."""
+    """Shared by all who use this database in this process, so that one outage is one line."""
     return Outage(log, "database_down", "waiting for the database", "the database is back")
 
 
 class Database:
     """One database, as one kind of process uses it; safe for any number of greenlets.
 
-    Its outages are told here and nowhere else: whoever meets a DatabaseUnavailable only waits.
+    Its outages are logged here and nowhere else: code that meets a DatabaseUnavailable only waits.
     """
 
     def __init__(
         self, settings: DatabaseSettings, *, statement_timeout_seconds: float = 30, known_server_only: bool = False
     ) -> None:
-        """`known_server_only`: a server that dialer_servers does not know is refused, whenever a connection leads to
-        it. For who begins calls: it may be a copy."""
+        """`known_server_only`: refuse every connection to a server that dialer_servers does not list, since it may be a
+        copy. For processes that begin calls."""
         self.where = settings.where()
         self.schema = settings.schema
         self.settings = settings
@@ -86,7 +86,7 @@ class Database:
             settings.url(),
             **settings.pool(),
             connect_args=self.dialect.connect_args(settings, statement_timeout_seconds),
-            # Each use is one transaction, ended by `transaction`: another ROLLBACK at its end would be a question more.
+            # Each use is one transaction, ended by `transaction`; a ROLLBACK after it would be one more round trip.
             pool_reset_on_return=None,
             hide_parameters=True,  # in errors, which get into the log
         )
@@ -118,7 +118,8 @@ class Database:
         """One transaction: committed at the end, rolled back by an exception.
 
         Raises DatabaseUnavailable when the server does not answer, refuses us, or the connection is lost;
-        then it is unknown whether a commit under way took place. What somebody has to mend is a DatabaseRefused.
+        then it is unknown whether a commit under way took place. If somebody has to mend the cause, it is a
+        DatabaseRefused.
         """
         try:
             with self._transaction() as connection:
@@ -157,11 +158,11 @@ class Database:
                 self._busy -= 1
 
     def run(self, work: Callable[[Connection], T], *, timeout_seconds: float | None = None) -> T:
-        """`work` in a transaction, again when the database rolled it back for another transaction's sake.
+        """Run `work` in a transaction, again if the database rolled it back in favour of another transaction.
 
-        timeout_seconds: what `work` has told the server as the limit of its statements. Raises StatementTimedOut when
-        that is over, or the usual limit; LockTimedOut, which is one, when a lock was not to be had in all tries (with a
-        limit: in the first). Neither says anything of the database: it answers.
+        timeout_seconds: the limit that `work` has set for its statements. Raises StatementTimedOut when that limit, or
+        the usual one, is over; LockTimedOut, a kind of it, when a lock could not be had in any try (with a limit: in
+        the first). Neither says that anything is wrong with the database: it answers.
         """
         for attempt in range(1, _TRIES + 1):
             try:
@@ -182,10 +183,10 @@ class Database:
         raise AssertionError("unreachable")
 
     def call(self, routine: str, *arguments: object, timeout_seconds: float | None = None) -> list[Row]:
-        """Call a routine; its result as mappings. Arguments in the order of its parameters.
+        """Call a routine and return its result as mappings. Arguments in the order of its parameters.
 
-        timeout_seconds: the server gives up on it sooner than usual, waiting for locks included. Raises
-        StatementTimedOut then.
+        timeout_seconds: the server gives up sooner than usual, waiting for locks included; that raises
+        StatementTimedOut.
         """
         names = [f"p{index}" for index in range(len(arguments))]
         values = dict(zip(names, arguments, strict=True))
@@ -197,7 +198,7 @@ class Database:
         return next(iter(rows[0].values())) if rows else None
 
     def query(self, statement: str, /, *, timeout_seconds: float | None = None, **values: object) -> list[Row]:
-        """Read from a view; the statement is ours, the values are bound. timeout_seconds: as in `call`."""
+        """Read from a view; the statement is a constant, the values are bound. timeout_seconds: as in `call`."""
         return self._ask(statement, values, timeout_seconds)
 
     def _ask(self, statement: str, values: Mapping[str, object], timeout_seconds: float | None) -> list[Row]:
@@ -214,7 +215,7 @@ class Database:
         return self.run(work, timeout_seconds=timeout_seconds)
 
     def revision(self) -> str | None:
-        """The revision that the schema is at; None when nothing is installed."""
+        """The revision of the schema; None when nothing is installed."""
 
         try:
             return self.run(self._revision)
@@ -243,11 +244,11 @@ class Database:
             raise DatabaseUnfit(self.where, faults)
 
     def faults(self, seconds: float = _FAULTS_SECONDS) -> list[Mistake]:
-        """What keeps the dialer from working with a database that is at head (of another nothing is said), and what to
-        do about it; an answer that is not older than `seconds`. Raises DatabaseUnavailable."""
+        """What keeps the dialer from working with a database at head, and what to do about it; nothing for a database
+        that is not at head. The answer is at most `seconds` old. Raises DatabaseUnavailable."""
         now = time.monotonic()
         since, found = self._faults or (-math.inf, [])
-        # What is amiss is looked at again soon: somebody may be mending it.
+        # If something is wrong, look again soon: somebody may be mending it.
         if since < now - min(seconds, _SUSPICION_SECONDS if found else seconds):
             found = self._look_for_faults()
             self._faults = now, found
@@ -283,7 +284,7 @@ class Database:
         connection.info["known"] = True
 
     def _interpret(self, error: DBAPIError) -> None:
-        """Raise what the error means, unless it concerns nobody but who has made it."""
+        """Raise what the error means, unless it concerns only the caller that caused it."""
         found = cause(error)
         if self.dialect.is_timeout(found) and not error.connection_invalidated:
             return
@@ -295,7 +296,7 @@ class Database:
         if error.connection_invalidated or self.dialect.is_unavailable(found):
             raise DatabaseUnavailable(self.where, reason(error)) from error
         if self.dialect.is_broken(found):
-            # A trigger of somebody's own may fail in the same way: that is his row's trouble, not the database's.
+            # A DBA's own trigger may fail in the same way: that is the trouble of one row, not of the database.
             faults: list[Mistake] = []
             with suppress(DatabaseUnavailable):
                 faults = self.faults(_SUSPICION_SECONDS)

@@ -1,4 +1,4 @@
-"""What the two databases do each in its own way, behind one shape; nothing else asks which of them it is."""
+"""What the two databases do differently, behind one interface; nothing else asks which of them it is."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class Wakeups(Protocol):
     """Wake-ups from the database, on a connection of its own."""
 
     def wait(self, seconds: float) -> Iterator[str]:
-        """Projects that were woken, as they come, for `seconds`; '' stands for all of them.
+        """Projects to look at, as wake-ups for them come in, for `seconds`; '' stands for all projects.
 
         Raises one of Dialect.lost when the connection is lost.
         """
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
 
 
 class Dialect(Protocol):
     """One kind of database server."""
 
     name: str
-    """As SQLAlchemy calls it; the folders under sql/ are named so."""
+    """SQLAlchemy's name for it; the folders under sql/ have the same names."""
     lost: tuple[type[Exception], ...]
-    """What a lost or refused connection raises outside SQLAlchemy."""
+    """The errors that a lost or refused connection raises outside SQLAlchemy."""
 
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
         """Arguments of the driver's connect; 0: a statement may take as long as it likes."""
@@ -47,37 +47,38 @@ class Dialect(Protocol):
         named: Mapping[str, Any],
     ) -> Any:
         """A connection of the driver's, for SQLAlchemy's do_connect event. Its session works in the dialer's schema, in
-        UTC, reading what is committed, with our limits of time, whatever the defaults of server, database and role."""
+        UTC, at READ COMMITTED and with our time limits, whatever the defaults of server, database and role."""
 
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """The statement that calls a routine with named bind parameters."""
 
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
-        """What to execute so that the server gives up on `statement` after so many seconds; the last has its result."""
+        """The statements to execute so that the server gives up on `statement` after so many seconds; the last of them
+        has the result."""
 
     def sqlstate(self, error: BaseException) -> str | None:
         """The SQLSTATE of an error that the driver raised, if the server gave one."""
 
     def is_retryable(self, error: BaseException) -> bool:
-        """Was the transaction rolled back for another's sake, so that it may run again?"""
+        """Was the transaction rolled back in favour of another, so that it may run again?"""
 
     def is_timeout(self, error: BaseException) -> bool:
-        """Did the server give up on a statement because its time was over, or that for a lock?"""
+        """Did the server give up on a statement because its time, or its time to wait for a lock, was over?"""
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Does the error mean that the server does not answer, refuses us, or gave up on a statement?"""
 
     def is_refused(self, error: BaseException) -> bool:
-        """Does the server not let this user in, and will not by itself?"""
+        """Does the server refuse this user, and will go on doing so until somebody acts?"""
 
     def is_shared_session(self, error: BaseException) -> bool:
-        """Is it an error that only a pooler makes which gives sessions to others?"""
+        """Is it an error that only comes up behind a pooler that shares sessions among clients?"""
 
     def is_broken(self, error: BaseException) -> bool:
-        """May it come of a schema that is not as it should be?"""
+        """Can a schema that is not as it should be cause it?"""
 
     def remedy(self, error: BaseException, settings: DatabaseSettings) -> str:
-        """What to do about the refusal of a migration."""
+        """What to do about a migration that the server refused."""
 
     def is_schema_missing(self, error: BaseException) -> bool:
         """Did the server refuse a connection only because the schema has not been made yet?"""
@@ -89,28 +90,28 @@ class Dialect(Protocol):
         """Listen for wake-ups from here on. Raises one of `lost`."""
 
     def drop_schema(self, connection: Connection, schema: str) -> None:
-        """Remove the schema and all that is in it."""
+        """Remove the schema with everything in it."""
 
     def migration_engine(self, settings: DatabaseSettings) -> Engine:
-        """For migrations: the schema need not exist, statements may take as long as they like."""
+        """An engine for migrations: the schema need not exist, and statements may take as long as they like."""
 
     def migrating(self, connection: Connection, schema: str) -> AbstractContextManager[None]:
-        """One migration at a time over the whole server, in the schema, which is made if it is not there."""
+        """Let only one migration at a time run on the whole server; the schema is made if it is not there."""
 
     def server_zone(self, connection: Connection) -> str:
-        """The zone that local times of cases mean which name none: the server's, as it can be found out."""
+        """The zone for the local times of cases that name no zone: the server's, as far as it can be found out."""
 
     def replacing(
         self, connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
     ) -> AbstractContextManager[None]:
-        """Behind the block these routines, views and triggers stand, and of `ours` (kind and name) no other. In it
-        tables may be changed. What a DBA has granted on them stays, and so does what of his hangs on them."""
+        """Inside the block tables may be changed. After it exactly these routines, views and triggers are there, and no
+        others of `ours` (kind and name). A DBA's grants on them stay, and so do a DBA's objects that depend on them."""
 
     def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
-        """See to it that not everybody may call every routine."""
+        """Make sure that not everybody may call every routine."""
 
     def differing(self, connection: Connection, schema: str, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
-        """Those that the schema has not, or not as they should be."""
+        """Those that are missing in the schema, or differ from what they should be."""
 
     def unfit(
         self, connection: Connection, settings: DatabaseSettings, objects: Sequence[SchemaObject]
@@ -118,10 +119,10 @@ class Dialect(Protocol):
         """What keeps the dialer from working with this server and schema, as far as one session can see."""
 
     def shares_sessions(self, settings: DatabaseSettings) -> bool:
-        """Does a pooler give the session of one client to another, in or after a transaction?"""
+        """Does a pooler give one client's session to another, during or after a transaction?"""
 
     def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
-        """Which server and schema this is, by all the names that it may go by: see worker/db/servers.py."""
+        """All names that this server and schema may go by: see worker/db/servers.py."""
 
 
 _DIALECTS: dict[str, Dialect] = {POSTGRESQL: PostgreSQL(), MARIADB: MariaDB()}
@@ -133,5 +134,5 @@ def dialect_of(settings: DatabaseSettings) -> Dialect:
 
 
 def named(name: str) -> Dialect:
-    """The dialect that SQLAlchemy calls so."""
+    """The dialect with this SQLAlchemy name."""
     return next(dialect for dialect in _DIALECTS.values() if dialect.name == name)

@@ -1,4 +1,4 @@
-"""What MariaDB does its own way: sessions, values, calls, the wake-up by a table, and what a server must be like.
+"""What is particular to MariaDB: sessions, values, calls, the wake-up by a table, and what a server must be like.
 
 Under gevent PyMySQL gives way to other greenlets while it waits, being pure Python on a patched socket.
 """
@@ -74,7 +74,8 @@ GRANTS = (
 )
 """What the dialer's user needs on its database, to migrate and to work."""
 
-# What the server, or its init_connect, may have as a default, and what changes meaning or cuts work short.
+# Settings that the server, or its init_connect, may have as defaults, and that would change what statements mean or cut
+# them short.
 _SESSION = (
     "time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,"
     "NO_ENGINE_SUBSTITUTION', old_mode = '', completion_type = 'NO_CHAIN', sql_safe_updates = OFF,"
@@ -83,8 +84,8 @@ _SESSION = (
     " default_regex_flags = '', default_week_format = 0, lc_time_names = 'en_US', max_error_count = 64,"
     " max_heap_table_size = 67108864, tmp_table_size = 67108864, group_concat_max_len = 16777216,"
     " idle_write_transaction_timeout = 0, idle_readonly_transaction_timeout = 0,"
-    # Since 11.6.2 a row that was committed while a statement waited for it is an error by default, even at READ
-    # COMMITTED; older servers, and new ones that are told so, just read it anew.
+    # Since 11.6.2 it is an error by default, even at READ COMMITTED, if a row was committed while a statement waited
+    # for it; older servers, and new ones with this setting off, just read the row again.
     " /*M!110602 innodb_snapshot_isolation = OFF, */"
 )
 
@@ -105,7 +106,7 @@ def _instant_of(value: str) -> datetime | str | None:
     return found.replace(tzinfo=UTC) if isinstance(found, datetime) else found
 
 
-# As psycopg gives them: bool, instants with their zone.
+# The same types that psycopg gives: bool, and instants with their zone.
 _CONVERSIONS = {
     **conversions,
     FIELD_TYPE.TINY: lambda value: bool(int(value)),  # tinyint(1), and there is no other one
@@ -122,8 +123,8 @@ class MariaDB:
     lost: tuple[type[Exception], ...] = (pymysql.OperationalError, pymysql.InterfaceError, OSError)
 
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
-        """Arguments of pymysql.connect. The server ends long statements; a silent one is given up a little later."""
-        # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
+        """Arguments of pymysql.connect. The server ends long statements; if it is silent, we give up a little later."""
+        # A process frozen in the middle of a transaction must not keep its locks beyond its lease.
         limits = (
             (LOCK_SECONDS, statement_timeout_seconds, IDLE_SECONDS)
             if statement_timeout_seconds
@@ -157,7 +158,7 @@ class MariaDB:
             try:
                 connection = pymysql.connect(*arguments, **{**named, **({"host": host} if host else {})})
             except pymysql.OperationalError as error:
-                # An answer that will be the same everywhere is not asked for again.
+                # If every server would answer the same, do not ask the next one.
                 if _number(error) in _REFUSED:
                     raise
                 failed = error
@@ -189,7 +190,7 @@ class MariaDB:
         return (f"SET STATEMENT max_statement_time = {seconds:g} FOR {statement}",)
 
     def sqlstate(self, error: BaseException) -> str | None:
-        """Of those that somebody asks for."""
+        """The SQLSTATEs of those errors that somebody asks about."""
         return _SQLSTATES.get(_number(error))
 
     def is_retryable(self, error: BaseException) -> bool:
@@ -201,7 +202,7 @@ class MariaDB:
         return _number(error) in _TIMEOUTS
 
     def is_unavailable(self, error: BaseException) -> bool:
-        """The driver's own errors, and those of a server that does not want us now."""
+        """The driver's own errors, and those of a server that refuses us for now."""
         number = _number(error)
         return (
             number in _UNWILLING
@@ -214,11 +215,11 @@ class MariaDB:
         return _number(error) in _REFUSED
 
     def is_shared_session(self, error: BaseException) -> bool:
-        """Nobody pools like that here."""
+        """There is no such pooler for MariaDB."""
         return False
 
     def is_broken(self, error: BaseException) -> bool:
-        """Something is not there, or its definer, or his rights; or character sets do not go together."""
+        """Something is missing, or its definer or the definer's rights; or character sets do not go together."""
         return _number(error) in _BROKEN
 
     def is_schema_missing(self, error: BaseException) -> bool:
@@ -226,7 +227,7 @@ class MariaDB:
         return _number(error) == _UNKNOWN_DATABASE
 
     def remedy(self, error: BaseException, settings: DatabaseSettings) -> str:
-        """What to do about a refused migration, by its number."""
+        """What to do about a refused migration, by the error's number."""
         number = _number(error)
         if number in _DENIED:
             return f"GRANT {GRANTS} ON `{settings.schema}`.* TO {settings.username or 'the user'};"
@@ -240,7 +241,7 @@ class MariaDB:
         return "The server's error log may tell more."
 
     def version_table(self, connection: Connection, schema: str, name: str) -> bool:
-        """By the catalogue, whatever the case of names on the server's disk."""
+        """Looked up in the catalogue, whatever the case of names on the server's disk."""
         found = connection.execute(
             text("SELECT count(*) FROM information_schema.tables WHERE table_schema = :schema AND table_name = :name"),
             {"schema": schema, "name": name},
@@ -253,8 +254,8 @@ class MariaDB:
         connection.execute(text(f"DROP DATABASE IF EXISTS {quoted}"))
 
     def migration_engine(self, settings: DatabaseSettings) -> Engine:
-        """Without the database, which may have to be made first."""
-        # Waiting for another migration and rewriting large tables take as long as they do.
+        """Connects without the database, which may have to be made first."""
+        # Waiting for another migration, and rewriting large tables, may take any time.
         arguments = {**self.connect_args(settings, 0), "read_timeout": None}
         engine = create_engine(settings.url()._replace(database=None), poolclass=NullPool, connect_args=arguments)
         event.listen(engine, "do_connect", lambda _d, _r, given, named: self.connect(settings, 0, given, named))
@@ -262,7 +263,7 @@ class MariaDB:
 
     @contextmanager
     def migrating(self, connection: Connection, schema: str) -> Iterator[None]:
-        """What would stop it half way is asked before the first table: MariaDB takes nothing back."""
+        """Checks before the first table what would stop it half way: MariaDB cannot roll a migration back."""
         quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
         _require_server(connection)
         connection.execute(text("SELECT GET_LOCK('dialer migrate', 3600)"))
@@ -279,8 +280,8 @@ class MariaDB:
         yield
 
     def server_zone(self, connection: Connection) -> str:
-        """The zone that the server names; where it goes by its machine's, the name that this machine has for it, if
-        both have the same time now and in half a year; else the offset in force."""
+        """The zone that the server names. If it goes by its machine's zone: this machine's name for it, if both show
+        the same time now and in half a year; otherwise the offset in force."""
 
         def ask(statement: str, **values: object) -> Any:
             return connection.execute(text(statement), values).scalar()
@@ -308,14 +309,15 @@ class MariaDB:
     def replacing(
         self, connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
     ) -> AbstractContextManager[None]:
-        """Behind the block these routines, views and triggers stand, and of `ours` (kind and name) no other."""
+        """After the block exactly these routines, views and triggers are there, and no others of `ours` (kind and
+        name)."""
         return replacing(connection, ours, objects)
 
     def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
-        """Nobody may call a routine here unless he is told that he may."""
+        """On MariaDB nobody may call a routine without a grant."""
 
     def differing(self, connection: Connection, schema: str, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
-        """Those that the schema has not, or not as they should be."""
+        """Those that are missing in the schema, or differ from what they should be."""
         return differing(connection, objects)
 
     # --- what a server must be like ----------------------------------------------------------------------
@@ -343,12 +345,12 @@ class MariaDB:
                 yield Mistake("the schema", said, again)
 
     def shares_sessions(self, settings: DatabaseSettings) -> bool:
-        """Poolers here keep a session that has settings of its own for its client."""
+        """MariaDB's poolers keep a session that has settings of its own for its client."""
         return False
 
     def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
-        """What DB_Server calls it, for the server itself has no name that a copy would not have: the schema on each of
-        the hosts."""
+        """The schema on each of the hosts in DB_Server: the server has no name of its own that a copy would not
+        have."""
         hosts = [host.strip() or "localhost" for host in settings.host.split(",")]
         return [f"{settings.schema} at {host}:{settings.port}" for host in hosts]
 
@@ -361,31 +363,32 @@ class MariaDB:
 
 
 class Wakeups:
-    """Wake-ups by reading dialer_wakeups: the server waits (dialer_wait), so an idle worker hardly asks.
+    """Wake-ups by reading dialer_wakeups: the waiting is done by the server (dialer_wait), so an idle worker sends few
+    queries.
 
-    Each worker sees each row. Who has known a row for _KEPT_SECONDS, unchanged, deletes it; until then every other
-    worker that listens has seen it as well. What was committed before this began is not heard.
+    Each worker sees each row. A worker that has known a row for _KEPT_SECONDS, unchanged, deletes it; by then every
+    other listening worker has seen it as well. Rows committed before this began are not reported.
     """
 
     _TURN_SECONDS = 2.0
-    """The longest that one question to the server takes; a closed session lives on there for as long."""
+    """The longest that one query waits at the server; after a close, the session lives on there for as long."""
     _KEPT_SECONDS = 2.0
     _MOST_DELETED = 500
     _NOTHING = 1
-    """What dialer_wait calls an empty table."""
+    """What dialer_wait returns for an empty table."""
 
     def __init__(self, connection: pymysql.Connection[Any]) -> None:
         self._connection = connection
         self._mark: int | None = None
         self._seen: dict[tuple[int, str, bool], tuple[datetime, float]] = {}
-        """Session, project and kind of each row, to when it was written and since when that is known."""
+        """By session, project and kind of each row: when it was written, and since when we have known that."""
         with self._connection.cursor() as cursor:
-            # A row that somebody's transaction is writing to is deleted another time.
+            # If somebody's transaction is writing to a row, delete it another time.
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 0")
         list(self._look(0))
 
     def wait(self, seconds: float) -> Iterator[str]:
-        """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
+        """Projects to look at, as wake-ups for them come in, for `seconds`; '' stands for all projects."""
         until = time.monotonic() + seconds
         while True:
             self._forget()
@@ -425,7 +428,7 @@ class Wakeups:
                 del self._seen[session, project, hungry]
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self._connection.close()
 
 
@@ -456,14 +459,14 @@ def _is_function(routine: str) -> bool:
 
 
 def _number(error: BaseException) -> int:
-    """The server's or the driver's number of an error; 0: it has none."""
+    """The server's or the driver's number for an error; 0: it has none."""
     arguments = error.args
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
 
 
 @cache
 def _context(ca: str | None, cert: str | None, key: str | None, check_hostname: bool) -> ssl.SSLContext:
-    """One for all connections: making one blocks every greenlet for up to 100 ms."""
+    """Shared by all connections: making a context blocks every greenlet for up to 100 ms."""
     context = ssl.create_default_context(cafile=ca)
     context.check_hostname = check_hostname
     if cert:

@@ -1,4 +1,4 @@
-"""Routines, views and triggers on MariaDB: what of them there is, whether it is as it should be."""
+"""Routines, views and triggers on MariaDB: which ones there are, and whether they are as they should be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.db.objects import FUNCTION, PROCEDURE, TRIGGER, VIEW, SchemaObject
 SCRATCH = "dialer_scratch"
 
 _ACCESS = re.compile(r"\b(NO SQL|READS SQL DATA|MODIFIES SQL DATA|CONTAINS SQL)\b")
-# What stands between the parameters of a routine and its body; the server has it in words of its own.
+# What stands between a routine's parameters and its body; the server keeps it in its own words.
 _HEAD = re.compile(
     r"(?:\s+|--[^\n]*\n|RETURNS\s+\w+(?:\([^)]*\))?(?:\s+CHARACTER SET \w+ COLLATE \w+)?"
     r"|(?:NOT DETERMINISTIC|DETERMINISTIC|NO SQL|READS SQL DATA|MODIFIES SQL DATA|CONTAINS SQL)\b)*"
@@ -23,12 +23,12 @@ _HEAD = re.compile(
 
 
 def execute(connection: Connection, statement: str) -> None:
-    """As it stands: `%` and `:` mean what they mean in SQL."""
+    """Execute a statement unchanged: `%` and `:` mean what they mean in SQL."""
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def standing(connection: Connection) -> dict[tuple[str, str], str]:
-    """Kind and name of what is in the schema, and whose rights it works with."""
+    """Kind and name of what is in the schema, and the user whose rights it works with."""
     rows = connection.execute(
         text(
             "SELECT lower(routine_type) AS kind, routine_name AS name, definer FROM information_schema.routines"
@@ -46,11 +46,11 @@ def standing(connection: Connection) -> dict[tuple[str, str], str]:
 def replacing(
     connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
 ) -> Iterator[None]:
-    """Replace each in its place, after the block, then drop those of `ours` that are no more.
+    """After the block replace each in place, then drop those of `ours` that are gone.
 
-    Nothing keeps a table from being changed under what uses it, CREATE OR REPLACE changes anything, and what was
-    granted stays; after a DROP of a routine it would not. A server that takes nothing back is never without its
-    triggers: when a migration stops half way, rows are still checked, or refused.
+    On MariaDB a table can be changed under what uses it, CREATE OR REPLACE can change anything, and grants stay; after
+    a DROP of a routine they would be lost. As a migration cannot be rolled back here, the triggers are never missing:
+    when it stops half way, rows are still checked, or refused.
     """
     yield
     install(connection, objects)
@@ -64,7 +64,7 @@ def replacing(
 def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:
     """Make them, or make them again, with the rights of this session's user.
 
-    A restore that stopped half way leaves empty MyISAM tables, which the dump has put in the place of views: they go.
+    A restore that stopped half way leaves empty MyISAM tables, which the dump put in place of views: they are removed.
     """
     stand_ins = connection.execute(
         text(
@@ -81,7 +81,7 @@ def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:
 
 @dataclass(frozen=True)
 class _Session:
-    """What a routine, view or trigger takes from the session that makes it."""
+    """The session settings that a routine, view or trigger keeps from the session that makes it."""
 
     definer: str
     client: str
@@ -103,8 +103,8 @@ class _Session:
 
 
 def differing(connection: Connection, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
-    """Compared with the catalogue, where the server keeps them word for word; but views, which it writes in its own
-    words: they are made for a try beside the real ones."""
+    """Routines and triggers are compared with the catalogue, where the server keeps them word for word. It rewrites
+    views in its own words, so trial copies of them are made beside the real ones and compared."""
     session = _Session.of(connection)
     try:
         return [one for one in objects if not _as_it_should_be(connection, one, session)]
@@ -189,7 +189,7 @@ def _tried(connection: Connection, one: SchemaObject) -> tuple[object, ...]:
 
 
 def _parted(definition: str) -> tuple[str, str]:
-    """The parameters of a routine with their parentheses, and what stands behind them."""
+    """The parameters of a routine with their parentheses, and what follows them."""
     depth = 0
     start = definition.index("(")
     for index in range(start, len(definition)):

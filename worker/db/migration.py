@@ -2,8 +2,9 @@
 
 Importing this module gives migrations two operations:
 
-- `with op.routines(revision):` around what a migration does to tables and rows; behind it all routines, views and
-  triggers are those of that revision. Upwards that is the migration's own, downwards its down_revision.
+- `with op.routines(revision):` goes around what a migration does to tables and rows; after the block all routines,
+  views and triggers are those of that revision. For an upgrade that is the migration's own, for a downgrade its
+  down_revision.
 - `op.run(name)` runs `sql/schema/<dialect>/<name>.sql`.
 """
 
@@ -27,14 +28,14 @@ from worker.db.objects import SchemaObject, named_ever, objects_at
 VERSION_TABLE = "dialer_version"
 
 _INSTALLED = Path(__file__).with_name("migrations")
-"""Where an installed dialer has what lies in alembic/ of its sources (pyproject.toml)."""
+"""Where an installed dialer has the contents of the sources' alembic/ folder (pyproject.toml)."""
 _SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "alembic"
 
 
 def config(settings: DatabaseSettings, scripts: Path = _SCRIPTS, library: sql.Library = sql.LIBRARY) -> Config:
-    """Alembic's configuration for these settings, from whatever directory it is asked.
+    """Alembic's configuration for these settings, independent of the current directory.
 
-    `scripts`, `library`: another history than the program's, for tests: what lies in alembic/ and in sql/.
+    `scripts`, `library`: for tests, in place of the program's alembic/ and sql/, another history.
     """
     made = Config()
     made.set_main_option("script_location", str(scripts).replace("%", "%%"))
@@ -54,12 +55,12 @@ def head() -> str:
 
 
 def knows(revision: str) -> bool:
-    """Is it in this program's history? If not, a newer dialer has made it."""
+    """Is the revision in this program's history? If not, a newer dialer has made it."""
     return revision in {script.revision for script in _history().walk_revisions()}
 
 
 def step_from(revision: str | None, *, down: bool) -> str | None:
-    """The revision that is gone through next, upwards or downwards; None: there is none."""
+    """The revision that comes next, upwards or downwards; None: there is none."""
     if down:
         return revision
     return next((one.revision for one in _history().walk_revisions() if one.down_revision == revision), None)
@@ -67,14 +68,14 @@ def step_from(revision: str | None, *, down: bool) -> str | None:
 
 @cache
 def objects_at_head(dialect: str) -> tuple[SchemaObject, ...]:
-    """All routines, views and triggers of the program, in the order of need."""
+    """All routines, views and triggers of the program, each after those it needs."""
     return objects_at(sql.LIBRARY, dialect, head())
 
 
 @contextmanager
 def replaced(connection: Connection, library: sql.Library, revision: str | None) -> Iterator[None]:
-    """Behind the block, which may change tables, all routines, views and triggers are those of a revision (None: there
-    are none); rights that somebody was granted on them stay. See Dialect.replacing."""
+    """The block may change tables; after it all routines, views and triggers are those of a revision (None: there are
+    none). Rights granted on them stay. See Dialect.replacing."""
     dialect = named(connection.dialect.name)
     wanted = objects_at(library, dialect.name, revision)
     with dialect.replacing(connection, named_ever(library, dialect.name), wanted):
@@ -93,8 +94,8 @@ class _Routines(MigrateOperation):
 class _Run(MigrateOperation):
     @classmethod
     def run(cls, operations: Operations, name: str, **values: object) -> None:
-        """Run `sql/schema/<dialect>/<name>.sql`, statement by statement, as it stands: `%`, `:` and `::` mean what they
-        mean in SQL; but where there are values, `:name` is one."""
+        """Run `sql/schema/<dialect>/<name>.sql` unchanged, statement by statement: `%`, `:` and `::` mean what they
+        mean in SQL. Only if values are given, `:name` stands for one of them."""
         connection = _connection(operations)
         for statement in _library(operations).schema(connection.dialect.name, name):
             if values:

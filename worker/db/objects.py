@@ -1,7 +1,7 @@
-"""What stands in the schema beside the tables: routines, views and triggers.
+"""What is in the schema besides the tables: routines, views and triggers.
 
-Tables change by migrations. These are made again as a whole, in the order in which they need each other: by every
-migration, and by `dialer migrate` where a database has others than the program's files say.
+Tables are changed by migrations. These objects are made again as a whole, each after those it needs: by every
+migration, and by `dialer migrate` if those in the database differ from the program's files.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class SchemaObject:
 
     @property
     def table(self) -> str:
-        """Of a trigger: the table that it watches."""
+        """For a trigger: the table that it watches."""
         found = _ON_TABLE.search(self.statement, self._named().end())
         assert found is not None, self.name
         return found[1]
 
     @property
     def definition(self) -> str:
-        """The statement from behind the name on."""
+        """The part of the statement after the name."""
         return self.statement[self._named().end() :]
 
     def calls(self) -> set[str]:
@@ -50,12 +50,12 @@ class SchemaObject:
         return set(_CALLS.findall(_COMMENT.sub("", self.definition)))
 
     def names(self) -> set[str]:
-        """All names of ours in it, its own too; not those in comments and texts."""
+        """All names of ours in the statement, including its own, but not those in comments and string literals."""
         return set(_NAME.findall(_ASIDE.sub("", self.statement)))
 
     @property
     def binds_late(self) -> bool:
-        """May what its body names be made after it?"""
+        """May the objects that its body names be made after it?"""
         return self.kind in (FUNCTION, PROCEDURE) and not _EARLY.search(self.statement)
 
     def _named(self) -> re.Match[str]:
@@ -65,20 +65,20 @@ class SchemaObject:
 
 
 def objects_at(library: sql.Library, dialect: str, revision: str | None) -> tuple[SchemaObject, ...]:
-    """All that stands at a revision (None: before the first one, so nothing), in the order of need."""
+    """All objects of a revision (None: before the first one, so nothing), each after those it needs."""
     texts = library.at(dialect, revision).values()
     return in_order_of_need([parsed(one) for text in texts for one in sql.statements(dialect, text)])
 
 
 def named_ever(library: sql.Library, dialect: str) -> frozenset[tuple[str, str]]:
-    """Kind and name of all that is ours, at whatever revision."""
+    """Kind and name of everything that is or was ours, at any revision."""
     objects = (parsed(one) for text in library.ever(dialect) for one in sql.statements(dialect, text))
     return frozenset((one.kind, one.name) for one in objects)
 
 
 def in_order_of_need(objects: Sequence[SchemaObject]) -> tuple[SchemaObject, ...]:
-    """Each behind those that it names. Where routines name each other in a circle, those come first whose servers look
-    into the body only when it runs; a circle of others is a mistake in the files: CycleError."""
+    """Each after those that it names. If routines name each other in a circle, those come first whose body the server
+    only looks at when it runs; a circle without such a routine is a mistake in the files: CycleError."""
     sorted_objects = sorted(objects, key=lambda one: (one.name, one.kind))
     by_key = {(one.kind, one.name): one for one in sorted_objects}
     keys: dict[str, list[tuple[str, str]]] = {}
@@ -114,14 +114,14 @@ def called_by_views(objects: Sequence[SchemaObject]) -> set[str]:
 
 
 def parsed(statement: str) -> SchemaObject:
-    """What a statement makes."""
+    """The object that a statement makes."""
     created = _CREATES.search(statement)
     assert created is not None, statement[:80]
     return SchemaObject(created[1].lower(), created[2], statement)
 
 
 def missing(objects: Sequence[SchemaObject]) -> Iterator[Mistake]:
-    """Say which routines, views and triggers are not there."""
+    """Log which routines, views and triggers are missing."""
     if objects:
         shown = ", ".join(one.name for one in objects[:5]) + (", …" if len(objects) > 5 else "")
         yield Mistake(

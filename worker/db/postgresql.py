@@ -1,4 +1,4 @@
-"""What PostgreSQL does its own way: sessions, calls, the wake-up by LISTEN, and what a server must be like."""
+"""What is particular to PostgreSQL: sessions, calls, the wake-up by LISTEN, and what a server must be like."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TIMEOUTS = {"57014", "55P03"}
 _MIGRATION_LOCK = 5_417_003
 # A transaction that may only read: a standby, or a server that is being switched over.
 _READ_ONLY = "25006"
-# For an answer on its way, after the server has given a statement up.
+# Grace for the answer to arrive after the server has given a statement up.
 _ANSWER_SECONDS = 10
 _PROBE_SECONDS = 5.0
 # A refused connection has no SQLSTATE in libpq, only a text; in English, unless the server speaks another language.
@@ -35,14 +35,15 @@ _REFUSED = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|no such user|not permitted to log in"
     r"|role \".*\" does not exist"
 )
-# A statement that this session has prepared is not there, or one is there that it has not: sessions are others'.
+# A statement that this session prepared is missing, or one that it did not prepare is there: sessions are shared.
 _SHARED = {"26000", "42P05"}
 _STATEMENT_POOLING = "statement pooling"
 # No such routine, relation or schema; no right to it.
 _BROKEN = {"42883", "42P01", "3F000", "42501", "42804", "42703"}
 _INSUFFICIENT = "42501"
 
-# What the server, the database or the role may have as a default, and what changes meaning or cuts work short.
+# Settings that the server, the database or the role may have as defaults, and that would change what statements mean or
+# cut them short.
 _SESSION = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -67,14 +68,14 @@ _SESSION = {
 class _LimitedConnection(psycopg.Connection[Any]):
     """Waits for the server's answer, but not for ever.
 
-    statement_timeout is kept by the server. One that is frozen keeps nothing, and while its kernel acknowledges what is
-    sent TCP sees no fault either; when it has been replaced its answer never comes.
+    The server enforces statement_timeout. A frozen server enforces nothing, and as long as its kernel acknowledges what
+    is sent, TCP sees no fault either; once the server has been replaced, its answer never comes.
     """
 
     answer_seconds: float | None = None
 
     def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
-        """As psycopg's; OperationalError when the answer does not come in time."""
+        """Like psycopg's, but raises OperationalError when the answer does not come in time."""
         limit = gevent.Timeout(self.answer_seconds)
         try:
             with limit:
@@ -82,7 +83,7 @@ class _LimitedConnection(psycopg.Connection[Any]):
         except gevent.Timeout as expired:
             if expired is not limit:
                 raise
-            self.pgconn.finish()  # what it is in the middle of nobody knows
+            self.pgconn.finish()  # nobody knows what it is in the middle of
             raise psycopg.OperationalError(f"the server did not answer in {self.answer_seconds:g} s") from None
 
 
@@ -93,8 +94,9 @@ class PostgreSQL:
     lost: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.InterfaceError)
 
     def connect_args(self, settings: DatabaseSettings, statement_timeout_seconds: float) -> dict[str, Any]:
-        """Arguments of psycopg.connect: keepalives find a dead peer within half a minute, tcp_user_timeout (ms) one
-        that did not take what was sent: keepalives rest then, and TCP alone tries for a quarter of an hour."""
+        """Arguments of psycopg.connect. Keepalives find a dead peer within half a minute. tcp_user_timeout (ms) finds
+        one that did not acknowledge what was sent: keepalives rest then, and TCP alone would try for a quarter of an
+        hour."""
         return {
             "connect_timeout": 5,
             "application_name": "dialer",
@@ -111,21 +113,21 @@ class PostgreSQL:
         arguments: Sequence[Any],
         named: Mapping[str, Any],
     ) -> _LimitedConnection:
-        """Connect, and set in one round trip what we rely on. Not by `options` at the start: poolers drop or refuse
+        """Connect, and set in one round trip what we rely on. Not by the connection's `options`: poolers drop or refuse
         them."""
         limits = (statement_timeout_seconds, LOCK_SECONDS, IDLE_SECONDS) if statement_timeout_seconds else (0, 0, 0)
         names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         wanted = {
             **_SESSION,
-            # A process that is frozen in the middle of a transaction must not keep its locks beyond its lease.
+            # A process frozen in the middle of a transaction must not keep its locks beyond its lease.
             **{name: f"{round(limit * 1000)}ms" for name, limit in zip(names, limits, strict=True)},
             "search_path": f"{sql.Identifier(settings.schema).as_string()}, pg_temp",
         }
         connection = _LimitedConnection.connect(*arguments, **{**named, "autocommit": True})
         try:
             connection.answer_seconds = _ANSWER_SECONDS
-            # Names that this version does not know are passed over; what is as it should be, since some may be set by
-            # a superuser alone.
+            # Skip names that this version does not know, and settings that are right already, since some may be set by
+            # a superuser only.
             connection.execute(
                 "SELECT set_config(s.name, s.value, false) FROM unnest(%s::text[], %s::text[]) AS s(name, value)"
                 " WHERE current_setting(s.name, true) <> s.value",
@@ -143,13 +145,13 @@ class PostgreSQL:
         return f"SELECT * FROM {routine}({', '.join(':' + name for name in parameters)})"  # noqa: S608
 
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
-        """The limit counts from the next statement on, and ends with the transaction."""
+        """The limit holds from the next statement on, until the end of the transaction."""
         return f"SET LOCAL statement_timeout = {round(seconds * 1000)}", statement
 
     # --- errors ------------------------------------------------------------------------------------------
 
     def sqlstate(self, error: BaseException) -> str | None:
-        """psycopg keeps it beside the message."""
+        """psycopg keeps the SQLSTATE beside the message."""
         return getattr(error, "sqlstate", None)
 
     def is_retryable(self, error: BaseException) -> bool:
@@ -161,8 +163,8 @@ class PostgreSQL:
         return self.sqlstate(error) in _TIMEOUTS
 
     def is_unavailable(self, error: BaseException) -> bool:
-        """psycopg's OperationalError holds these, time-outs of statements and a full disk included; but a server
-        that takes no writes it files under internal errors."""
+        """These are psycopg's OperationalErrors, including statement time-outs and a full disk. A server that takes no
+        writes is an internal error to psycopg, so it is listed apart."""
         lost = isinstance(error, self.lost) or self.sqlstate(error) == _READ_ONLY
         return lost and not self.is_retryable(error)
 
@@ -171,7 +173,7 @@ class PostgreSQL:
         return isinstance(error, psycopg.OperationalError) and bool(_REFUSED.search(str(error)))
 
     def is_shared_session(self, error: BaseException) -> bool:
-        """Prepared statements that came or went by themselves; no transactions at all."""
+        """Prepared statements that appeared or vanished by themselves, or no transactions at all."""
         return self.sqlstate(error) in _SHARED or _STATEMENT_POOLING in str(error)
 
     def is_broken(self, error: BaseException) -> bool:
@@ -179,11 +181,11 @@ class PostgreSQL:
         return self.sqlstate(error) in _BROKEN
 
     def is_schema_missing(self, error: BaseException) -> bool:
-        """One connects to a database; the schema in it may be missing."""
+        """Connections are to a database; the schema in it may be missing."""
         return False
 
     def remedy(self, error: BaseException, settings: DatabaseSettings) -> str:
-        """What to do about a refused migration, by its SQLSTATE."""
+        """What to do about a refused migration, by the error's SQLSTATE."""
         user = sql.Identifier(settings.username or "the user").as_string()
         schema = sql.Identifier(settings.schema).as_string()
         said = str(error)
@@ -199,7 +201,7 @@ class PostgreSQL:
             return f"`GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}`, or make {user} the schema's owner."
         if self.sqlstate(error) in {"42P07", "42809", "42710", "42723"}:
             return f"Something else has that name in schema {schema}: rename or drop it."
-        # Something uses what is to be dropped, or to get another type; the detail says what.
+        # Something uses what is to be dropped or to get another type; the detail says what.
         detail = getattr(getattr(error, "diag", None), "message_detail", None)
         if self.sqlstate(error) in {"2BP01", "0A000"} and detail:
             return f"{'. '.join(detail.splitlines())}. Keep the text of that and drop it, and make it again afterwards."
@@ -208,17 +210,17 @@ class PostgreSQL:
     # --- the schema --------------------------------------------------------------------------------------
 
     def version_table(self, connection: Connection, schema: str, name: str) -> bool:
-        """to_regclass looks in the schema alone."""
+        """to_regclass looks only in the schema."""
         found = connection.execute(text("SELECT to_regclass(:name)"), {"name": f'"{schema}".{name}'}).scalar()
         return found is not None
 
     def drop_schema(self, connection: Connection, schema: str) -> None:
-        """With whatever depends on it."""
+        """Drops it with everything that depends on it."""
         quoted = connection.dialect.identifier_preparer.quote(schema)
         connection.execute(text(f"DROP SCHEMA IF EXISTS {quoted} CASCADE"))
 
     def migration_engine(self, settings: DatabaseSettings) -> Engine:
-        """Statements may take as long as they do."""
+        """Statements may take any time."""
         engine = create_engine(settings.url(), poolclass=NullPool, connect_args=self.connect_args(settings, 0))
         event.listen(engine, "do_connect", lambda _d, _r, given, named: self.connect(settings, 0, given, named))
         return engine
@@ -227,7 +229,7 @@ class PostgreSQL:
     def migrating(self, connection: Connection, schema: str) -> Iterator[None]:
         """The lock lasts as long as the session does."""
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-        # Not IF NOT EXISTS: that asks for the right to make schemas even where there is nothing to make.
+        # Not IF NOT EXISTS: that needs the right to make schemas even if there is nothing to make.
         found = connection.execute(text("SELECT 1 FROM pg_namespace WHERE nspname = :name"), {"name": schema}).scalar()
         if not found:
             connection.execute(text(f"CREATE SCHEMA {connection.dialect.identifier_preparer.quote(schema)}"))
@@ -235,7 +237,7 @@ class PostgreSQL:
         yield
 
     def server_zone(self, connection: Connection) -> str:
-        """The zone that this session would have had; an offset where cases could not name it."""
+        """The zone that this session would have had; an offset if cases could not name that zone."""
         row = connection.execute(
             text(
                 "SELECT reset_val AS zone, dialer_zone_known(reset_val) AS known,"
@@ -249,15 +251,16 @@ class PostgreSQL:
     def replacing(
         self, connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
     ) -> AbstractContextManager[None]:
-        """Behind the block these routines, views and triggers stand, and of `ours` (kind and name) no other."""
+        """After the block exactly these routines, views and triggers are there, and no others of `ours` (kind and
+        name)."""
         return replacing(connection, ours, objects)
 
     def secure(self, connection: Connection, objects: Sequence[SchemaObject]) -> None:
-        """See to it that the public may call what views call, and nothing else of ours."""
+        """Let the public call the routines that views call, and no others of ours."""
         secure(connection, objects)
 
     def differing(self, connection: Connection, schema: str, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
-        """Those that the schema has not, or not as they should be."""
+        """Those that are missing in the schema, or differ from what they should be."""
         return differing(connection, objects)
 
     # --- what a server must be like ----------------------------------------------------------------------
@@ -270,7 +273,7 @@ class PostgreSQL:
         yield from missing([one for one in objects if (one.kind, one.name) not in there])
 
     def shares_sessions(self, settings: DatabaseSettings) -> bool:
-        """Does a pooler give the session of one client to another, in or after a transaction?"""
+        """Does a pooler give one client's session to another, during or after a transaction?"""
         dialect: Any = settings.url().get_dialect()
         positional, given = dialect().create_connect_args(settings.url())
         arguments = {**given, **self.connect_args(settings, _PROBE_SECONDS)}
@@ -286,8 +289,9 @@ class PostgreSQL:
 
         try:
             with closing(opened()) as one, closing(opened()) as two:
-                # A pooler gives the session that became free last, to both; or has them in turn, and gives one client
-                # different ones; or others have taken what was free, when two clients are busy at once.
+                # A pooler hands out the session that became free last, so both clients get the same; or it takes
+                # sessions in turn, so one client gets different ones; or others take the free one when two clients are
+                # busy at once.
                 ones = {session_of(one) for _ in range(3)}
                 twos = {session_of(two) for _ in range(3)}
                 with two.transaction(), one.transaction():
@@ -300,7 +304,7 @@ class PostgreSQL:
             raise
 
     def identities(self, connection: Connection, settings: DatabaseSettings) -> list[str]:
-        """Which server and database this is: a standby that is promoted is the same one, a restored dump another."""
+        """Which server and database this is: a promoted standby is the same one, a restored dump is another."""
         may_ask = text("SELECT has_function_privilege('pg_control_system()', 'execute')")
         server = (
             connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar()
@@ -319,7 +323,7 @@ class PostgreSQL:
 
 
 class Wakeups:
-    """Wake-ups by LISTEN: `wait` blocks a greenlet of its own until a project wants to be looked at."""
+    """Wake-ups by LISTEN: `wait` blocks a greenlet of its own until a project needs to be looked at."""
 
     def __init__(self, connection: _LimitedConnection, schema: str) -> None:
         self._connection = connection
@@ -327,13 +331,13 @@ class Wakeups:
         self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"dialer:{schema}")))
 
     def wait(self, seconds: float) -> Iterator[str]:
-        """Projects that were woken, as they come, for `seconds`; '' stands for all of them."""
+        """Projects to look at, as wake-ups for them come in, for `seconds`; '' stands for all projects."""
         self._connection.answer_seconds = seconds + _ANSWER_SECONDS
         for notification in self._connection.notifies(timeout=seconds):
             yield notification.payload
-        # A half-open connection looks silent: ask.
+        # A half-open connection only looks silent, so ask.
         self._connection.execute("SELECT 1")
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""Routines, views and triggers on PostgreSQL: what of them there is, whether it is as it should be, who may call it."""
+"""Routines, views and triggers on PostgreSQL: which there are, whether they are as they should be, who may use them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCRATCH = "dialer_scratch"
 
 
 def execute(connection: Connection, statement: str) -> None:
-    """As it stands: `%`, `:` and `::` mean what they mean in SQL."""
+    """Execute a statement unchanged: `%`, `:` and `::` mean what they mean in SQL."""
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
@@ -40,7 +40,7 @@ def standing(connection: Connection) -> set[tuple[str, str]]:
 
 
 def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:
-    """Make them, or make them again. What a DBA has granted on a routine stays."""
+    """Make them, or make them again. A DBA's grants on a routine stay."""
     for one in objects:
         if one.kind == TRIGGER:  # the oldest servers cannot replace one
             execute(connection, f"DROP TRIGGER IF EXISTS {one.name} ON {one.table}")
@@ -48,9 +48,9 @@ def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:
 
 
 def secure(connection: Connection, objects: Sequence[SchemaObject]) -> None:
-    """A function of a trigger works with its owner's rights, and could be hung on a table of anybody's; so the public
-    may call none, but those that views call: these read, with the rights of who asks, what he may read anyway.
-    Neither a trigger nor its writer needs the right."""
+    """A trigger function works with its owner's rights, and anybody could attach it to a table of their own. So the
+    public may call no functions except those that views call: these read with the rights of the user who asks, hence
+    only what that user may read anyway. Neither a trigger nor the user whose statement fires it needs the right."""
     readers = called_by_views(objects)
     public = {row.signature: row for row in _functions(connection, objects)}
     shut = [signature for signature, row in public.items() if row.public and row.name not in readers]
@@ -62,8 +62,8 @@ def secure(connection: Connection, objects: Sequence[SchemaObject]) -> None:
 
 
 def differing(connection: Connection, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
-    """Each is made for a try and compared with what was there; all is rolled back. Views and triggers are tried beside
-    the real ones: nobody who reads or writes meanwhile has to wait."""
+    """Each is made as a trial and compared with what was there, and everything is rolled back. Trial views and triggers
+    stand beside the real ones, so nobody who reads or writes meanwhile has to wait."""
     found = []
     readers = called_by_views(objects)
     for one in objects:
@@ -103,7 +103,8 @@ def _tried(connection: Connection, one: SchemaObject, there: bool) -> list[str]:
 
 
 def _definitions(connection: Connection, one: SchemaObject, table: str | None = None) -> list[str]:
-    """As the server writes it; of a function all that have its name. `table`: of the trigger, if not its own."""
+    """Its definition in the server's words; for a function, of all functions with its name. `table`: the table of the
+    trigger, if not its own."""
     query = {
         FUNCTION: "SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
         " WHERE n.nspname = current_schema() AND p.proname = :name AND p.prokind = 'f'"

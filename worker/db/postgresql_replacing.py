@@ -1,10 +1,10 @@
-"""All of ours is replaced at once on PostgreSQL, around a change of tables.
+"""On PostgreSQL all our functions, views and triggers are replaced at once, around a change of tables.
 
-CREATE OR REPLACE refuses other columns and other parameters, and a table cannot change under a view; so all of ours is
-dropped before and made after, in one transaction. A DROP takes with it what a DBA has granted, and is refused where
-something of his hangs on ours (a view on a view of ours). So rights are put back; and what something hangs on stays,
-a function as it is, a view without what it reads, until it is replaced in its place. Where that cannot be, the
-migration is refused with the name of what hangs there.
+CREATE OR REPLACE cannot change columns or parameters, and a table cannot change under a view, so all our objects are
+dropped before the change and made again after it, in one transaction. A DROP also loses a DBA's grants, and is refused
+if something of the DBA's depends on the object (a view on a view of ours). So grants are put back. An object that
+something depends on stays until it is replaced in place: a function as it is, a view emptied so that it reads nothing.
+If it cannot be replaced in place, the migration is refused with the name of what depends on it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _OUR_TRIGGERS = """
     JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
     WHERE NOT t.tgisinternal AND t.tgname = ANY(:triggers)
 """
-# What hangs directly on each of ours. Of a view a rule does, which is the view; a function that takes or gives rows of
-# a view hangs on their type, which is the view, too.
+# What depends directly on each of our objects. In the catalogue it is a view's rule that depends, so the rule counts as
+# the view; a function that takes or returns rows of a view depends on their type, which counts as the view, too.
 _HANGING = f"""
     WITH ours AS ({_OURS}),
     types AS (
@@ -70,7 +70,7 @@ _HANGING = f"""
       AND NOT (e.class = 'pg_trigger'::regclass AND e.oid IN (SELECT oid FROM ({_OUR_TRIGGERS}) t))
     ORDER BY hanging
 """  # noqa: S608 - ours
-# A view that has its columns and reads nothing.
+# Turns a view into one with the same columns that reads nothing.
 _EMPTIED = """
     SELECT format('CREATE OR REPLACE VIEW %s AS SELECT %s', c.oid::regclass, string_agg(
         format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod),
@@ -82,7 +82,7 @@ _EMPTIED = """
     WHERE c.oid = ANY(:views)
     GROUP BY c.oid ORDER BY c.oid
 """
-# What is granted on ours to others than their owners; of a function not what the public may: `secure` decides that.
+# Grants on our objects to others than their owners; not those of the public on functions: `secure` decides these.
 _GRANTS = f"""
     WITH ours AS ({_OURS}),
     granted AS (
@@ -103,13 +103,13 @@ _GRANTS = f"""
 
 @dataclass(frozen=True)
 class _Standing:
-    """A function or a view of ours, as it stands."""
+    """A function or a view of ours, as installed."""
 
     kind: str
     name: str
     oid: int
     identity: str
-    """Its name, of a function with the types of its parameters."""
+    """Its name; for a function, with the types of its parameters."""
     owner: str
 
 
@@ -117,8 +117,8 @@ class _Standing:
 def replacing(
     connection: Connection, ours: Collection[tuple[str, str]], objects: Sequence[SchemaObject]
 ) -> Iterator[None]:
-    """Drop ours before the block, make `objects` after it. Raises DialerError where something hangs on what cannot
-    be replaced in its place."""
+    """Drop our objects before the block, make `objects` after it. Raises DialerError if something depends on an object
+    that cannot be replaced in place."""
     names = {f"{kind}s": sorted(name for known, name in ours if known == kind) for kind in (FUNCTION, VIEW, TRIGGER)}
     before = _standing(connection, names)
     granted = _grants(connection, names)
@@ -155,14 +155,15 @@ def _standing(connection: Connection, names: dict[str, list[str]]) -> list[_Stan
 
 
 def _held(connection: Connection, names: dict[str, list[str]], standing: Sequence[_Standing]) -> dict[int, list[str]]:
-    """Those that must stay since something that is not ours hangs on them, by oid, with what that is."""
+    """The objects that must stay because something that is not ours depends on them, by oid, with what that is."""
     rows = connection.execute(text(_HANGING), names).all()
     held: dict[int, list[str]] = {}
     for row in rows:
         if not row.is_ours:
             held.setdefault(row.on_oid, []).append(row.hanging)
     functions = {one.oid for one in standing if one.kind == FUNCTION}
-    # A function that stays holds the views whose rows it takes or gives; a view that stays is emptied: holds nothing.
+    # A function that stays keeps the views whose rows it takes or returns; a view that stays is emptied and keeps
+    # nothing.
     for row in rows:
         if row.oid in held and row.oid in functions:
             held.setdefault(row.on_oid, []).extend(held[row.oid])
@@ -175,7 +176,7 @@ def _require_gone(
     held: dict[int, list[str]],
     objects: Sequence[SchemaObject],
 ) -> None:
-    """What was held and has not been replaced in its place stands beside its successor, or without one."""
+    """An object that had to stay and was not replaced in place is still there, beside its successor or without one."""
     wanted = {(one.kind, one.name) for one in objects}
     new = {(one.kind, one.name) for one in after if one.oid not in {old.oid for old in before}}
     for one in before:
@@ -211,7 +212,7 @@ def _grant(
     before: set[Any],
     after: set[Any],
 ) -> None:
-    """Whose rights there were on what stood before, and no other's: not what the default privileges give anew."""
+    """Restore exactly the rights that there were before, without those that default privileges give to new objects."""
     identities: dict[tuple[str, str], list[str]] = {}
     for one in standing:
         identities.setdefault((one.kind, one.name), []).append(one.identity)

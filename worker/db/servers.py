@@ -1,8 +1,8 @@
 """The servers that calls may be begun from: dialer_servers.
 
-A copy of the database (a restored dump, for a look) has projects that want to be dialled, and would call the same
-people. So the server of the first migration is written down, and no worker works with another one until somebody says
-that it takes the place of the first: `dialer takeover`.
+A copy of the database (a dump restored for a look, say) has started projects, and would call the same people. So the
+server of the first migration is listed, and no worker works with another until somebody says that it takes the place of
+the first: `dialer takeover`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ TABLE = "dialer_servers"
 
 
 def unknown(connection: Connection, dialect: Dialect, settings: DatabaseSettings) -> Mistake | None:
-    """The complaint about a server that is not known. Where one of its names is, the others are from now on: a server
-    that the settings name besides is one to be promoted."""
+    """The complaint about a server that is not listed. If one of its names is listed, the others are added now: another
+    server in the same settings is a standby that may be promoted."""
     if _new(connection, names := dialect.identities(connection, settings)) == names:
         return Mistake(
             "the server",
@@ -30,7 +30,7 @@ def unknown(connection: Connection, dialect: Dialect, settings: DatabaseSettings
 
 
 def know(connection: Connection, dialect: Dialect, settings: DatabaseSettings, note: str) -> list[str]:
-    """Write this server down, by all its names; those that were new."""
+    """List this server, under all its names; returns the new ones."""
     new = _new(connection, dialect.identities(connection, settings))
     for name in new:
         connection.execute(

@@ -1,4 +1,4 @@
-"""The zone of this machine, for database servers that do not name theirs."""
+"""This machine's time zone, for database servers that do not name theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine_zone(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> str | None:
-    """The IANA name by which this machine calls its zone; None: it has none, or only rules."""
+    """The IANA name of this machine's zone; None: it has no zone, or only rules without a name."""
     named = environ.get("TZ", "").removeprefix(":")
     if named:
         return named.rpartition("zoneinfo/")[2]
@@ -22,6 +22,6 @@ def machine_zone(environ: Mapping[str, str] = os.environ, root: Path = Path("/")
 
 
 def written_offset(seconds: int) -> str:
-    """An offset from UTC as cases write it: +05:30."""
+    """An offset from UTC as it is written in cases: +05:30."""
     minutes = round(abs(seconds) / 60)
     return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"

@@ -1,6 +1,6 @@
-"""What projects lack on an Asterisk: trunk, queue, context, extension, or what the last call of one has shown.
+"""What projects lack on an Asterisk: a trunk, queue, context or extension, or whatever a project's last call has shown.
 
-It is looked at before a project is dialled, told to the database (dialer_fitness) and to the log, and looked at again
+This is checked before a project is dialled, reported to the database (dialer_fitness) and the log, and checked again
 when its time has come or something has changed.
 """
 
@@ -23,7 +23,7 @@ from worker.model import DEFAULT_EXTEN, Work
 log = logging.getLogger(__name__)
 
 TRUST_SECONDS = 30.0
-"""How long a queue, a context or an extension that was found is taken to be there."""
+"""How long a queue, context or extension that was found is assumed to be still there."""
 
 
 class Fitness:
@@ -39,27 +39,27 @@ class Fitness:
         self._hopper = hopper
         self._wall = wall
         self._found: dict[tuple[str, ...], float] = {}
-        """Extensions that are there, and until which instant of monotonic() that is believed."""
+        """Extensions that were found, and until which instant of monotonic() that is assumed to hold."""
         self._shown: dict[str, str] = {}
-        """Why projects cannot be dialled, as their calls have shown; not told yet."""
+        """Why projects cannot be dialled, as their calls have shown; not reported yet."""
         self._changes = 0
-        """How often something may have changed in Asterisk …"""
+        """A count of possible changes in Asterisk …"""
         self._looked: dict[str, int] = {}
-        """… and which of these changes a project has been looked at after."""
+        """… and the count at which each project was last checked."""
         self._lacking: dict[str, tuple[str, Outage]] = {}
-        """What the log was told that projects lack."""
+        """What projects lack, as logged last."""
 
     def shown(self, project_id: str, why: str) -> None:
         """A call of the project has shown why it cannot be dialled."""
         self._shown[project_id] = why
 
     def look_again(self) -> None:
-        """Asterisk, or a trunk, may have changed: what failed is looked at before its time."""
+        """Asterisk, or a trunk, may have changed: check what failed before its time."""
         self._found.clear()
         self._changes += 1
 
     def fit(self, item: Work) -> bool:
-        """Can this project be dialled? What stands in the way is told."""
+        """Can this project be dialled? Reports what stands in the way."""
         hand = self._hopper.hand(item.project_id)
         if hand.busy():
             return True  # it rests
@@ -80,7 +80,7 @@ class Fitness:
         return obstacle is None
 
     def _say(self, project_id: str, obstacle: str | None) -> None:
-        """Tell the log what a project lacks: it is looked at again every minute, and said less often."""
+        """Log what a project lacks; it is checked again every minute, but logged less often."""
         said, outage = self._lacking.pop(project_id, (obstacle, None))
         if obstacle is None:
             if outage is not None:
@@ -126,7 +126,7 @@ class Fitness:
         try:
             items = self._session.client.ask_list([("Action", "QueueStatus"), ("Queue", queue)])
         except DialerError:
-            return True  # the link tells soon enough
+            return True  # the link will report it soon enough
         self._session.agents.add_queue(items)
         return self._session.agents.queue_named(queue) is not None
 
@@ -141,11 +141,11 @@ class Fitness:
             )
         except AmiRefused as error:
             if "permission" in error.text.lower():
-                items = None  # the right `reporting` is missing: Originate will tell
+                items = None  # the right `reporting` is missing: Originate will show it
             else:
                 return False
         except DialerError:
-            return True  # the link tells soon enough
+            return True  # the link will report it soon enough
         if items is not None and not items:
             return False
         self._found[key] = now + TRUST_SECONDS

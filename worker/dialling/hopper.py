@@ -1,11 +1,11 @@
-"""The cases in hand, claimed and not dialled yet, and what the database is asked for each project.
+"""The cases in hand, claimed and not dialled yet, and each project's requests to the database.
 
-A claim or a begin takes milliseconds, unless somebody's transaction is in its way: rows or places in an index that it
-holds, or a hundred thousand rows that it has not committed yet. That must not hold up the other projects. So what is
-asked for one project is an errand in a greenlet of its own, one at a time; a turn that has waited a moment for it goes
-on to the next project, and the answer wakes another turn. The server gives an errand up after some seconds. Whatever it
-runs into is that project's trouble alone: readers are told, and it comes again at growing intervals, or as soon as
-somebody says that the project or its cases have changed.
+A claim or a begin takes milliseconds, unless somebody's transaction is in its way, with locked rows or index gaps, or
+with a hundred thousand rows that are not committed yet. That must not hold up the other projects. So each request for a
+project is an errand in a greenlet of its own, one at a time per project. A turn waits a moment for it, then goes on to
+the next project; the answer wakes another turn. The server gives an errand up after some seconds. Whatever it runs into
+is that project's trouble alone: it is reported to readers and tried again at growing intervals, or as soon as somebody
+says that the project or its cases have changed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ from worker.supervisor import LINGER_SECONDS, errand
 from worker.troubles import Troubles
 
 ASK_SECONDS = 2.0
-"""The server gives up an errand that takes longer; it takes one to twenty milliseconds as a rule."""
+"""The server gives up an errand that takes longer; normally it takes one to twenty milliseconds."""
 ERRANDS_MOST = 8
 FAILING_MOST = 3
-"""Errands at once, for each may have to wait with a connection; and of those those that have failed before."""
+"""Most errands at once, since each may hold a connection while it waits; and most among them that failed before."""
 EMPTY_SECONDS = 0.02
 EMPTY_MOST_SECONDS = 1.0
-"""From a claim that came back empty although a case was due, to the next: its number is in a call, or somebody's
-transaction holds it. Doubles from the first to the second."""
+"""From a claim that came back empty although a case was due (its number is in a call, or somebody's transaction holds
+it) to the next. Doubles from the first value to the second."""
 SOONER_SECONDS = 1.0
-"""From a change of the project's cases to the next try of what failed: who writes row by row says so with each row."""
+"""From a change of the project's cases to the next try of what failed; not at once, since a client that writes row by
+row wakes us with each row."""
 
 CLAIM = "claim"
 BEGIN = "begin"
@@ -70,56 +71,56 @@ def _said(error: Exception) -> str:
 
 @dataclass
 class Hand:
-    """A project's cases claimed and not dialled, in dial order, and what is asked for it."""
+    """A project's cases that are claimed and not dialled, in dial order, and its requests."""
 
     project_id: str
     cases: list[Claim] = field(default_factory=list)
     shunned: set[int] = field(default_factory=set)
-    """Those of them that could not be begun even alone; now and then one of them is tried again."""
+    """Cases that could not be begun even alone; now and then one of them is tried again."""
     careful: bool = False
-    """Cases are begun one by one, since several at once failed."""
+    """Begin cases one by one, since several at once failed."""
     retry: float = 0.0
-    """Not to be begun before this instant of monotonic(): lines or calls per second are used up."""
+    """Begin none before this instant of monotonic(): lines or calls per second are used up."""
     empty: Backoff = field(default_factory=lambda: Backoff(EMPTY_SECONDS, EMPTY_MOST_SECONDS))
-    """Claims that came back empty although a case was due."""
+    """Claims in a row that came back empty although a case was due."""
     rests: dict[str, Backoff] = field(default_factory=dict)
     """What has failed, by step."""
     unreleased: bool = False
-    """There may be claims that go back and have not yet."""
+    """There may be claims to give back that have not been given back yet."""
     changed: bool = True
-    """Nobody has looked at its cases since they changed."""
+    """Its cases have changed and nobody has looked at them since."""
     settle_from: float = 0.0
-    """Not to be asked for its state before this instant of monotonic()."""
+    """Do not ask for its state before this instant of monotonic()."""
     task: gevent.Greenlet[..., None] | None = None
     """The last errand."""
     error: DatabaseUnavailable | None = None
-    """What the last errand ran into, until it is told."""
+    """What the last errand ran into, until it is reported."""
 
     def busy(self) -> bool:
         """Is an errand under way?"""
         return self.task is not None and not self.task.ready()
 
     def failing(self) -> bool:
-        """Has its last errand of some kind failed?"""
+        """Is any of its steps failing?"""
         return any(backoff.failures for backoff in self.rests.values())
 
     def left(self, now: float, *steps: str) -> float:
-        """Seconds until these steps may be tried again."""
+        """Seconds until all these steps may be tried again."""
         return max((self.rests[step].left(now) for step in steps if step in self.rests), default=0.0)
 
     def ready(self) -> int:
-        """How many can be begun, as far as is known."""
+        """How many cases can be begun, as far as is known."""
         return len(self.cases) - len(self.shunned)
 
     def choose(self, count: int, now: float) -> list[Claim]:
-        """Those that are begun next: a shunned one alone if it is its time, or those that are not shunned."""
+        """The cases to begin next: a shunned one alone if its time has come, otherwise those that are not shunned."""
         if self.shunned and self.left(now, CASE) <= 0:
             return [next(claim for claim in self.cases if claim.case_id in self.shunned)]
         return [claim for claim in self.cases if claim.case_id not in self.shunned][: 1 if self.careful else count]
 
 
 class Hopper:
-    """The hands of one Asterisk's projects."""
+    """The cases in hand of one Asterisk's projects."""
 
     def __init__(
         self, owner: Ownership, database: Database, clock: Clock, wake: Callable[[], object], troubles: Troubles
@@ -133,7 +134,7 @@ class Hopper:
         self._hands: dict[str, Hand] = {}
 
     def hand(self, project_id: str) -> Hand:
-        """The cases in hand of a project; an empty hand, if it is new."""
+        """The cases in hand of a project; an empty hand if the project is new."""
         if project_id not in self._hands:
             self._hands[project_id] = Hand(project_id)
         return self._hands[project_id]
@@ -143,7 +144,7 @@ class Hopper:
         return {project: hand.cases for project, hand in self._hands.items()}
 
     def in_use(self) -> bool:
-        """May anything have been claimed since all was given back?"""
+        """May anything have been claimed since everything was given back?"""
         return bool(self._hands)
 
     def rests(self, project_id: str) -> float | None:
@@ -153,9 +154,9 @@ class Hopper:
         """
         hand = self.hand(project_id)
         if hand.busy():
-            return inf  # it may hold the project's row, and another one would wait for it
+            return inf  # it may hold the project's row, and another errand would wait for that
         if hand.error is not None:
-            return None  # to be told
+            return None  # to be reported
         now = self._clock.monotonic()
         left = hand.left(now, BEGIN, ORIGINATE, DIAL)
         if hand.unreleased:
@@ -167,8 +168,8 @@ class Hopper:
     # --- errands ---------------------------------------------------------------------------------------------
 
     def run(self, project_id: str, step: str, work: Callable[[], object]) -> bool:
-        """Do `work` for a project; True: it is over, well or not. False: it takes long, or others do, and `wake` will
-        be called. Raises what `work` says of the database as a whole (DatabaseUnavailable)."""
+        """Do `work` for a project. True: it is over, successfully or not. False: it, or other errands, take long, and
+        `wake` will be called. Raises what `work` finds wrong with the database as a whole (DatabaseUnavailable)."""
         hand = self.hand(project_id)
         busy = [other for other in self._hands.values() if other.busy()]
         failing = sum(other.failing() for other in busy)
@@ -194,44 +195,44 @@ class Hopper:
 
     @staticmethod
     def tell(hand: Hand) -> None:
-        """Raise what an errand has found out about the database as a whole."""
+        """Raise what an errand found wrong with the database as a whole."""
         error, hand.error = hand.error, None
         if error is not None:
             raise error
 
     def failed(self, project_id: str, step: str, error: Exception) -> None:
-        """A step of a project did not work: it comes again after a while, and readers are told."""
+        """A step of a project failed: report it to readers, and try it again after a while."""
         backoff = self.hand(project_id).rests.setdefault(step, Backoff())
         backoff.failed(self._clock.monotonic())
         unforeseen = None if isinstance(error, (DialerError, DBAPIError)) else error
         self._troubles.note("project", project_id, step, f"{_TOLD[step]}: {_said(error)}", unforeseen)
 
     def worked(self, project_id: str, step: str) -> None:
-        """A step of a project worked."""
+        """Note that a step of a project worked."""
         backoff = self.hand(project_id).rests.get(step)
         if backoff is not None and backoff.over():
             self._troubles.note("project", project_id, step, None)
 
     def shun(self, hand: Hand, claim: Claim, error: Exception) -> None:
-        """A case could not be begun, even alone: the others go first, and it comes again. Raises CaseNotBegun, if it
-        has come again."""
+        """A case could not be begun, even alone: the others go first, and it is tried again later. Raises CaseNotBegun
+        if this was such a later try."""
         known = claim.case_id in hand.shunned
         hand.shunned.add(claim.case_id)
-        hand.cases.sort(key=lambda other: other.case_id == claim.case_id)  # another shunned one the next time
+        hand.cases.sort(key=lambda other: other.case_id == claim.case_id)  # next time, another shunned case
         alone = CaseNotBegun(claim.case_id, _said(error))
         if known:
             raise alone from error
         self.failed(hand.project_id, CASE, alone)
 
     def drop(self, hand: Hand, done: Collection[int] | None = None) -> None:
-        """Those cases, or all, are not in hand any more."""
+        """Those cases, or all, are no longer in hand."""
         hand.cases = [claim for claim in hand.cases if done is not None and claim.case_id not in done]
         hand.shunned &= {claim.case_id for claim in hand.cases}
         if not hand.shunned:
             self.worked(hand.project_id, CASE)
 
     def changed(self, project_id: str) -> None:
-        """Somebody says that a project or its cases (of any: '') have changed: what failed may work now."""
+        """Somebody says that a project or its cases (of any project: '') have changed: what failed may work now."""
         soon = self._clock.monotonic() + SOONER_SECONDS
         for project, hand in self._hands.items():
             if project_id in ("", project):
@@ -245,10 +246,11 @@ class Hopper:
     # --- claiming and giving back ----------------------------------------------------------------------------
 
     def fill(self, item: Work, count: int) -> float | None:
-        """Have up to `count` more cases claimed; seconds until that makes sense again, None: when there is a reason.
+        """Have up to `count` more cases claimed; seconds until it makes sense to ask again, None: once there is a
+        reason to.
 
-        They are in the hand when this returns, unless the claim takes long: then the project rests meanwhile.
-        Raises what an earlier errand or this one ran into (DatabaseUnavailable).
+        The cases are in hand when this returns, unless the claim takes long: then the project rests meanwhile. Raises
+        what this errand or an earlier one ran into (DatabaseUnavailable).
         """
         hand = self.hand(item.project_id)
         self.tell(hand)
@@ -256,7 +258,7 @@ class Hopper:
         left = max(hand.left(now, CLAIM), hand.empty.left(now))
         if left <= 0:
             if not self.run(item.project_id, CLAIM, lambda: self._claim(hand, item, count)):
-                return 0.0  # what it was granted is for the others now
+                return 0.0  # the others can have what it was granted
             if hand.unreleased:
                 self.give_back(item.project_id)
             now = self._clock.monotonic()
@@ -264,8 +266,8 @@ class Hopper:
         return left if left > 0 else None
 
     def settle(self, item: Work, again_seconds: float) -> None:
-        """A project that may begin nothing is asked for its state all the same, now and then: its cases may all wait
-        for a later hour. Raises DatabaseUnavailable."""
+        """Ask for the state of a project now and then, even if it may begin nothing: its cases may all be waiting for a
+        later hour. Raises DatabaseUnavailable."""
         hand = self.hand(item.project_id)
         now = self._clock.monotonic()
         due = item.until_at is not None and item.until_at.timestamp() <= self._clock.time()
@@ -277,11 +279,11 @@ class Hopper:
 
     def _claim(self, hand: Hand, item: Work, count: int) -> None:
         try:
-            # The first one that comes back empty has made it hungry: one more look, for a case that was inserted
-            # before that was visible.
+            # The first claim that comes back empty marks the project as hungry. Look once more after that, for a case
+            # that was inserted before the mark was visible.
             claimed = self._ask(hand, item, count) or (self._ask(hand, item, count) if item.state == "running" else [])
         except StatementTimedOut:
-            # Its time may have run out just after its commit, so that cases are claimed that nobody knows of.
+            # Its time may have run out just after its commit; then cases are claimed that nobody knows of.
             self.drop(hand)
             hand.unreleased = True
             raise
@@ -302,7 +304,7 @@ class Hopper:
         )
 
     def give_back(self, project_id: str) -> None:
-        """Give back what is in hand of a project, now or as soon as it can be. Raises DatabaseUnavailable."""
+        """Give back the cases in hand of a project, now or as soon as possible. Raises DatabaseUnavailable."""
         hand = self.hand(project_id)
         self.drop(hand)
         hand.unreleased = True
@@ -314,8 +316,8 @@ class Hopper:
         hand.unreleased = False
 
     def tidy(self, projects: Container[str]) -> None:
-        """Give back what is in hand of projects that are not among these, and what could not be given back before.
-        Raises DatabaseUnavailable."""
+        """Give back the cases in hand of projects that are not among these, and those that could not be given back
+        before. Raises DatabaseUnavailable."""
         for project, hand in list(self._hands.items()):
             if hand.busy():
                 continue
@@ -328,16 +330,16 @@ class Hopper:
                 del self._hands[project]
 
     def wait(self) -> None:
-        """Until no errand is under way."""
+        """Wait until no errand is under way."""
         gevent.joinall([hand.task for hand in self._hands.values() if hand.task is not None])
 
     def release_all(self) -> None:
-        """Give back all that is in hand, and what errands under way bring. Raises DatabaseUnavailable and
+        """Give back all cases in hand, and those that errands under way will bring. Raises DatabaseUnavailable and
         StatementTimedOut."""
         self.wait()
         for hand in self._hands.values():
             self.drop(hand)
-            hand.unreleased = True  # if all at once cannot be
+            hand.unreleased = True  # in case they cannot be given back all at once
         self._cases.release(self._owner, timeout_seconds=ASK_SECONDS)
         self._hands = {project: hand for project, hand in self._hands.items() if hand.failing()}
         for hand in self._hands.values():

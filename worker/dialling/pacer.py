@@ -1,10 +1,10 @@
 """Pacing at work on one Asterisk: how many calls each project may begin.
 
-A pool of agents with a predictive project has a pilot (worker/pacing/pilot.py), which is shown here what Asterisk and
-database say. All other projects are paced by matching calls and agents.
+A pool of agents with a predictive project has a pilot (worker/pacing/pilot.py); this module shows it what Asterisk and
+the database say. All other projects are paced by matching calls and agents.
 
-In each turn `look` comes first; `quotas` and `reserve` go by what it saw. Whoever begins calls holds a Reservation
-until it is known which of them were begun: meanwhile their agents are nobody else's.
+In each turn `look` comes first; `quotas` and `reserve` go by what it saw. Code that begins calls holds a Reservation
+until it knows which of them were begun; meanwhile nobody else gets their agents.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from worker.pacing.journal import encode
 from worker.pacing.pilot import LEDGER_SECONDS, Counts, Decided, PacedCase, Pilot, Sight
 
 STATUS_SECONDS = 1.0
-"""How long after AgentConnect an agent's status in the queue may still say that he is free."""
+"""How long after AgentConnect an agent's status in the queue may still say that the agent is free."""
 
 
 @dataclass(eq=False)
 class Reservation:
-    """Calls of a project that are being begun: whether they may is not known yet. Ended by leaving the `with` block of
-    whoever asks, or by `drop` if nobody will."""
+    """Calls of a project that are being begun, while it is not known yet whether they may be. It ends when the caller
+    leaves its `with` block, or by `drop` if nobody will."""
 
     item: Work
     claims: Sequence[Claim]
-    """Those that may be begun."""
+    """The cases that may be begun."""
     guaranteed: set[int]
-    """Cases among them whose number was abandoned before, and for which an agent is certain."""
+    """Cases among them whose number was abandoned before, and for which an agent is guaranteed."""
     _pacer: Pacer
 
     def begun(self, cases: Container[int]) -> None:
-        """These cases were permitted and sent."""
+        """Note that these cases were permitted and sent."""
         self._pacer._begun(self, [claim for claim in self.claims if claim.case_id in cases])
 
     def drop(self) -> None:
-        """No more of them will be begun."""
+        """Note that no more of them will be begun."""
         self._pacer._drop(self)
 
     def __enter__(self) -> Reservation:
@@ -75,21 +75,21 @@ class Pacer:
         self._room: Mapping[str, int] = {}
         """Lines left, by project, at the last look."""
         self._windows: dict[str, tuple[float, list[Counts]]] = {}
-        """When they were read, and what they were, by project."""
+        """By project: when they were read, and what they were."""
         self._guarded: set[int] = set()
         """Cases in flight whose number was abandoned before: an agent has to be there for them."""
         self._reserved: dict[str, Reservation] = {}
         """By project."""
         self._broken: dict[str, Backoff] = {}
-        """Projects whose pacing has run into an error."""
+        """Projects whose pacing ran into an error."""
 
     # --- a turn ------------------------------------------------------------------------------------------------
 
     def look(self, items: Sequence[Work], room: Mapping[str, int], hands: Mapping[str, Sequence[Claim]]) -> None:
-        """Show the pilots what there is to be seen; those whose time has come decide.
+        """Show the pilots the current situation; those whose time has come decide.
 
-        room: lines left, hands: cases claimed and not dialled, by project. Raises DatabaseUnavailable. Another error is
-        that of the projects alone that it concerns: they are dialled progressively, or not at all, until it is over.
+        room: lines left, hands: cases claimed and not dialled, by project. Raises DatabaseUnavailable. Any other error
+        affects only the projects that it concerns: they are dialled progressively, or not at all, until it is over.
         """
         self._room = room
         self._guarded &= {call.case_id for call in self._session.tracker.calls()}
@@ -113,7 +113,8 @@ class Pacer:
                 self._worked(pool.projects)
 
     def quotas(self, items: Sequence[Work]) -> dict[str, int]:
-        """How many more calls each of these projects may begin. items: who comes first is served first."""
+        """How many more calls each of these projects may begin. items: the projects in the order in which they are
+        served."""
         shares = self._matched(items)
         for pool in self._pools:
             mine = [item for item in items if item.project_id in pool.projects]
@@ -121,10 +122,10 @@ class Pacer:
         return shares
 
     def reserve(self, item: Work, claims: Sequence[Claim], quota: int) -> Reservation:
-        """Agents and lines for calls that are about to be begun.
+        """Reserve agents and lines for calls that are about to be begun.
 
-        A number that was abandoned before is called only if an agent is certain: there is one for each call that is in
-        flight then, so no more than those are begun with it. (Without one, begin puts the case off.)
+        A number that was abandoned before is called only with an agent guaranteed: there must be one for each call in
+        flight, so no more calls than that are begun along with it. (Without an agent, begin puts the case off.)
         """
         pool = self._of_project.get(item.project_id)
         certain = quota if pool is None else max(0, min(quota, pool.pilot.spare - self._being_begun(pool)))
@@ -155,23 +156,23 @@ class Pacer:
             del self._reserved[reservation.item.project_id]
 
     def wait(self) -> float | None:
-        """Seconds until the next decision is due; None: nothing is decided by the clock."""
+        """Seconds until the next decision is due; None: no decision depends on the clock."""
         now = self._clock.monotonic()
         return min((pool.pilot.next_in(now) for pool in self._pools), default=None)
 
     # --- between turns -----------------------------------------------------------------------------------------
 
     def gap(self) -> None:
-        """Events may be missed, from now until the next look."""
+        """From now until the next look, events may be missed."""
         for pool in self._pools:
             pool.pilot.gap()
 
     def save(self) -> None:
-        """Write what is due: the journal's rows, the learned states; nobody waits for it for long."""
+        """Write the journal's rows and the learned states that are due; this does not wait for long."""
         self._records.save(self._pilots())
 
     def save_all(self) -> None:
-        """Write all that there is. Raises DatabaseUnavailable and StatementTimedOut."""
+        """Write everything. Raises DatabaseUnavailable and StatementTimedOut."""
         for pool in self._pools:
             self._close_rows(pool)
         self._records.save_all(self._pilots())
@@ -210,14 +211,14 @@ class Pacer:
             try:
                 self._add_pool(members, [serving[one] for one in sorted(members)], before)
             except (StatementTimedOut, DBAPIError) as error:
-                self._failed(members, error)  # what was learned cannot be read: it is not begun anew for that
+                self._failed(members, error)  # unreadable, but not to be learned anew for that
 
     def _add_pool(self, members: frozenset[str], items: Sequence[Work], before: Mapping[str, Pool]) -> None:
         settings = settings_of([item for item in items if item.type == "predictive"])
         known = [before[project] for project in sorted(members) if project in before]
         if known:
             pool = max(known, key=lambda one: one.pilot.finished)
-            if pool in self._pools:  # it was split, and its other half has it
+            if pool in self._pools:  # the pool was split, and its other half has the pilot
                 pool = Pool(Pilot.from_dict(pool.pilot.as_dict(), settings))
             pool.pilot.adapt(settings)
         else:
@@ -233,7 +234,7 @@ class Pacer:
     def _sight(self, pool: Pool, items: Sequence[Work], hands: Mapping[str, Sequence[Claim]], now: float) -> Sight:
         calls = self._session.tracker.calls()
         mine = [call for call in calls if call.project_id in pool.projects]
-        # Of projects that were stopped meanwhile; their calls still need agents.
+        # Calls of projects that were stopped meanwhile; they still need agents.
         others = [call for call in calls if call.project_id not in pool.projects and call.queue in pool.queues]
         return Sight(
             now=now,
@@ -261,7 +262,7 @@ class Pacer:
         shares = split(decided.quota, items, self._room, {})
         for item in items:
             if item.type == "predictive":
-                # One decision for all of them: its inputs stand with the first.
+                # It is one decision for all of them, so its inputs are stored with the first.
                 inputs = "" if pool.rows else encode(decided.entry)
                 share = shares[item.project_id]
                 pool.rows.append(Row(decided.at, item.project_id, decided.mode, share, decided.reason, inputs))
@@ -276,7 +277,7 @@ class Pacer:
     # --- progressive -------------------------------------------------------------------------------------------
 
     def _matched(self, items: Sequence[Work]) -> dict[str, int]:
-        """Quotas by matching calls and free agents; what does not serve agents gets the lines that it has."""
+        """Quotas by matching calls and free agents; a project that does not serve agents gets all the lines it has."""
         agents = self._session.agents
         queues = {item.project_id: item.queue for item in items if item.serves_agents}
         wanted = {project: self._room[project] for project in queues}
@@ -296,8 +297,8 @@ class Pacer:
         return shares
 
     def _taken(self) -> set[str]:
-        """Agents whom Asterisk has just given one of our calls: that call is not counted any more, and their
-        status in the queue says so only a moment later."""
+        """Agents to whom Asterisk has just given one of our calls: the call is no longer counted as waiting, but their
+        status in the queue changes only a moment later."""
         agents = self._session.agents
         recent = self._clock.monotonic() - STATUS_SECONDS
         taken: set[str] = set()

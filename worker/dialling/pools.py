@@ -1,8 +1,8 @@
 """Pools: the projects that share agents.
 
 Their calls compete for the same agents, so one decision is made for all of them and its quota is split by priority. A
-pool without a predictive project needs no decision: matching calls and agents is enough. So it is where projects share
-only some of their agents: prediction counts on agents who can take any of the calls.
+pool without a predictive project needs no decision: matching calls and agents is enough. The same goes for projects
+that share only some of their agents: prediction needs agents who can take any of the calls.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from worker.pacing.settings import PacingSettings
 
 @dataclass(eq=False)
 class Pool:
-    """Projects that share agents, one of them predictive at least, and who flies for them."""
+    """Projects that share agents, at least one of them predictive, and their pilot."""
 
     pilot: Pilot
     projects: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset()
-    """As Asterisk calls them."""
+    """Their names in Asterisk."""
     rows: list[Row] = field(default_factory=list)
-    """The journal's rows of the last decision; what was granted of it is still to be known."""
+    """The journal's rows for the last decision, until it is known how much of its quota was granted."""
 
 
 def sharing(teams: Mapping[str, Set[str]], predictive: Set[str]) -> list[frozenset[str]]:
-    """The projects of each pool. teams: agents by project; predictive: which projects are."""
+    """The projects of each pool. teams: agents by project; predictive: the predictive projects."""
     left = dict(teams)
     found = []
     while left:
@@ -46,7 +46,7 @@ def sharing(teams: Mapping[str, Set[str]], predictive: Set[str]) -> list[frozens
 
 
 def settings_of(items: Sequence[Work]) -> PacingSettings:
-    """Of predictive projects that share agents: where they differ, the more careful value."""
+    """Settings for predictive projects that share agents: where they differ, the more careful value."""
     ratios = [item.dial_ratio for item in items]
     return PacingSettings(
         abandon_target=min(item.abandon_target for item in items) / 100,
@@ -60,9 +60,9 @@ def settings_of(items: Sequence[Work]) -> PacingSettings:
 
 
 def split(left: int, items: Sequence[Work], room: Mapping[str, int], matched: Mapping[str, int]) -> dict[str, int]:
-    """What is left of a pool's quota among its projects: by priority; among equals one call each in turn.
+    """Split a pool's quota among its projects by priority; equals get one call each in turn.
 
-    room: lines left, by project; matched: what a project that is not predictive may begin at most.
+    room: lines left, by project; matched: the most calls that a project that is not predictive may begin.
     """
     shares = dict.fromkeys((item.project_id for item in items), 0)
     for priority in sorted({item.priority for item in items}, reverse=True):

@@ -1,6 +1,6 @@
 """What the pacing keeps in the database: its journal, and what was learned.
 
-Both are saved by the way; a decision never waits for the database to have them.
+Both are saved in the background; a decision never waits for the database.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from worker.supervisor import LINGER_SECONDS, errand
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 30.0
-"""How much learning a killed worker may lose."""
+"""Seconds of learning that a killed worker may lose."""
 WRITE_SECONDS = 2.0
-"""The journal's rows are written together."""
+"""Seconds between writes of the journal, so that its rows are written together."""
 GIVE_UP_SECONDS = 2.0
-"""The server gives up writing them then; a row that somebody holds is written later."""
+"""After this the server gives up writing them; a row that somebody has locked is written later."""
 ROWS_MOST = 1000
-"""Rows of the journal that wait for a database that is away; older ones are dropped."""
+"""The most rows of the journal kept while the database is away; older ones are dropped."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Row:
     granted: int = 0
 
     def as_decision(self, now: float) -> PacingDecision:
-        """As it is written at `now`."""
+        """The row to write if it is written at `now`."""
         ago = round(max(0.0, now - self.at), 3)
         return PacingDecision(self.project_id, ago, self.mode, self.quota, self.granted, self.reason, self.inputs)
 
@@ -69,7 +69,7 @@ class Records:
         self._written = clock.monotonic()
 
     def load(self, projects: Iterable[str], settings: PacingSettings) -> Pilot:
-        """A pilot for these projects, with what the most experienced of them has learned.
+        """A pilot for these projects, which starts with what the most experienced of them has learned.
 
         Raises DatabaseUnavailable, StatementTimedOut and DBAPIError.
         """
@@ -91,11 +91,11 @@ class Records:
         return pilot
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Rows of the journal that are complete."""
+        """Add complete rows to the journal."""
         self._rows.extend(rows)
 
     def save(self, pilots: Mapping[str, Pilot]) -> None:
-        """Write what is due, beside the caller, who waits for it for a moment at most. pilots: by project."""
+        """Write what is due in another greenlet; the caller waits a moment for it at most. pilots: by project."""
         now = self._clock.monotonic()
         rows = bool(self._rows) and now - self._written >= WRITE_SECONDS
         states = bool(pilots) and now - self._saved >= SAVE_SECONDS
@@ -105,7 +105,7 @@ class Records:
         self._writer.join(LINGER_SECONDS)
 
     def save_all(self, pilots: Mapping[str, Pilot]) -> None:
-        """Write all that there is. Raises DatabaseUnavailable and StatementTimedOut."""
+        """Write everything. Raises DatabaseUnavailable and StatementTimedOut."""
         if self._writer is not None:
             self._writer.join()
         if self._rows:

@@ -1,7 +1,7 @@
 """Which cases are dialled now: ask the database, ask the pacing, begin, originate.
 
-One turn per call; what wakes it (a notification, a freed agent, a line, a time) only means "look". Every turn
-asks anew, so nothing that was missed stays missed for longer than one poll.
+Each call of `turn` is one turn; whatever wakes it (a notification, a freed agent or line, the time) only means "look".
+Every turn asks anew, so nothing stays missed for longer than one poll.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SOON_SECONDS = 0.02
-"""From one turn to the next at least: what comes in bursts is answered once."""
+"""The shortest time between turns, so that a burst of wake-ups is answered once."""
 AGAIN_SECONDS = 1.0
-"""After an error in a project's turn; its next one comes then at the earliest."""
+"""After an error in a project's turn, the shortest time until its next one."""
 CLOCKS_SECONDS = 60.0
 """How often the database's clock is compared with ours."""
 MOST_AT_ONCE = 100
-"""Attempts begun in one transaction at the most."""
+"""The most attempts begun in one transaction."""
 
-# Refusals that hold for the whole project or Asterisk: what is in hand for it is given back.
+# Refusals that hold for the whole project or Asterisk: its cases in hand are given back.
 _NOT_NOW = {"not_owner", "project_stopped", "project_failing", "no_trunk", "trunk_failing"}
 _LATER = {"no_line", "pacing"}
 
@@ -74,9 +74,9 @@ class Turns:
         self._hopper = Hopper(session.owner, database, clock, partial(session.notices.put, Look()), session.troubles)
         self._fitness = Fitness(session, database, clock, self._hopper, self._wall)
         self._served: dict[str, float] = {}
-        """When a project was last dialled, by the clock's monotonic()."""
+        """When each project was last dialled, by the clock's monotonic()."""
         self._doubtful = True
-        """Something may be in hand that this object does not know of."""
+        """The database may have claims or attempts of ours that this object does not know of."""
         self._clearing = Backoff()
         self._ahead = 0.0
         """Seconds by which the database's clock is ahead of ours."""
@@ -102,7 +102,7 @@ class Turns:
             raise
 
     def close(self) -> None:
-        """Give back all that is claimed and not dialled, keep what was learned. Raises DatabaseUnavailable and
+        """Give back all cases claimed and not dialled, and save what was learned. Raises DatabaseUnavailable and
         StatementTimedOut."""
         self._hopper.release_all()
         self._pacer.save_all()
@@ -120,18 +120,18 @@ class Turns:
                     pass  # here we are
 
     def _clear_up(self) -> None:
-        """After a lost answer of the database: an attempt that was begun without our knowing was never sent, since only
-        we could have, and claims nobody remembers go back."""
+        """Clear up after the database's answer was lost: an attempt that was begun without our knowing was never sent,
+        since only we could have sent it, so it ends; and claims that nobody remembers go back."""
         now = self._clock.monotonic()
         if self._clearing.left(now) > 0:
             return
         troubles, name = self._session.troubles, self._session.name
-        self._hopper.wait()  # what is being begun may be in the ledger before anybody knows of it here
+        self._hopper.wait()  # a call that is being begun may be in the ledger before anything here knows of it
         try:
             self._disown_unsent(None)
             self._hopper.release_all()
         except (StatementTimedOut, DBAPIError) as error:
-            # Somebody holds a row of one of them; what is known to be in hand can be dialled all the same.
+            # Somebody holds a row of one of them; the cases known to be in hand can still be dialled.
             self._clearing.failed(now)
             troubles.note("asterisk", name, "release", f"claims of before cannot be given back: {reason(error)}")
             return
@@ -140,7 +140,7 @@ class Turns:
         self._doubtful = False
 
     def _disown_unsent(self, requests: Sequence[tuple[int, str, str]] | None) -> set[int]:
-        """End the attempts that were begun without our knowing, of these requests or of all; their cases."""
+        """End the attempts that were begun without our knowing, among these requests or all; returns their cases."""
         tracker = self._session.tracker
         channels = None if requests is None else {channel for _, channel, _ in requests}
         cases = set()
@@ -158,7 +158,7 @@ class Turns:
         return cases
 
     def _compare_clocks(self) -> None:
-        """Instants come from the database; how long until then goes by its clock."""
+        """Seconds until an instant of the database's, by the database's clock."""
         if instant(self._clock) is not None or self._clock.monotonic() < self._compared + CLOCKS_SECONDS:
             return
         asked = time.time()
@@ -177,8 +177,8 @@ class Turns:
         room = {item.project_id: min(item.room or 0, MOST_AT_ONCE) for item in items}
         self._pacer.look(items, room, self._hopper.cases())
         wait = self._poll_seconds
-        # By priority, then who has waited longest. What a project was granted and has no cases for goes to the
-        # others, so those that went away empty-handed are looked at again.
+        # By priority, then the longest wait first. If a project has no cases for what it was granted, the others get
+        # it, so those that got nothing are looked at again.
         left = []
         for item in sorted(items, key=lambda item: (-item.priority, self._served.get(item.project_id, -inf))):
             rest = self._hopper.rests(item.project_id)
@@ -198,7 +198,7 @@ class Turns:
         return max(SOON_SECONDS, min(one for one in due if one is not None))
 
     def _alone(self, item: Work, step: str, work: Callable[[], T], otherwise: T) -> T:
-        """What an error in one project's `work` does to the others: nothing."""
+        """Run one project's `work` so that an error in it does not affect the others."""
         if self._hopper.hand(item.project_id).left(self._clock.monotonic(), step) > 0:
             return otherwise
         try:
@@ -224,7 +224,7 @@ class Turns:
             left = item.trunk_retry_at.timestamp() - self._wall()
             if left > 0:
                 if hand.cases:
-                    self._hopper.give_back(item.project_id)  # the next try is another case's
+                    self._hopper.give_back(item.project_id)  # the next try goes to another case
                 return left
         if quota <= 0:
             self._hopper.settle(item, self._poll_seconds)
@@ -264,7 +264,7 @@ class Turns:
         return answer[0] if answer else hand.left(self._clock.monotonic(), step, ORIGINATE)
 
     def _ask_to_begin(self, item: Work, hand: Hand, reservation: Reservation) -> float:
-        """Begin these cases, and originate what was permitted; seconds until this project wants another turn."""
+        """Begin these cases, and originate the permitted ones; seconds until this project wants another turn."""
         chosen = reservation.claims
         requests = [(claim.case_id, secrets.token_hex(16), secrets.token_hex(16)) for claim in chosen]
         try:
@@ -294,7 +294,7 @@ class Turns:
         return self._after(hand, refused)
 
     def _after(self, hand: Hand, refused: Sequence[Refusal]) -> float:
-        """What refusals mean for the project; seconds until it wants another turn."""
+        """Act on the refusals for a project; seconds until it wants another turn."""
         wait = self._poll_seconds
         for refusal in refused:
             log.debug(
@@ -310,7 +310,7 @@ class Turns:
                     wait = min(max(0.0, refusal.retry_at.timestamp() - self._wall()), self._poll_seconds)
                     hand.retry = self._clock.monotonic() + wait
                 break
-            wait = SOON_SECONDS  # another case may have its place
+            wait = SOON_SECONDS  # another case may take its place
         return wait
 
     def _send_all(self, item: Work, begun: Sequence[Begun]) -> None:
@@ -324,14 +324,14 @@ class Turns:
             except UnsafeAction as error:
                 unsafe = error
         if unsafe is not None:
-            # What all its calls carry is wrong as a rule: one at a time shows when it is mended.
+            # Usually something is wrong that all its calls carry; trying one at a time shows when it is mended.
             self._hopper.hand(item.project_id).careful = True
             self._hopper.failed(item.project_id, ORIGINATE, unsafe)
 
     def _send(self, begun: Begun) -> bool:
-        """False: there was no way to send it. Raises UnsafeAction."""
+        """Send the Originate; False: it could not be sent. Raises UnsafeAction."""
         if not self._may_dial():
-            # The lease passed between the permission and here; another worker may own the Asterisk by now.
+            # The lease ran out between the permission and here; another worker may own the Asterisk by now.
             self._session.give_up(begun, "the worker's lease passed before it was sent")
             return False
         if not self._session.originate(begun):

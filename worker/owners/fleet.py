@@ -1,7 +1,7 @@
-"""The Asterisks in this worker's hands: taken when nobody owns them, let go when they are lost.
+"""The Asterisks in this worker's hands: it takes them when nobody owns them, and lets them go when they are lost.
 
-An Asterisk that this worker cannot reach may be within another one's reach. So an owner that has not heard its
-Asterisk for a while offers it to the others; when nobody takes it, it takes it again and goes on trying.
+Another worker may be able to reach an Asterisk that this one cannot reach. So an owner that has not heard from its
+Asterisk for a while offers it to the others; if nobody takes it, the owner takes it back and goes on trying.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from worker.supervisor import Supervisor, errand
 log = logging.getLogger(__name__)
 
 ATTEND_SECONDS = 0.3
-"""How long the lease's greenlet waits for what an Asterisk needs: a row that somebody holds, a report that cannot be
-written, a loop that is in the middle of something must not let the lease of all Asterisks pass."""
+"""How long the lease's greenlet waits for the work on one Asterisk: a row that somebody holds, a report that cannot be
+written or a busy loop must not let the lease on all Asterisks run out."""
 LAST_WORDS_SECONDS = 2.0
-"""For writing what calls have told before an Asterisk is given to another worker."""
+"""For writing the calls' reports before an Asterisk is given to another worker."""
 SILENCE_SECONDS = 10.0
-"""Without a word from an Asterisk until it is offered to the other workers."""
+"""Silence of an Asterisk after which it is offered to the other workers."""
 SILENCE_MOST_SECONDS = 80.0
-"""Each offer in a row doubles that, up to this: an Asterisk that nobody reaches need not change hands."""
+"""Each offer in a row doubles that, up to this: an Asterisk that nobody can reach need not keep changing hands."""
 HANDS_OFF_SECONDS = 2.0
 """How long an Asterisk that was offered is left to the others."""
 OWNERS_FIRST_SECONDS = 3.0
-"""How long, after this worker could not renew its lease, Asterisks are left to those who owned them before: they were
-out of touch with the same database, and alone know how the calls of that time have ended."""
+"""After this worker could not renew its lease, how long it leaves Asterisks to their previous owners: they were cut off
+from the same database, and only they know how the calls of that time ended."""
 DEFAULT_TEMPLATE = "PJSIP/{number}@carrier"
-"""Of the trunk 'default' that the first start makes; the docker/ configuration names its endpoint so."""
+"""The dial template of the trunk 'default' that the first start makes; the docker/ configuration has this endpoint."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class _Owned:
 
 
 class Fleet:
-    """Session and dialer of each Asterisk that this worker owns."""
+    """Session and dialling of each Asterisk that this worker owns."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock, keeper: Keeper) -> None:
         self._settings = settings
@@ -67,15 +67,15 @@ class Fleet:
         self._keeper = keeper
         self._owned: dict[str, _Owned] = {}
         self._offers = {one.name: Backoff(SILENCE_SECONDS, SILENCE_MOST_SECONDS) for one in settings.asterisks}
-        """In a row, of each Asterisk; the delay of the next one is the silence that is put up with before it."""
+        """Offers in a row, for each Asterisk; the delay before the next one is the silence to tolerate until then."""
         self._hands_off: dict[str, float] = {}
-        """Asterisks that are left to others: not to be taken before this instant of the machine's monotonic clock."""
+        """Asterisks left to others: do not take them before this instant of the machine's monotonic clock."""
         self._unsure: set[str] = set()
         """Asterisks whose ownership has to be confirmed."""
         self._met = False
         """Has it been in touch with the database before?"""
         self._errands: dict[str, gevent.Greenlet[..., None]] = {}
-        """What is being done for an Asterisk."""
+        """The work under way for each Asterisk."""
         self._failures = {one.name: Backoff(most=5.0) for one in settings.asterisks}
         self._outages = {
             one.name: Outage(log, "attend_failed", "an Asterisk cannot be taken or kept", "Asterisks are taken again")
@@ -87,8 +87,8 @@ class Fleet:
         return [owned.session for owned in self._owned.values()]
 
     def wake(self, project_id: str = "", *, look_again: bool = False) -> None:
-        """Have every Asterisk's dialling look, since the cases of a project (or of any: '') have changed;
-        `look_again`: also at what failed before."""
+        """The cases of a project (or of any: '') have changed: wake every Asterisk's dialling. `look_again`: it should
+        also check again what failed before."""
         for owned in self._owned.values():
             owned.session.notices.put(CasesChanged(project_id))
             if look_again:
@@ -97,7 +97,8 @@ class Fleet:
     def turn(self) -> None:
         """Keep the lease; take what is free, let go what is lost. Raises DatabaseUnavailable.
 
-        The lease is for all Asterisks, the rest is done for each by itself: what takes long goes on.
+        The lease is for all Asterisks. The rest is done for each by itself, and goes on in the background if it takes
+        long.
         """
         late = self._keeper.beat()
         if late and self._met:
@@ -114,7 +115,7 @@ class Fleet:
         gevent.joinall(list(self._errands.values()), timeout=ATTEND_SECONDS)
 
     def _attend(self, settings: AsteriskSettings) -> None:
-        """Take an Asterisk that is free, confirm it where that is called for, or offer it."""
+        """Take an Asterisk that is free, confirm it if necessary, or offer it."""
         name = settings.name
         try:
             owned = self._owned.get(name)
@@ -126,7 +127,7 @@ class Fleet:
                 self._offer_if_out_of_reach(name, owned)
             self._unsure.discard(name)
         except DatabaseUnavailable:
-            pass  # Database has told it, and the next turn tries again
+            pass  # Database has logged it, and the next turn tries again
         except Exception as error:
             self._failures[name].failed(time.monotonic())
             self._outages[name].failed(str(error), None if isinstance(error, DialerError) else error, asterisk=name)
@@ -142,12 +143,12 @@ class Fleet:
             owned.session.troubles.note("asterisk", name, "own", trouble)
 
     def tell(self, kind: str, subject: str, step: str, trouble: str | None) -> None:
-        """Tell readers, beside each Asterisk in hand, of something that concerns them all."""
+        """Report to readers, with each Asterisk in hand, something that concerns them all."""
         for session in self.sessions():
             session.troubles.note(kind, subject, step, trouble)
 
     def close(self) -> None:
-        """Let all go: what was not dialled is given back, what calls have told is written, as far as that can be."""
+        """Let all Asterisks go: give back what was not dialled, and write the calls' reports, as far as possible."""
 
         gevent.joinall(list(self._errands.values()))
         gevent.joinall([errand(self._leave, name) for name in list(self._owned)])
@@ -171,7 +172,7 @@ class Fleet:
     def _confirm(self, settings: AsteriskSettings, owned: _Owned) -> None:
         owner = self._keeper.own(settings.name)
         if owner == owned.session.owner:
-            # Nobody else has had it. A report may have been refused all the same: the lease was over for a while.
+            # Nobody else has had it. A report may still have been refused, as the lease was over for a while.
             owned.session.confirmed()
             return
         self._let_go(settings.name)
@@ -185,7 +186,7 @@ class Fleet:
         silent = owned.session.client.silent_seconds()
         if silent < self._offers[name].delay:
             return
-        # What calls have told is written while it may be: the next owner starts from the ledger.
+        # Write the calls' reports while that is allowed: the next owner starts from the ledger.
         owned.session.ledger.flush(LAST_WORDS_SECONDS)
         if not self._owners.yield_asterisk(owned.session.owner, owned.session.why_down()):
             return

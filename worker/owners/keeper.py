@@ -1,9 +1,9 @@
 """A worker's lease: renewed in time, or this worker stops dialling by itself.
 
-Leases are about machines, so this module goes by the machine's own time, also when calls live on a virtual clock;
-and by one that goes on while the machine is suspended, as the database's does. The fence stands a margin before the
-lease ends, counted from just before the renewal was sent: whatever the network does, the database's lease ends later
-than what is believed here.
+Leases are about machines, so this module goes by the machine's own time, even when calls live on a virtual clock; and
+by a clock that runs on while the machine is suspended, as the database's does. Dialling stops a margin before the lease
+ends, and the lease is counted from just before the renewal was sent: whatever the network does, the database's lease
+ends later than assumed here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 BEATS_PER_LEASE = 4
 MARGIN = 0.2
-"""Of the lease: how long before its end dialling stops."""
+"""The fraction of the lease by which dialling stops before its end."""
 
 
 def _machine_seconds() -> float:
@@ -40,11 +40,11 @@ class Keeper:
         self.beat_seconds = settings.lease_seconds / BEATS_PER_LEASE
 
     def may_dial(self) -> bool:
-        """Does the lease hold for certain?"""
+        """Is it certain that the lease holds?"""
         return _machine_seconds() < self._fence
 
     def beat(self) -> bool:
-        """Renew the lease, or register; True: what is owned has to be confirmed.
+        """Renew the lease, or register; True: the Asterisks owned have to be confirmed.
 
         An Asterisk can be taken from a worker only once its lease has run out. So there is something to confirm
         after a new registration, and after a renewal that may have come too late. Raises DatabaseUnavailable.
@@ -70,7 +70,7 @@ class Keeper:
         return self._owners.own(self._worker_id, asterisk, self._settings.lease_seconds)
 
     def sign_off(self) -> None:
-        """Give everything back. Raises DatabaseUnavailable; then the lease runs out by itself."""
+        """Sign off, giving everything back. Raises DatabaseUnavailable; then the lease runs out by itself."""
         self._fence = 0.0
         if self._worker_id is not None:
             self._owners.stop_worker(self._worker_id)

@@ -1,4 +1,4 @@
-"""Attempts: the permission to dial, where a call has got to, how it ended."""
+"""Attempts: the permission to dial, how far a call has got, how it ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.db.routines.base import Routines, stored_json
 from worker.model import AmdVerdict, Begun, OpenAttempt, Ownership, Refusal, Step, Work
 
 Report = dict[str, Any]
-"""What is told of an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
+"""A report on an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
 
 
 class Attempts(Routines):
@@ -26,11 +26,12 @@ class Attempts(Routines):
         guaranteed: Collection[int] = (),
         timeout_seconds: float | None = None,
     ) -> tuple[list[Begun], list[Refusal]]:
-        """Ask to dial: `requests` are (case_id, channel_id, action_id) in dial order, of one project.
+        """Ask for the permission to dial: `requests` are (case_id, channel_id, action_id) of one project, in dial
+        order.
 
-        guaranteed: those of the cases for which an agent is, since calls in flight stay below free agents. Without it
-        the number of a call that was abandoned lately is refused (number_abandoned), its claim given back, and the
-        case put off.
+        guaranteed: the cases with an agent guaranteed, as there are fewer calls in flight than free agents. For other
+        cases a number that was abandoned lately is refused (number_abandoned), its claim given back, and the case put
+        off.
         """
         text = stored_json(
             [
@@ -68,7 +69,7 @@ class Attempts(Routines):
         *,
         timeout_seconds: float | None = None,
     ) -> bool:
-        """Write where calls have got to; False: not ours any more."""
+        """Write how far calls have got; False: the Asterisk is no longer ours."""
         return self._tell("dialer_attempt_advance", owner, reports, now, timeout_seconds)
 
     def finish(
@@ -79,7 +80,7 @@ class Attempts(Routines):
         *,
         timeout_seconds: float | None = None,
     ) -> bool:
-        """Write how calls have ended, once; False: not ours any more."""
+        """Write how calls have ended; each end counts once. False: the Asterisk is no longer ours."""
         return self._tell("dialer_attempt_finish", owner, reports, now, timeout_seconds)
 
     def _tell(
@@ -134,7 +135,7 @@ class Attempts(Routines):
         return int(self._database.query("SELECT count(*) AS n FROM dialer_calls")[0]["n"])
 
     def count_ended(self) -> int:
-        """How many attempts the ledger holds; reads each."""
+        """How many attempts the ledger holds; reads every row."""
         return int(self._database.query("SELECT count(*) AS n FROM dialer_attempts")[0]["n"])
 
     def channel_ids(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the classes of routines share: the database they ask, and what goes into it and comes out."""
+"""What the classes of routines share: the database they ask, and the conversion of values in and out."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from worker.model import storable
 T = TypeVar("T")
 
 TELL_SECONDS = 1.0
-"""For what is told to readers alone: it must not hold up who tells it."""
+"""The time limit for reports that only readers need: they must not hold up whoever writes them."""
 
 
 class Routines:
     """The routines of one subject, over one database.
 
     Every method may raise what Database.call raises: DatabaseUnavailable and its kinds, StatementTimedOut, and
-    SQLAlchemy's DBAPIError where the server refuses what it was told. `timeout_seconds`: the server gives up sooner
-    than usual. `now`: the p_now of a routine, see instants.instant.
+    SQLAlchemy's DBAPIError where the server refuses a statement. `timeout_seconds`: the server gives up sooner than
+    usual. `now`: the p_now of a routine, see instants.instant.
     """
 
     def __init__(self, database: Database) -> None:
@@ -30,9 +30,9 @@ class Routines:
 
 
 def stored_json(value: Any) -> str:
-    """JSON that a database takes, whatever bytes the texts in it once were."""
+    """JSON that a database accepts, whatever bytes its texts were made from."""
     text = json.dumps(value)
-    # Escaped is what is not ASCII or a control character: halves of characters and NUL are among these.
+    # json escapes non-ASCII and control characters; half surrogate pairs and NUL are among them.
     return json.dumps(_storable(value)) if "\\u" in text else text
 
 
@@ -47,20 +47,20 @@ def _storable(value: Any) -> Any:
 
 
 def sentence(text: str | None) -> str | None:
-    """A sentence as a database takes it; None stays None."""
+    """A sentence in a form that a database accepts; None stays None."""
     return None if text is None else storable(text)
 
 
 def numbers(row: Row) -> dict[str, Any]:
-    """A row with floats for what the database keeps as decimal numbers."""
+    """A row with its decimal numbers as floats."""
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
 
 
 def columns(kind: type[Any]) -> str:
-    """The columns that a dataclass is made of, for a SELECT."""
+    """The columns for a dataclass's fields, for a SELECT."""
     return ", ".join(one.name for one in fields(kind))
 
 
 def made(kind: type[T], rows: Sequence[Row]) -> list[T]:
-    """Rows as dataclasses, whose fields are named like the columns."""
+    """Rows as dataclasses whose fields are named like the columns."""
     return [kind(**numbers(row)) for row in rows]

@@ -1,4 +1,4 @@
-"""Cases: taken in hand, given back, inserted, counted."""
+"""Cases: claim them, give them back, insert them, count them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cases(Routines):
         *,
         timeout_seconds: float | None = None,
     ) -> list[Claim]:
-        """Take up to `count` more cases in hand, in dial order. Raises StatementTimedOut."""
+        """Claim up to `count` more cases, in dial order. Raises StatementTimedOut."""
         rows = self._database.call(
             "dialer_claim",
             owner.worker_id,
@@ -40,7 +40,7 @@ class Cases(Routines):
         ]
 
     def release(self, owner: Ownership, project_id: str | None = None, *, timeout_seconds: float | None = None) -> int:
-        """Give back what was claimed on an Asterisk and not dialled; of one project or of all. How many cases."""
+        """Give back what was claimed on an Asterisk and not dialled, of one project or of all; how many cases."""
         freed = self._database.value(
             "dialer_release", owner.worker_id, owner.asterisk, project_id, timeout_seconds=timeout_seconds
         )
@@ -53,11 +53,11 @@ class Cases(Routines):
         self._database.run(lambda connection: connection.execute(insert(light), [dict(case) for case in cases]))
 
     def count(self) -> int:
-        """How many there are in all projects; reads each."""
+        """How many cases there are in all projects; reads every row."""
         return int(self._database.query("SELECT count(*) AS n FROM dialer_clients")[0]["n"])
 
     def call_windows(self) -> dict[str, int]:
-        """By project: how many different call windows its cases have that are not used up; reads each case."""
+        """By project: how many different call windows its unused cases have; reads every row."""
         rows = self._database.query(
             "SELECT project_id, COUNT(DISTINCT window_key) AS windows FROM dialer_clients"
             " WHERE NOT used GROUP BY project_id ORDER BY project_id"

@@ -1,4 +1,4 @@
-"""Time: the database's own, and what a routine is told instead on a virtual clock."""
+"""Time: the database's own, or on a virtual clock the time that routines are given instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from worker.db.routines.base import Routines
 
 
 def instant(clock: Clock) -> datetime | None:
-    """The p_now of a routine: the database's own time (None), but on a virtual clock that clock's."""
+    """The p_now of a routine: None, for the database's own time; on a virtual clock that clock's time."""
     return None if isinstance(clock, SystemClock) else datetime.fromtimestamp(clock.time(), UTC)
 
 

@@ -1,4 +1,4 @@
-"""Workers, the Asterisks that they own, and what they tell readers of them."""
+"""Workers, the Asterisks that they own, and what they report about them to readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.db.routines.base import TELL_SECONDS, Routines, sentence, stored_jso
 from worker.model import Ownership, storable
 
 OWN_SECONDS = 2.0
-"""For taking, confirming and yielding an Asterisk: the lease of the others must not pass meanwhile."""
+"""For taking, confirming and yielding an Asterisk: the lease on the other Asterisks must not run out meanwhile."""
 
 
 class Owners(Routines):
@@ -21,13 +21,13 @@ class Owners(Routines):
         return int(self._database.value("dialer_worker_start", name, lease_seconds))
 
     def beat(self, worker_id: int, lease_seconds: float) -> bool:
-        """Renew the leases; False: the worker was declared dead and has to start anew."""
-        # One that takes longer would come too late as a rule; another one is tried then.
+        """Renew the worker's lease; False: it was declared dead and has to register anew."""
+        # A renewal that takes longer would usually come too late; another one is tried then.
         limit = lease_seconds / 2
         return bool(self._database.value("dialer_worker_beat", worker_id, lease_seconds, timeout_seconds=limit))
 
     def stop_worker(self, worker_id: int) -> None:
-        """Sign off: everything owned and claimed is given back."""
+        """Sign off: give back everything owned and claimed."""
         self._database.call("dialer_worker_stop", worker_id)
 
     def live_workers(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What predictive pacing is measured by, what it has learned, and the journal of its decisions."""
+"""The figures that predictive pacing is measured by, what it has learned, and the journal of its decisions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Pacing(Routines):
     """What the pacing keeps in the database."""
 
     def abandon_ledger(self, project_id: str, now: datetime | None) -> list[AbandonWindow]:
-        """What the abandon target is measured by: the windows 'hours' and 'days'. Empty: there is no such project."""
+        """The figures for the abandon target: the windows 'hours' and 'days'. Empty: there is no such project."""
         return [
             AbandonWindow(row["window"], row["since_at"], row["connected"], row["abandoned"], row["lost"])
             for row in self._database.call("dialer_abandon_ledger", project_id, now)
@@ -35,7 +35,7 @@ class Pacing(Routines):
         *,
         timeout_seconds: float | None = None,
     ) -> bool:
-        """Keep what the pacing has learned, by project; False: not ours any more."""
+        """Save what the pacing has learned, by project; False: the Asterisk is no longer ours."""
         states = [{"project_id": project, "learned": text} for project, text in learned.items()]
         return self._write("dialer_pacing_save", owner, states, now, timeout_seconds)
 
@@ -47,7 +47,7 @@ class Pacing(Routines):
         *,
         timeout_seconds: float | None = None,
     ) -> bool:
-        """Write decisions of the pacing into its journal, oldest first; False: not ours any more."""
+        """Write decisions of the pacing into its journal, oldest first; False: the Asterisk is no longer ours."""
         return self._write("dialer_journal_write", owner, [asdict(one) for one in decisions], now, timeout_seconds)
 
     def _write(
@@ -71,9 +71,10 @@ class Pacing(Routines):
         )
 
     def journal(self, project_id: str, hours: float) -> Iterator[str]:
-        """The inputs of a project's decisions of the last `hours`, oldest first; in portions, for a day has many.
+        """The inputs of a project's decisions of the last `hours`, oldest first; read in portions, since a day has
+        many.
 
-        Projects that share agents share a decision, and its inputs stand with the first of them.
+        Projects that share agents share a decision; its inputs are stored with the first of them.
         """
         since = DatabaseClock(self._database).now() - timedelta(hours=hours)
         last = 0

@@ -1,4 +1,4 @@
-"""Projects: what is asked of them, what they do, and what a worker finds of them."""
+"""Projects: starting and stopping them, their state, and what a worker finds out about them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COUNT_SECONDS = 5.0
 
 
 class Projects(Routines):
-    """Projects, by the id that a DBA gave them."""
+    """Projects, by the id that the DBA gave them."""
 
-    # --- of people ----------------------------------------------------------------------------------------
+    # --- for people ----------------------------------------------------------------------------------------
 
     def start(self, project_id: str) -> ProjectStatus:
-        """Ask for a project to be dialled. Raises UnknownProject."""
+        """Start a project. Raises UnknownProject."""
         return self._status("dialer_project_start", project_id)
 
     def stop(self, project_id: str) -> ProjectStatus:
-        """Ask for a project to be left alone; once this returns no attempt begins. Raises UnknownProject."""
+        """Stop a project; once this returns, no attempt begins. Raises UnknownProject."""
         return self._status("dialer_project_stop", project_id)
 
     def _status(self, routine: str, project_id: str) -> ProjectStatus:
@@ -53,7 +53,7 @@ class Projects(Routines):
         return [str(row["project_id"]) for row in rows]
 
     def needs(self) -> list[ProjectNeeds]:
-        """All projects, with what they need from their Asterisk."""
+        """All projects, with what each needs from its Asterisk."""
         rows = self._database.query(
             "SELECT r.project_id, r.type, r.asterisk, r.queue, r.context, r.exten, p.wanted FROM dialer_rules r"
             " LEFT JOIN dialer_projects p ON p.project_id = r.project_id ORDER BY r.project_id"
@@ -63,11 +63,11 @@ class Projects(Routines):
     def insert(self, projects: Sequence[Mapping[str, Any]]) -> None:
         """Insert projects as a DBA would, in one transaction: columns of dialer_params by name, the same in each; at
         least one project."""
-        # Written by SQLAlchemy, which knows where `lines` is a reserved word.
+        # SQLAlchemy writes this statement, since it knows where `lines` is a reserved word.
         light = table("dialer_params", *map(column, projects[0]))
         self._database.run(lambda connection: connection.execute(insert(light), [dict(one) for one in projects]))
 
-    # --- of workers ---------------------------------------------------------------------------------------
+    # --- for workers ---------------------------------------------------------------------------------------
 
     def work(self, asterisk: str) -> list[Work]:
         """The projects that may be dialled on an Asterisk."""
@@ -83,7 +83,7 @@ class Projects(Routines):
         *,
         timeout_seconds: float | None = None,
     ) -> None:
-        """Say why a project cannot be dialled on an Asterisk (a sentence), or that it can (None)."""
+        """Report why a project cannot be dialled on an Asterisk (a sentence), or that it can (None)."""
         self._database.call(
             "dialer_project_report",
             owner.worker_id,
@@ -96,7 +96,7 @@ class Projects(Routines):
         )
 
     def count_waiting(self, project_id: str, now: datetime | None) -> None:
-        """Count the waiting cases for readers, unless that takes long: they keep the count before."""
+        """Count the waiting cases for readers; if that takes too long, they keep the previous count."""
         with suppress(StatementTimedOut):
             self._database.call("dialer_project_count", project_id, now, timeout_seconds=_COUNT_SECONDS)
 

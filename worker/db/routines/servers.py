@@ -1,4 +1,4 @@
-"""The server that the database lives on: whether calls may be begun from it, and how it is set up."""
+"""The server that the database is on: whether calls may be begun from it, and how it is set up."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from worker.errors import Mistake
 
 
 class Servers(Routines):
-    """The servers that calls may be begun from (dialer_servers), this one, and the zone that it was set up in."""
+    """The servers that calls may be begun from (dialer_servers), this server, and the zone that it was set up in."""
 
     def version(self) -> str:
-        """What this server says of itself, as in 'PostgreSQL 15.14'."""
+        """This server's product and version, as in 'PostgreSQL 15.14'."""
         return str(self._database.query("SELECT version() AS version")[0]["version"]).split(" on ")[0]
 
     def zone(self) -> str | None:
-        """The zone of cases without utc in projects without zone (IANA name or offset); None: it is not set."""
+        """The zone for cases without utc in projects without zone (IANA name or offset); None: it is not set."""
         rows = self._database.query("SELECT value FROM dialer_settings WHERE name = 'server_zone'")
         return rows[0]["value"] if rows else None
 
     def names(self) -> list[str]:
-        """By what this server is known."""
+        """The names by which this server may be known."""
         return self._database.run(lambda one: self._database.dialect.identities(one, self._database.settings))
 
     def fault(self) -> Mistake | None:
-        """Why no call may be begun from this server; None: it is known."""
+        """Why no call may be begun from this server; None: it is listed, so calls may."""
         return self._database.run(lambda one: servers.unknown(one, self._database.dialect, self._database.settings))
 
     def known(self) -> list[str]:
-        """All servers that are known."""
+        """All servers that are listed."""
         return [str(row["identity"]) for row in self._database.query("SELECT identity FROM dialer_servers")]
 
     def know(self, note: str) -> None:
-        """Write this server down, by all its names. note: how it came to be known, for people."""
+        """List this server, under all its names. note: how it came to be listed, for people."""
         self._database.run(lambda one: servers.know(one, self._database.dialect, self._database.settings, note))
 
 
 class PostgresqlServer(Routines):
-    """What only PostgreSQL can be asked."""
+    """Questions that only PostgreSQL can answer."""
 
     def setting(self, name: str) -> str:
-        """A setting of the server, as this session has it."""
+        """A setting of the server, as it holds in this session."""
         return str(self._database.query("SELECT current_setting(:name) AS value", name=name)[0]["value"])
 
     def standbys(self) -> list[str]:
-        """The names of the standbys that are connected, a name once; 'unnamed' for one that tells none."""
-        # Who may not see others' sessions still sees that they are there; of their state, nothing.
+        """The names of the connected standbys, each once; 'unnamed' for one without a name."""
+        # A user who may not look into others' sessions still sees that they exist, but not their state.
         rows = self._database.query("SELECT application_name FROM pg_stat_replication")
         return sorted({str(row["application_name"] or "unnamed") for row in rows})
 
 
 @dataclass(frozen=True)
 class MariadbUser:
-    """Who we are on a MariaDB server. name: quoted, as GRANT takes it. role: the one in force, whose rights stand
-    elsewhere. rights: those on all databases and on ours."""
+    """Our user on a MariaDB server. name: quoted, as GRANT takes it. role: the active role; its rights are not among
+    these. rights: those on all databases and on ours."""
 
     name: str
     role: str | None
@@ -63,7 +63,7 @@ class MariadbUser:
 
 
 class MariadbServer(Routines):
-    """What only MariaDB can be asked."""
+    """Questions that only MariaDB can answer."""
 
     def knows_zones(self) -> bool:
         """Are the time zones loaded?"""
@@ -86,22 +86,22 @@ class MariadbServer(Routines):
         return MariadbUser(user["name"], user["role"], frozenset(row["granted"] for row in rights))
 
     def guards_functions(self) -> bool:
-        """Is SUPER needed to make functions, since there is a binary log?"""
+        """Is SUPER needed to make functions, because there is a binary log?"""
         rows = self._database.query("SELECT @@log_bin AND NOT @@log_bin_trust_function_creators AS guarded")
         return bool(rows[0]["guarded"])
 
     def flush_at_commit(self) -> int:
-        """innodb_flush_log_at_trx_commit; with all but 1 a crash may forget what was committed last."""
+        """innodb_flush_log_at_trx_commit; with any value but 1 a crash may lose the last commits."""
         return int(self._database.query("SELECT @@innodb_flush_log_at_trx_commit AS value")[0]["value"])
 
     def galera(self) -> dict[str, str]:
-        """The variables of a Galera cluster by name; empty: the server was built without."""
+        """The variables of a Galera cluster by name; empty: the server was built without Galera."""
         rows = self._database.query("SHOW GLOBAL VARIABLES LIKE 'wsrep%'")
         return {row["Variable_name"]: row["Value"] for row in rows}
 
     def other_sessions(self) -> int:
         """How many sessions of our user are connected to our database, besides this one."""
-        # Those of other users are hidden.
+        # Sessions of other users are hidden.
         rows = self._database.query(
             "SELECT COUNT(*) AS here FROM information_schema.processlist"
             " WHERE db = DATABASE() AND id <> CONNECTION_ID()"

@@ -1,4 +1,4 @@
-"""The numbers: of one project's page, and of the whole ledger."""
+"""The figures for one project's page, and those of the whole ledger."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Statistics(Routines):
     """Counts and means of what has been dialled."""
 
     def of_project(self, project_id: str) -> ProjectStatistics:
-        """A project's numbers: now and of the last day, by outcome, by hour, by agent; of a predictive one its abandon
-        target against what was measured, else None. Raises UnknownProject."""
+        """A project's figures: now and for the last day, by outcome, by hour and by agent; for a predictive project
+        also its abandon target against the measured rate, otherwise None. Raises UnknownProject."""
         project = Projects(self._database).get(project_id)
         pacing = made(PacingFigures, self._database.query(_PACING, project=project_id))
         now = DatabaseClock(self._database).now()
@@ -37,8 +37,8 @@ class Statistics(Routines):
         )
 
     def _hours(self, project_id: str, since: datetime) -> list[HourFigures]:
-        """Hours from an instant on as dialer_stat_hour has them, the latest first: that view reads all that a project
-        has ever called, for no index knows its hours."""
+        """Hours from an instant on as in dialer_stat_hour, the latest first. The view itself would read everything that
+        a project has ever called, as no index knows its hours."""
 
         def rate(part: int, whole: int) -> float | None:
             return part / whole if whole else None
@@ -56,7 +56,7 @@ class Statistics(Routines):
         ]
 
     def totals(self) -> LedgerTotals:
-        """What the ledger says of all projects; reads all of it."""
+        """Totals over all projects; reads the whole ledger."""
         row = self._database.query(
             "SELECT COUNT(DISTINCT case_id) AS dialled,"
             " COUNT(DISTINCT CASE WHEN answered_at IS NOT NULL THEN case_id END) AS answered,"
@@ -78,7 +78,8 @@ class Statistics(Routines):
 
 
 _PACING = f"SELECT {columns(PacingFigures)} FROM dialer_stat_pacing WHERE project_id = :project"  # noqa: S608
-# As dialer_stat_outcome; a bound that is no function's has PostgreSQL take the index, however long the ledger.
+# As dialer_stat_outcome; but the bound is a value, not a function, so PostgreSQL uses the index however long the ledger
+# is.
 OUTCOMES = """
     SELECT outcome, count(*) AS attempts, max(ended_at) AS last_at
     FROM dialer_attempts

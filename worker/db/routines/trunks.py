@@ -1,4 +1,4 @@
-"""Trunks: made for an Asterisk that is new, and which projects need which."""
+"""Trunks: making one for a new Asterisk, and which projects need which trunk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.figures import TrunkNeed
 
 
 class Trunks(Routines):
-    """The ways out of an Asterisk."""
+    """The trunks: ways out of an Asterisk."""
 
     def ensure(self, asterisk: str, template: str) -> None:
         """Make the trunk 'default' of an Asterisk unless there is one."""
@@ -24,7 +24,7 @@ class Trunks(Routines):
         self._database.run(lambda connection: connection.execute(insert(light), dict(trunk)))
 
     def needed(self) -> list[TrunkNeed]:
-        """A row for each project, by trunk and Asterisk: the trunk that it needs, be there one or not."""
+        """A row for each project, ordered by trunk and Asterisk: the trunk that it needs, whether it exists or not."""
         rows = self._database.query(
             "SELECT r.project_id, r.trunk, r.asterisk, t.dial_template, t.state, t.reason FROM dialer_rules r"
             " LEFT JOIN dialer_stat_trunk t ON t.trunk = r.trunk AND t.asterisk = r.asterisk"

@@ -1,4 +1,5 @@
-"""Is all well? What must never be, what an operator should look at, what keeps somebody from being served."""
+"""Is all well? Things that must never be, things an operator should look at, and what keeps something from being
+served."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ from worker.figures import BrokenInvariant, OperatorWarning, Readiness
 from worker.model import Ownership, storable
 
 LOOK_SECONDS = 1.0
-"""Whoever asks for readiness has not long to wait."""
+"""Short, since whoever asks for readiness does not wait long."""
 
 
 class Upkeep(Routines):
     """The state of the installation."""
 
     def readiness(self) -> Readiness:
-        """Can the dialer do its work? What somebody locks is a trouble, and not waited for.
+        """Can the dialer do its work? A lock that somebody holds is reported as a trouble, not waited for.
 
         Raises DatabaseNotAtHead.
         """
@@ -40,31 +41,31 @@ class Upkeep(Routines):
         return Readiness(reasons, [*unseen, *unread, *told])
 
     def _look(self, name: str, statement: str) -> tuple[list[Row], list[str]]:
-        """Rows, and why there are none to be had."""
+        """Rows, and if they could not be read, why."""
         try:
             return self._database.query(statement, timeout_seconds=LOOK_SECONDS), []
         except StatementTimedOut as error:
             return [], [f"{name} cannot be looked at: {error.told}"]
 
     def invariants(self) -> list[BrokenInvariant]:
-        """What must never be, and is."""
+        """Things that must never be, and are."""
         return made(BrokenInvariant, self._database.query(_INVARIANTS))
 
     def warnings(self) -> list[OperatorWarning]:
-        """What an operator should look at."""
+        """Things an operator should look at."""
         statement = f"SELECT {columns(OperatorWarning)} FROM dialer_warnings"  # noqa: S608 - names of ours
         return made(OperatorWarning, self._database.query(statement))
 
     def reap(self) -> int:
-        """Free what dead owners have claimed and not dialled; how many cases."""
+        """Free the cases that dead owners claimed and did not dial; how many they were."""
         return int(self._database.value("dialer_reap") or 0)
 
     def report_trouble(  # noqa: PLR0917 - as the routine has them
         self, owner: Ownership, kind: str, subject: str, step: str, detail: str | None, now: datetime | None
     ) -> None:
-        """Say what keeps one project, trunk, Asterisk, worker or case (`kind`) from being served, at which step; or
-        that it is over (None). dialer_warnings, dialer_why and readiness have it until then, or until it was not told
-        for a while."""
+        """Report what keeps one project, trunk, Asterisk, worker or case (`kind`) from being served, and at which step;
+        or that it is over (None). dialer_warnings, dialer_why and readiness show it until then, or until it has not
+        been reported for a while."""
         self._database.call(
             "dialer_trouble_report",
             owner.worker_id,
