@@ -1,7 +1,7 @@
 """The kinds of answer: JSON and pages here, streams of events in events.py.
 
-A route names its kind, app.get("/x", callback=x, answer="html"), and JSON is the one of a route that names none. The
-kind turns what the handler returns, or the refusal that it ends with, into a response (plugin.py).
+A route names its kind, app.get("/x", callback=x, answer="html"); without one it answers in JSON. The kind turns what
+the handler returns, or the refusal that it ends with, into a response (plugin.py).
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none';"
     " frame-ancestors 'none'; form-action 'self'"
 )
-"""What a page may load: what comes from this server, as a file. A name that holds a script runs nothing."""
+"""A page may load only files from this server, so a name that contains a script runs nothing."""
 
 
 class Kind(Protocol):
     """A kind of answer. A handler may also return or raise a bottle.HTTPResponse of its own."""
 
     def answer(self, value: Any, /) -> bottle.HTTPResponse:
-        """What a handler has returned."""
+        """The response for what a handler has returned."""
         ...
 
     def refusal(self, refused: Refused, /) -> bottle.HTTPResponse:
-        """What is said instead."""
+        """The response for a refusal."""
         ...
 
 
 def response(body: Any, content_type: str, status: int = 200) -> bottle.HTTPResponse:
-    """A response that nobody may keep: a state is true only now, and a repeated control acts again."""
+    """A response that nobody may cache: a state is true only now, and a repeated control acts again."""
     made = bottle.HTTPResponse(body, status)
     made.set_header("Content-Type", content_type)
     made.set_header("Cache-Control", "no-store")
@@ -58,7 +58,7 @@ class Json:
 
 
 def as_json(value: Any) -> str:
-    """JSON on one line. Raises TypeError for what has no form in it."""
+    """JSON on one line. Raises TypeError for what JSON cannot express."""
     return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
@@ -77,8 +77,8 @@ def _plain(value: object) -> Any:
 class Page:
     """A page: a template and the values that it shows.
 
-    template: a file in the language of bottle's SimpleTemplate, which escapes what {{ }} shows. It may include its
-    neighbours, or be set into one of them (rebase). It is read once in the life of the process.
+    template: a file in the language of bottle's SimpleTemplate, which escapes what {{ }} shows. It may include other
+    templates of its folder, or be set into one of them (rebase). Each is read once per process.
     """
 
     def __init__(self, template: Path, /, **values: object) -> None:

@@ -27,12 +27,12 @@ def make_app(
 ) -> bottle.Bottle:
     """The application over one database.
 
-    names: what it is called besides the machine's own name. streams: the kind of answer for streams of events, which
-    limits them; else the usual one.
-    stand_ins: objects that handlers get instead of those of the classes that they derive from, for tests.
+    names: host names besides the machine's own. streams: the kind of answer for streams of events, which limits their
+    number; by default the usual one. stand_ins: for tests, objects that handlers get in place of the class that they
+    derive from.
     """
     app = bottle.Bottle()
-    app.config["json.enable"] = False  # the kind of answer does more than bottle's own
+    app.config["json.enable"] = False  # the kind of answer does more than bottle's own JSON
     app.add_hook("before_request", guard(names))
     app.install(AnswerPlugin({"json": Json(), "html": Html(), "events": streams or Events()}))
     app.install(RoutinesPlugin(database, stand_ins))
@@ -45,12 +45,12 @@ def make_app(
     app.get("/readyz", callback=health.ready)
     app.default_error_handler = _no_route
     for route in app.routes:
-        route.prepare()  # a kind of answer or a parameter that nobody knows shows now, not at the first request
+        route.prepare()  # an unknown kind of answer or parameter shows now, not at the first request
     return app
 
 
 def _no_route(error: bottle.HTTPError) -> str:
-    """Bottle's own errors (no such path, wrong method, bad request), as JSON like all others."""
+    """Bottle's own errors (no such path, wrong method, bad request), in JSON like all others."""
     path = bottle.request.path[:100]
     told = {
         404: f"There is nothing at {path!r}.",

@@ -1,6 +1,6 @@
-"""The original's control, `GET /?action=start|stop&projectid=ID`, and the projects to look at.
+"""The original's control, `GET /?action=start|stop&projectid=ID`, and views of the projects.
 
-Starting what runs is not an error: the answer says `changed: false`. A GET that acts is the original's
+Starting a project that runs is not an error: the answer says `changed: false`. That a GET acts is the original's
 contract; api/guard.py keeps out those that nobody meant.
 """
 
@@ -21,7 +21,7 @@ _REMEDY = "Ask GET /?action=start&projectid=ID; action is start, stop or pause (
 
 
 def index_or_control(projects: Projects) -> dict[str, Any]:
-    """`GET /`: carries out an action, or says what can be asked when there is no parameter at all."""
+    """`GET /`: carries out an action; without any parameter, says what can be asked."""
     if not acts():
         return {
             "service": "dialer",
@@ -38,7 +38,7 @@ def index_or_control(projects: Projects) -> dict[str, Any]:
 
 
 def all_projects(projects: Projects) -> dict[str, list[ProjectFigures]]:
-    """`GET /projects`: every project with what was asked of it and what it does."""
+    """`GET /projects`: every project, whether it was started, and its state."""
     return {"projects": projects.all()}
 
 
@@ -53,7 +53,7 @@ def _parameter(name: str) -> str:
     if len(values) > 1:
         raise Refused(400, f"The parameter {name} was given {len(values)} times.", "Give it once.")
     try:
-        # Bottle gives query texts as WSGI has them: bytes in the guise of Latin-1.
+        # Bottle gives query texts as WSGI does: bytes disguised as Latin-1.
         value: str = values[0].encode("latin-1").decode("utf-8") if values else ""
     except UnicodeDecodeError:
         raise Refused(400, f"The parameter {name} is not UTF-8.", "Encode the address as UTF-8.") from None

@@ -1,11 +1,12 @@
 """Streams of events (text/event-stream, what a browser's EventSource reads).
 
-A handler is a generator of Event, which may wait for as long as it likes: it is read in a greenlet of its own, and
-whoever has heard nothing for a while hears a beat. So the handler need not think of clients that have gone: at a beat
-the server notices, and the generator is closed, wherever it waits.
+A handler is a generator of Event, which may wait for as long as it likes: it runs in a greenlet of its own, and a
+reader that has heard nothing for a while gets a heartbeat. So the handler need not care about clients that have gone:
+the server notices at a heartbeat, and the generator is closed, wherever it waits.
 
-What goes wrong before the first event is a refusal with its status, as JSON. Later the status has been sent: then the
-refusal is an event of that name, and the stream ends. Its reader comes back after RETRY_SECONDS and is told the status.
+An error before the first event becomes a refusal with its status, in JSON. Later the status has been sent already, so
+the refusal becomes an event of that name, and the stream ends. The reader comes back after RETRY_SECONDS and then gets
+the status.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Event:
-    """One event. data: anything that has a form in JSON. name: what the reader listens for. id: what it sends as
-    Last-Event-ID when it comes back; neither holds a line break. An event for many readers is encoded once.
+    """One event. data: anything that JSON can express. name: what the reader listens for. id: what it sends as
+    Last-Event-ID when it comes back; neither may contain a line break. An event for many readers is encoded once.
     """
 
     data: Any
@@ -41,7 +42,7 @@ class Event:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The bytes of the stream."""
+        """The event as bytes of the stream."""
         lines = [f"{field}: {value}" for field, value in (("event", self.name), ("id", self.id)) if value is not None]
         if any("\n" in line or "\r" in line for line in lines):
             raise ValueError("the name or id of an event holds a line break")
@@ -49,7 +50,7 @@ class Event:
 
 
 class Events:
-    """The kind of answer. At most `most` streams are open, so that there is room for all who ask something else."""
+    """The kind of answer. At most `most` streams are open, so that there is room for all other requests."""
 
     def __init__(self, most: int = MOST, beat_seconds: float = BEAT_SECONDS) -> None:
         self.open = 0
@@ -67,7 +68,7 @@ class Events:
             stream.close()
             raise
         made = response(stream, "text/event-stream; charset=utf-8")
-        made.set_header("X-Accel-Buffering", "no")  # else nginx keeps them until it has some kilobytes
+        made.set_header("X-Accel-Buffering", "no")  # otherwise nginx holds events back until it has some kilobytes
         return made
 
     def refusal(self, refused: Refused, /) -> bottle.HTTPResponse:
@@ -78,14 +79,14 @@ class Events:
 
 
 class _Stream:
-    """The body of one response: what the server iterates over, and closes in any case."""
+    """The body of one response: the server iterates over it, and always closes it."""
 
     def __init__(self, events: Generator[Event, None, None], beat_seconds: float, closed: Callable[[], None]) -> None:
         self._beat_seconds = beat_seconds
         self._closed: Callable[[], None] | None = closed
         self._first: bytes | None = f"retry: {RETRY_SECONDS * 1000:.0f}\n\n".encode()
         self._ended = False
-        # One event ahead: who reads slowly holds up its own generator, and nothing piles up.
+        # One event ahead: a slow reader holds up its own generator, and nothing piles up.
         self._read: Queue[bytes | Exception | None] = Queue(maxsize=1)
         self._reader = errand(self._read_all, events)
 
@@ -100,7 +101,7 @@ class _Stream:
             self._read.put(None)
 
     def begin(self) -> None:
-        """Wait for the first event, not longer than for a beat; raises what comes instead of it."""
+        """Wait for the first event, no longer than for a heartbeat; raises the error that comes instead of it."""
         try:
             read = self._read.get(timeout=self._beat_seconds)
         except Empty:
@@ -132,7 +133,7 @@ class _Stream:
         return Event({"error": refused.error, "remedy": refused.remedy}, "refused").encoded
 
     def close(self) -> None:
-        """Nobody reads any more. Closing twice is harmless."""
+        """Called when nobody reads any more. Closing twice is harmless."""
         closed, self._closed = self._closed, None
         if closed is not None:
             self._reader.kill(block=False)

@@ -1,12 +1,13 @@
 """Who may ask, and who may start and stop: one function that sees every request before any handler does.
 
-The control has no login. What it can tell is whether a request was meant for this dialer: by an address of this
-machine or a name that it is known by (else a page of another site has bent a name of its own to us), and, where it
-starts or stops something, by a person or a program, not by a page of another site that somebody has open.
+The control has no login. But it can tell whether a request was meant for this dialer. The request must name an address
+of this machine or a host name that we know (otherwise a page of another site has pointed its own name at us). And if it
+starts or stops something, it must come from a person or a program, not from a page of another site that somebody has
+open.
 
-Programs such as curl send neither Origin, Referer nor Sec-Fetch headers and are asked nothing. Browsers send
-Sec-Fetch headers only over TLS and to this machine itself; elsewhere the Referer is all that there is, and a page that
-withholds it cannot be told from a person.
+Programs such as curl send no Origin, Referer or Sec-Fetch headers and are let through. Browsers send Sec-Fetch headers
+only over TLS and to this machine itself; elsewhere all we have is the Referer, and a page that withholds it cannot be
+told from a person.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from api.refusals import Refused
 
 
 def guard(names: Collection[str]) -> Callable[[], None]:
-    """A hook for every request, which raises the refusal. `names`: what we are called besides our machine's name."""
+    """A hook for every request, which raises the refusal. `names`: our host names besides the machine's own."""
     own = socket.gethostname().lower()
     known = {"localhost", own, own.partition(".")[0], *(name.lower() for name in names)}
 
@@ -33,18 +34,18 @@ def guard(names: Collection[str]) -> Callable[[], None]:
         if found is None and acts():
             found = _not_meant()
         if found is not None:
-            raise Json().refusal(found)  # no route and no kind of answer has been found yet
+            raise Json().refusal(found)  # the route and its kind of answer are not known yet
 
     return look
 
 
 def acts() -> bool:
-    """Does this request ask for something to be done, not only to be told?"""
+    """Does this request change something, rather than only read?"""
     return bottle.request.path == "/" and bool(bottle.request.query_string)
 
 
 def _misdirected(known: Collection[str]) -> Refused | None:
-    """A browser names the address that it was given; a name that is not ours was pointed at us by somebody else."""
+    """A browser sends the host name that it was given; a name that is not ours was pointed at us by somebody else."""
     host = bottle.request.get_header("Host")
     name = _host_name(host) if host else ""  # programs that speak HTTP/1.0 send none, browsers always do
     if not name or name in known or _is_address(name):
@@ -64,12 +65,12 @@ def _unreadable() -> Refused | None:
 
 
 def has_control(text: str) -> bool:
-    """No name in the database holds one, and PostgreSQL cannot even be asked for a NUL."""
+    """No name in the database contains a control character, and PostgreSQL cannot even be asked for a NUL."""
     return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def _not_meant() -> Refused | None:
-    """Why this request is not somebody's wish to start or stop a project; None if it is."""
+    """Why nobody can have meant this request to start or stop a project; None: somebody did."""
     if bottle.request.method != "GET":
         return Refused(405, "A HEAD request starts and stops nothing.", "Use GET.", {"Allow": "GET"})
     header = bottle.request.get_header
@@ -98,7 +99,7 @@ def _foreign() -> bool:
 
 
 def _ours(address: str) -> bool:
-    """Is this address on the host that was asked? Not its scheme: a proxy may speak TLS for us."""
+    """Is this address on the host that was asked? The scheme does not count: a proxy may speak TLS for us."""
     try:
         theirs = urlsplit(address)
         asked = urlsplit(f"{theirs.scheme}://{bottle.request.get_header('Host', '')}")

@@ -1,4 +1,4 @@
-"""Two questions of whoever watches the process: does it live, and can it do its work?"""
+"""Two questions for those who watch the process: is it alive, and can it do its work?"""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 def alive() -> dict[str, str]:
-    """`GET /healthz`: this process answers. No look at the database: a restart of ours does not mend it."""
+    """`GET /healthz`: this process answers. It does not look at the database: restarting us would not mend that."""
     return {"status": "ok"}
 
 
 def ready(upkeep: Upkeep) -> dict[str, Any] | bottle.HTTPResponse:
-    """`GET /readyz`: the database is there, at head, and a live worker owns an Asterisk; else 503 and why.
+    """`GET /readyz`: the database is there, at head, and a live worker owns an Asterisk; otherwise 503 and why.
 
-    `troubles` are those of single projects, trunks and cases: the others are served, so they make nothing unready.
+    `troubles` concern single projects, trunks and cases. The others are served, so the dialer is still ready.
     """
     troubles: list[str] = []
     try:
@@ -31,7 +31,7 @@ def ready(upkeep: Upkeep) -> dict[str, Any] | bottle.HTTPResponse:
     except DialerError as error:
         reasons = [str(error)]
     except Exception as error:
-        # Whoever watches is promised one of two answers, whatever the database or this program has got wrong.
+        # Watchers are promised one of two answers, whatever is wrong with the database or this program.
         log.warning("The readiness cannot be told", extra={"action": "http_unready"}, exc_info=True)
         reasons = [told(error)]
     if not reasons:

@@ -1,4 +1,5 @@
-"""What stands around every handler: the objects that it asks for, and its answer or error as a response."""
+"""What is done around every handler: passing in the objects it asks for, turning its answer or error into a
+response."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is said when a request is not answered: a sentence, what to do about it, and the status.
+"""The answer to a request that is refused or fails: a sentence, what to do about it, and the status.
 
 A handler raises Refused, or lets an error of ours through. What the database server refuses is a 503 with its reason.
-Whatever else is raised is a mistake in the program: it is logged in full, and the caller learns only that it happened.
+Any other exception is a mistake in the program: it is logged in full, and the caller learns only that it happened.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STATUS: Mapping[type[DialerError], tuple[int, str]] = {
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a mistake
-    """A request that is not answered as it was meant. error, remedy: sentences; headers: by name."""
+    """A request that is refused. error, remedy: sentences; headers: by name."""
 
     def __init__(self, status: int, error: str, remedy: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error)
@@ -64,14 +64,15 @@ def _of_ours(error: DialerError) -> Refused:
         (found for kind, found in _STATUS.items() if isinstance(error, kind)), (500, "See the dialer's log.")
     )
     if isinstance(error, DatabaseNotAtHead | DatabaseRefused):
-        remedy = error.remedy  # the error knows better what is amiss
+        remedy = error.remedy  # the error itself says better what is wrong
     if status >= 500:
         log.warning("A request was refused", extra={"action": "http_refused", "status": status, "error": str(error)})
     return later(str(error), remedy) if status == 503 else Refused(status, str(error), remedy)
 
 
 def told(error: Exception) -> str:
-    """What was not one of our own errors, as a sentence: the server's reason, but nothing of a mistake of ours."""
+    """A sentence for an error that is not one of ours: the database server's reason, but no details of our own
+    mistakes."""
     if isinstance(error, SQLAlchemyError):
         return f"The database refused what the dialer asked: {reason(error)}."
     return "The request failed inside the dialer."

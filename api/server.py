@@ -33,16 +33,17 @@ class CannotListen(DialerError):  # noqa: N818
 
 
 class _TooLate(BaseException):
-    """A client has taken too long; not an error that anything but its connection may catch."""
+    """A client has taken too long. Only its connection may catch this, so it is not an Exception."""
 
 
 class _Connection(WSGIHandler):
-    """One connection: who is silent, sends a header piece by piece or does not read the answer is hung up on."""
+    """One connection. It is closed if the client is silent, sends its header bit by bit, or does not read the
+    answer."""
 
     server: HttpServer
     _unwanted = False
     _streams = False
-    """It answers with a stream of events, which has no end that could be waited for."""
+    """It answers with a stream of events, so there is no end to wait for."""
 
     def handle(self) -> None:
         self._seconds = self.server.request_seconds
@@ -66,12 +67,12 @@ class _Connection(WSGIHandler):
 
     def read_requestline(self) -> str:
         line: str = super().read_requestline()
-        self._allow(self.server.request_seconds)  # of an idle connection, too, once it has begun to ask
+        self._allow(self.server.request_seconds)  # this holds on an idle connection, too, once a request has begun
         return line
 
     def read_request(self, raw_requestline: str) -> Any:
         if not raw_requestline.endswith("\n") or len(raw_requestline.split()) != 3:
-            # A connection that broke off, or HTTP/0.9: the project may be called "sales-2" and not "sales".
+            # The connection broke off, or it is HTTP/0.9: the project may have been "sales-2", not "sales".
             raise ValueError("the request line is not whole")
         read = super().read_request(raw_requestline)
         if self._unwanted:
@@ -94,11 +95,11 @@ class _Connection(WSGIHandler):
         super().write(data)
 
     def end_stream(self) -> None:
-        """The server stops: the reader of a stream finds that it has broken off, and may come back."""
+        """The server stops: break the stream off, so that its reader can come back."""
         gevent.kill(self._greenlet, _TooLate)
 
     def hang_up(self) -> None:
-        """Its place is needed: whoever reads from it finds its end."""
+        """Close it, since its place is needed: whoever reads from it sees the end."""
         self._unwanted = True
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RD)
@@ -115,7 +116,7 @@ class _Connection(WSGIHandler):
             log.error("An answer could not be given", extra={"action": "http_error"}, exc_info=error)
 
     def log_error(self, msg: str, *args: object) -> None:
-        """What is no HTTP comes from scanners in thousands."""
+        """Log nothing: scanners send thousands of requests that are not HTTP."""
         log.debug("refused", extra={"action": "http_malformed", "why": msg % args if args else msg})
 
     def log_request(self) -> None:
@@ -123,11 +124,12 @@ class _Connection(WSGIHandler):
 
 
 class HttpServer(WSGIServer):
-    """An HTTP server that silent connections cannot make deaf.
+    """An HTTP server that silent connections cannot block.
 
-    A request's header has `request_seconds` to come, its answer `answer_seconds` to be made and read, each part of it
-    where it is a stream of events; between two requests a connection may be silent for `idle_seconds`. At most `most`
-    are open. Half of them may be silent; beyond that the one that has been so for longest goes.
+    A request's header must arrive within `request_seconds`, and its answer must be made and read within
+    `answer_seconds` (in a stream of events, each event); between two requests a connection may be silent for
+    `idle_seconds`. At most `most` connections are open. Half of them may be silent; beyond that the one that has been
+    silent longest is closed.
     """
 
     handler_class = _Connection
@@ -152,7 +154,7 @@ class HttpServer(WSGIServer):
         super().__init__(listener, application, backlog=most, spawn=Pool(most), log=None, error_log=errors)
 
     def waits(self, connection: _Connection) -> None:
-        """It has not asked yet."""
+        """Note a connection that has sent no request yet."""
         self._silent[connection] = None
         if len(self._silent) > self._most_silent:
             eldest = next(iter(self._silent))
@@ -160,7 +162,7 @@ class HttpServer(WSGIServer):
             eldest.hang_up()
 
     def waits_no_more(self, connection: _Connection) -> None:
-        """It has asked, or has gone."""
+        """Note that it has sent a request, or has gone."""
         self._silent.pop(connection, None)
 
     def streams(self, connection: _Connection) -> None:
@@ -172,7 +174,8 @@ class HttpServer(WSGIServer):
         self._streaming.discard(connection)
 
     def stop(self, timeout: float | None = None) -> None:
-        """Accept nothing more; requests under way have `timeout` seconds, silent connections and streams none."""
+        """Accept no more connections; requests under way have `timeout` seconds, silent connections and streams
+        none."""
         self.close()
         for connection in list(self._streaming):
             connection.end_stream()
@@ -192,8 +195,8 @@ class Server:
     def start(self) -> None:
         """Listen and answer in the background.
 
-        A database that is down is no reason not to start: the answers and /readyz say so until it is back.
-        One with another schema is: DatabaseNotAtHead. CannotListen if the address cannot be had.
+        It starts even if the database is down: the answers and /readyz say so until it is back. A database with another
+        schema raises DatabaseNotAtHead. CannotListen: the address cannot be used.
         """
         if self._server is not None:
             return
@@ -210,7 +213,7 @@ class Server:
         self._database = database
 
     def stop(self) -> None:
-        """Accept nothing more and let what is under way end, 5 seconds at most."""
+        """Accept no more connections and let requests under way end, within 5 seconds at most."""
         server, self._server = self._server, None
         database, self._database = self._database, None
         if server is not None:
@@ -223,7 +226,7 @@ class Server:
         http = self._settings.http
         address = f"[{http.host}]:{http.port}" if ":" in http.host else f"{http.host}:{http.port}"
         most = _connections()
-        # Half may be silent, a quarter may listen: the last quarter is for those who ask something.
+        # Half may be silent, a quarter may be streams; the last quarter is for ordinary requests.
         application = make_app(database, (*http.names, http.host), streams=Events(most // 4))
         server = HttpServer((http.host, http.port), application, most=most)
         try:
@@ -249,8 +252,8 @@ def serve(settings: Settings, stop: Event) -> int:
 
 
 def _connections() -> int:
-    """How many connections the API may hold: half of the files that this process may open, for Asterisk and the
-    database need some, and it may open as many as the system lets it."""
+    """How many connections the API may hold: half of the files that this process may open, since Asterisk and the
+    database need some, too. Raises the process's limit as far as the system allows."""
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,4 +1,4 @@
-"""The numbers of a project, as the statistics views have them."""
+"""The figures of a project, from the statistics views."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from dialer import cli
 
 def main() -> int:
     """Run the command line; the exit code is its result."""
-    # psycopg chooses at import how it waits. If it came before the patch it waits in C, and one slow query
-    # stops every call, every lease and every ping of this process.
+    # psycopg decides at import how it waits. Imported before the patch it would wait in C, and one slow query would
+    # stop every call, lease and ping of this process.
     if getattr(psycopg.waiting.wait, "__name__", "") == "wait_c":
         raise SystemExit(
             "dialer: psycopg was imported before gevent could patch the process, so a query would block every"

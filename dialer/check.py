@@ -1,4 +1,4 @@
-"""`dialer check`: is everything there that dialling needs? Each line is OK or says what to do."""
+"""`dialer check`: is everything there that dialling needs? Each line says OK or what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLE = {Verdict.OK: "green", Verdict.LOOK: "yellow", Verdict.FAULT: "bold red"
 
 
 def run(settings: Settings, stream: TextIO | None = None) -> int:
-    """Print the findings as they come; 0 when none of them is a fault, else 1."""
+    """Print the findings as they come; returns 0 if none of them is a fault, otherwise 1."""
     console = Console(file=stream, highlight=False, soft_wrap=True)
     faults = 0
     for finding in findings(settings):
@@ -31,7 +31,7 @@ def run(settings: Settings, stream: TextIO | None = None) -> int:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """All checks, the cheap and the necessary ones first."""
+    """All checks, cheap and necessary ones first."""
     database = Database(settings.database)
     projects: list[ProjectNeeds] = []
     try:
@@ -57,7 +57,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _line(finding: Finding) -> Text:
-    """Names come from the database and may hold anything: they are printed as they are, never as markup."""
+    """Names come from the database and may contain anything: print them as they are, never as markup."""
     line = Text(f"{finding.verdict.value:<6}", _STYLE[finding.verdict])
     line.append(f"{finding.subject}: ", "bold")
     line.append(_printable(finding.text))

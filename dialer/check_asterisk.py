@@ -1,8 +1,8 @@
 """Asterisk's part of `dialer check`: login, rights, clock, queues, contexts, extensions. Nothing is dialled.
 
-Rights are tried with actions that can do no harm: hanging up a channel that is not there, originating over a
-channel technology that is not there. Such an Originate is refused before anything else if the user may not
-originate ("Permission denied") or the extension does not exist, and otherwise fails without a channel.
+Rights are tried with harmless actions: hanging up a channel that does not exist, originating over a channel technology
+that does not exist. Such an Originate is refused first of all if the user may not originate ("Permission denied") or
+the extension does not exist; otherwise it fails without a channel.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from worker.figures import ProjectNeeds
 from worker.model import DEFAULT_EXTEN
 
 _NOWHERE = "DialerCheck/nowhere"
-_SLACK_SECONDS = 3.0  # a refused login is answered a second late
+_SLACK_SECONDS = 3.0  # Asterisk answers a refused login a second late
 _DENIED = "Permission denied"
 
 
 def check(settings: AsteriskSettings, projects: Iterable[ProjectNeeds]) -> Iterator[Finding]:
-    """All that can be said of one Asterisk and of what the projects want from it."""
+    """All findings about one Asterisk and about what the projects need from it."""
     subject = f"Asterisk {settings.name}"
     context = ssl.create_default_context(cafile=settings.tls_ca) if settings.tls else None
     client = AmiClient(
@@ -102,8 +102,8 @@ def _right(
 
 
 def _queues(client: AmiClient, named: str | None = None) -> dict[str, int]:
-    """Each queue's name in small letters -> its members; of one that is named, for a realtime queue is not in the list
-    before somebody has asked for it by its name."""
+    """By each queue's name in lower case, its members. `name`: only that queue, since a realtime queue is not in the
+    list until somebody has asked for it by name."""
     members: dict[str, int] = {}
     for item in client.ask_list([("Action", "QueueStatus"), *([("Queue", named)] if named else [])]):
         name = item.get("Queue").lower()
@@ -155,7 +155,7 @@ def _has_context(client: AmiClient, context: str) -> bool:
 
 
 def _originate(context: str, extension: str) -> list[tuple[str, str]]:
-    """An Originate that can reach nobody: there is no such channel technology."""
+    """An Originate that can reach nobody, as its channel technology does not exist."""
     return [
         ("Action", "Originate"),
         ("Channel", _NOWHERE),
@@ -168,5 +168,5 @@ def _originate(context: str, extension: str) -> list[tuple[str, str]]:
 
 
 def _graded(project: ProjectNeeds, text: str, remedy: str) -> Finding:
-    """What stands in the way of a project that nobody started is worth a look, no more."""
+    """What a project lacks that nobody has started is only worth a look."""
     return (fault if project.wanted else look)(f"project {project.project_id}", text, remedy)

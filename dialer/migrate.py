@@ -1,4 +1,4 @@
-"""`dialer migrate`: brings the settings' database to a revision, from whatever directory it is asked."""
+"""`dialer migrate`: brings the settings' database to a revision; works from any directory."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 _COMMENT = re.compile(r"--[^\n]*\n")
 _HEAD = re.compile(r"\s*((?:CREATE|DROP|ALTER|INSERT|UPDATE|DELETE|GRANT|REVOKE|COMMENT)\b[^(;]*?\bdialer_\w+)")
-"""A statement up to the first name of ours."""
+"""The beginning of a statement, up to the first name of ours."""
 _NAMED = 5
-"""So many routines, views and triggers are named of those that were made anew."""
+"""The most routines, views and triggers to name when they were made anew."""
 
 
 def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = False) -> str:
-    """Take the schema up, or down, to a revision; going where it is already does nothing. But at head routines, views
-    and triggers are made anew when some are missing, or are not as this program has them.
+    """Take the schema up or down to a revision; if it is there already, nothing is done. But at head, routines, views
+    and triggers are made anew if some are missing or differ from this program's.
 
     Returns what was done as a sentence.
     """
@@ -60,7 +60,7 @@ def migrate(settings: DatabaseSettings, revision: str = "head", *, down: bool = 
 
 
 def _step(database: Database, down: bool) -> str:
-    """What was under way when it stopped: the steps before are committed."""
+    """The step that was under way when it stopped; the steps before it are committed."""
     try:
         before = database.revision()
     except (DBAPIError, DialerError):
@@ -91,8 +91,8 @@ def _told(settings: DatabaseSettings, before: str | None, after: str | None, ren
 
 
 def require_unused(settings: DatabaseSettings, revision: str) -> None:
-    """Raise unless the schema may go down to a revision: no worker is at work on it and, where all of it goes, no case
-    and no attempt is in it. What cannot be asked, since half of it has gone already, is in nobody's way."""
+    """Raise unless the schema may go down to a revision: no worker may be running on it and, if all of it goes, it must
+    hold no case and no attempt. Checks that fail because half of the schema has gone already do not stop it."""
     database = Database(settings)
 
     def ask(question: Callable[[], T], unknown: T) -> T:

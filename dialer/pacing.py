@@ -1,9 +1,9 @@
-"""`dialer pacing`: what predictive mode has decided, and what it would bring.
+"""`dialer pacing`: what predictive mode has decided, and how a team would do with it.
 
-replay: what this program decides on the observations that the pacing journal has recorded is set beside what was
-decided then: after an update, or for a supervisor who asks why so few calls were made at ten past nine.
+replay: decides again on the observations recorded in the pacing journal, and compares with the decisions made then:
+after an update, or for a supervisor who asks why so few calls were made at ten past nine.
 
-day: a simulated day of so many agents, dialled by the same pacing, and one dialled progressively for comparison.
+day: a simulated day of a team, dialled by the same pacing, and one dialled progressively for comparison.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from worker.pacing.predictive import Decision
 from worker.pacing.settings import PacingSettings
 
 SHOWN = 20
-"""Decisions that differ and are printed; the others are counted."""
+"""The most differing decisions to print; the others are only counted."""
 
 
 class NothingRecordedError(DialerError):
@@ -97,12 +97,12 @@ def _entries(database: Database, project_id: str, hours: float) -> Iterator[Entr
 
 
 _SIGMA = log(2) ** 0.5
-"""Of the logarithm of conversations whose standard deviation is their mean."""
+"""Standard deviation of the logarithm of talk times, if their own standard deviation equals their mean."""
 
 
 @dataclass(frozen=True)
 class Wished:
-    """What day to simulate. answer_rate: 0..1; target: per cent. Raises SettingsError when it cannot be played."""
+    """The day to simulate. answer_rate: 0..1; target: per cent. Raises SettingsError if it cannot be simulated."""
 
     agents: int
     answer_rate: float
@@ -130,7 +130,7 @@ class Wished:
             raise SettingsError(mistakes)
 
     def scenario(self) -> Scenario:
-        """Its call centre: agents whose phones answer by themselves."""
+        """Its call centre, with agents whose phones answer automatically."""
         return call_centre(
             agents=self.agents,
             answer_rate=self.answer_rate,
@@ -140,7 +140,7 @@ class Wished:
         )
 
     def play(self, policy: Policy) -> Figures:
-        """The day, dialled by that policy."""
+        """The result of the day, dialled with that policy."""
         return Day(self.scenario(), policy, self.hours * 3600, self.seed).run()
 
 

@@ -1,4 +1,4 @@
-"""`dialer takeover`: calls may be begun from this database server from now on, too."""
+"""`dialer takeover`: allows calls to be begun from this database server, too."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from worker.db.routines.servers import Servers
 
 
 def takeover(settings: DatabaseSettings, *, stop: bool) -> Iterator[str]:
-    """Write the server of the settings down as one that is known; `stop`: all projects are stopped before that.
+    """List the settings' server among those that calls may be begun from; `stop`: stop all projects first.
 
-    Gives what it does as sentences, each before it is done. Raises DatabaseNotAtHead, DatabaseUnavailable.
+    Yields a sentence for each thing it is about to do. Raises DatabaseNotAtHead, DatabaseUnavailable.
     """
     database = Database(settings)
     try:

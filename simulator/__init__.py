@@ -7,7 +7,7 @@
 It serves the demo, load tests, faults and dry runs. Modules: `scenario` (data), `people` (the draws), `engine` (time),
 `switch` (Asterisk itself: `calls`, `events` and `switch` are the model, `actions` speaks AMI, `asterisk` has the
 sockets and faults), `call_log` (a file for a second witness), `day` (a day of dialling without any Asterisk), `cases`
-and `policies` (whom it calls, and who paces it), `cli` (what `dialer simulate` calls).
+and `policies` (the cases a day calls, and what paces it), `cli` (the command `dialer simulate`).
 """
 
 from simulator.call_log import LoggedCall

@@ -1,6 +1,6 @@
-"""A file that outlives its simulated Asterisk: what has happened to each call, a JSON line a step.
+"""A file that outlives its simulated Asterisk: what happened to each call, one line of JSON per step.
 
-Each line is one write to the system, so what was written is there after SIGKILL too. Lines:
+Each line is one write to the system, so it survives a SIGKILL. Lines:
 
     {"what": "boot", "at": 1754037000.25, "pid": 4711}                  the process has started, or Asterisk again
     {"what": "originate", "at": …, "call": channel id, "number": …, "trunk": …, "variables": {"DIALER_CASE": …}}
@@ -8,7 +8,7 @@ Each line is one write to the system, so what was written is there after SIGKILL
     {"what": "amd", "at": …, "call": channel id, "verdict": AMD()'s, "machine": what it was in truth}
     {"what": "let_go", "at": …, "call": channel id}    by the queue, to the safe-harbour message or to the end
 
-`at` is seconds since 1970 by the simulated Asterisk's clock. refused: that Originate gave no channel. A call
+`at` is seconds since 1970 by the simulated Asterisk's clock. refused: the Originate gave no channel. A call
 without `ended` before the next `boot` died with its Asterisk.
 """
 
@@ -34,7 +34,7 @@ class LoggedCall:
     agent: str | None = None
     connected: float | None = None
     played: bool = False
-    machine: bool = False  # what has answered, whatever AMD() says
+    machine: bool = False  # what really answered, whatever AMD() says
     verdict: str = ""  # AMD()'s
     judged: float | None = None
     let_go: float | None = None  # by the queue, whose patience was over

@@ -1,4 +1,4 @@
-"""Who is called on a simulated day: new cases without end, and those whose time has come again."""
+"""The cases of a simulated day: new ones without end, and those that are due again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """Somebody to call. dials: attempts before this one; last_outcome: of the last of them."""
+    """Somebody to call. dials: attempts before this one; last_outcome: the outcome of the last of them."""
 
     number: str
     dials: int = 0
@@ -20,10 +20,10 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True)
 class Redial:
-    """What becomes of cases that were called in vain: without it, nobody is called twice.
+    """What happens to cases that were called in vain; without it, nobody is called twice.
 
-    again: seconds until the next attempt, by outcome; most_dials: attempts of a case at most; odds: a factor on the
-    odds that a case answers, against the scenario's mix. It is the truth; policies see cases, not this.
+    again: seconds until the next attempt, by outcome; most_dials: the most attempts of a case; odds: a factor on the
+    odds that a case answers, against the scenario's mix. This is the truth; policies only see cases.
     """
 
     again: Mapping[str, float]
@@ -32,7 +32,7 @@ class Redial:
 
 
 class CaseList:
-    """New cases without end, and in turn with them those whose time has come again."""
+    """New cases without end, alternating with those that are due again."""
 
     def __init__(self, redial: Redial | None = None) -> None:
         self.redial = redial
@@ -42,13 +42,13 @@ class CaseList:
         self._hand: deque[Case] = deque()
 
     def look(self, cases: int, now: float) -> Sequence[Case]:
-        """Those who will be called next, so many of them."""
+        """The cases that will be called next, as many as asked for."""
         while len(self._hand) < cases:
             self._hand.append(self._next(now))
         return [self._hand[index] for index in range(cases)]
 
     def take(self, now: float) -> Case:
-        """Who is called now."""
+        """Take the case to call now."""
         return self._hand.popleft() if self._hand else self._next(now)
 
     def _next(self, now: float) -> Case:
@@ -57,7 +57,7 @@ class CaseList:
         return next(self._new)
 
     def ended(self, case: Case, outcome: str, now: float) -> None:
-        """A call of that case was in vain."""
+        """Note that a call of that case was in vain."""
         if self.redial is None or outcome not in self.redial.again or case.dials + 1 >= self.redial.most_dials:
             return
         tried = Case(case.number, case.dials + 1, outcome)

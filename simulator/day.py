@@ -1,16 +1,16 @@
-"""A day of dialling by itself: people, agents, and a policy that paces it; no Asterisk, no database, no sockets.
+"""A day of dialling on its own: people, agents, and a policy that paces it; no Asterisk, no database, no sockets.
 
-It draws the same fates from the same scenario as the simulated Asterisk (`behaviour`), but plays only what pacing sees
-and brings about: who is called when, who answers, who finds an agent in time. Eight hours of thirty agents take
-seconds, so policies can be compared over many days.
+It draws the same fates from the same scenario as the simulated Asterisk (`people`), but simulates only what pacing sees
+and causes: who is called when, who answers, who gets an agent in time. Eight hours of thirty agents take seconds, so
+policies can be compared over many days.
 
-What it leaves out, and what a real day has: the way of a call through database and AMI (a call is dialled at the
-instant it is decided on), lines and calls per second (there are enough), agents who do not pick up or refuse, and
-queues that share only some agents (all are one pool; wrapuptime is that of the first queue).
+It leaves out some things that a real day has: a call's way through database and AMI (it is dialled at the instant of
+the decision), limits on lines and calls per second, agents who do not pick up or refuse, and queues that share only
+some agents (all are one pool; wrapuptime is that of the first queue).
 
-What counts is as in the ledger: abandoned is a person for whom no agent was there `abandon_seconds` after the answer,
-or after AMD()'s verdict; the call ends then. A person who left before is in neither count. AMD() hangs up on
-anybody it takes for a machine; a machine that it takes for a person counts as a person.
+It counts like the ledger: a person is abandoned if no agent was there `abandon_seconds` after the answer, or after
+AMD()'s verdict; the call ends then. A person who left before that is in neither count. AMD() hangs up on anybody it
+takes for a machine; a machine that it takes for a person counts as a person.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from worker.pacing.pilot import LEDGER_SECONDS, SOONEST_SECONDS, TICK_SECONDS, C
 
 @dataclass
 class Figures:
-    """What a day has brought. seconds_talking, seconds_there: of all agents together; breaks are not in the second."""
+    """The result of a day. seconds_talking, seconds_there: of all agents together; the second is without breaks."""
 
     dialled: int = 0
     answered: int = 0
@@ -42,23 +42,23 @@ class Figures:
     connected: int = 0
     abandoned: int = 0
     left: int = 0
-    """Who hung up before the limit."""
+    """People who hung up before the limit."""
     failed: int = 0
     machines: int = 0
     """Calls that AMD() gave up; they are among the failed ones."""
     seconds_talking: float = 0.0
     seconds_there: float = 0.0
     waited: float = 0.0
-    """Seconds that those who were connected had to wait, together."""
+    """The sum of the seconds that connected people had to wait."""
 
     @property
     def utilisation(self) -> float:
-        """Share of their time that agents talk."""
+        """The share of their time that agents spend talking."""
         return self.seconds_talking / self.seconds_there if self.seconds_there else 0.0
 
     @property
     def rate(self) -> float:
-        """Abandoned among the people who answered, as the law counts."""
+        """The share of abandoned calls among the people who answered, as the law counts."""
         return self.abandoned / max(1, self.connected + self.abandoned)
 
     def __add__(self, other: Figures) -> Figures:
@@ -66,7 +66,7 @@ class Figures:
 
 
 class _Presence(NamedTuple):
-    """What is seen of an agent, see worker.pacing.pilot.PacedAgent."""
+    """What the pacing sees of an agent, see worker.pacing.pilot.PacedAgent."""
 
     state: str
     since: float
@@ -83,14 +83,14 @@ class _Agent:
     since: float = 0.0
     wrapup_until: float = 0.0
     noted_at: float = 0.0
-    """Until then they are paused, to write a note."""
+    """Until this instant they are paused, to write a note."""
     on_break: bool = False
     break_since: float = 0.0
     call: _Call | None = None
 
     def presence(self, now: float) -> _Presence:
-        """As the worker sees them: Asterisk says of a telephone that is in use that it is, and of who is paused and
-        wraps up that he is paused."""
+        """The agents as the worker sees them: Asterisk reports a telephone in use as such, and an agent both paused and
+        in wrap-up as paused."""
         there = not self.on_break and self.noted_at <= now
         if there or self.state in ("ringing", "talking"):
             return _Presence(self.state, max(self.since, self.noted_at), self.wrapup_until, there)
@@ -129,16 +129,17 @@ class _Call:
         return self.state in ("ringing", "amd", "waiting")
 
     def end(self, outcome: Outcome, now: float) -> None:
-        """It is over."""
+        """The call is over."""
         self.state, self.outcome, self.ended = "over", outcome, now
 
 
 @dataclass(frozen=True)
 class Rules:
-    """amd: AMD() listens first. ring_seconds: dialled, and nobody answers. abandon_seconds: see the module's docstring.
+    """amd: AMD() listens first. ring_seconds: how long a call may ring unanswered. abandon_seconds: see the module's
+    docstring.
 
-    cases_ahead: of how many cases a policy knows before it decides that they will be called next (the worker claims
-    what a decision asks for after it, so none).
+    cases_ahead: how many of the next cases a policy knows before it decides (none, as in the worker, which claims what
+    a decision asks for only after it).
     """
 
     ring_seconds: float = 25.0
@@ -149,7 +150,7 @@ class Rules:
 
 @dataclass
 class Day:
-    """One pool of agents, from `begins` (a second of the day, UTC) for so many seconds."""
+    """One pool of agents, from `begins` (a second of the day, UTC), for a number of seconds."""
 
     scenario: Scenario
     policy: Policy
@@ -172,7 +173,7 @@ class Day:
         self._wrap = self.scenario.queues[0].wrapuptime if self.scenario.queues else 0
         self._cases = CaseList(self.redial)
         self._free: deque[_Agent] = deque(self._agents)
-        """Who has been free the longest comes first."""
+        """The agent who has been free longest comes first."""
         self._waiting: deque[_Call] = deque()
         self._flying: dict[_Call, None] = {}
         """Nobody has answered, or AMD() listens; in the order they were dialled."""
@@ -181,14 +182,14 @@ class Day:
         self._decided = -inf
         self._decision_due = inf
         self._settled = Counts(0, 0)
-        """Of the calls that are over: the ledger counts a call when it ends."""
+        """Counts of the calls that are over: the ledger counts a call when it ends."""
         self._read = Counts(0, 0)
-        """The same as the ledger was last read."""
+        """The same counts, as last read from the ledger."""
         self._read_at = -inf
         self._worlds: dict[float, Subscribers] = {1.0: self.scenario.subscribers}
 
     def run(self) -> Figures:
-        """Play it, once."""
+        """Run the day, once."""
         end = self.begins + self.seconds
         for agent in self._agents:
             self._plan_break(agent, 0)
@@ -211,7 +212,7 @@ class Day:
         heapq.heappush(self._events, (instant, next(self._serial), event))
 
     def _want_decision(self) -> None:
-        """Something has happened: decide as soon as may be."""
+        """Something has happened: decide as soon as possible."""
         self._decide_at(max(self.now, self._decided + SOONEST_SECONDS))
 
     def _decide_at(self, instant: float) -> None:
@@ -305,7 +306,7 @@ class Day:
         self._want_decision()
 
     def _give_up(self, call: _Call, *, abandoned: bool) -> None:
-        """No agent in time, if there is none by now."""
+        """If there is no agent by now, there was none in time."""
         if call.state not in ("waiting", "offered"):
             return
         if call.state == "waiting":
@@ -326,7 +327,7 @@ class Day:
     # --- agents ----------------------------------------------------------------------------------------------
 
     def _match(self) -> None:
-        """Ring the agents who are free for those who wait."""
+        """Ring free agents for those who wait."""
         while self._waiting and self._free:
             call, agent = self._waiting.popleft(), self._free.popleft()
             call.state, call.agent, agent.call = "offered", agent, call
@@ -409,7 +410,7 @@ class Day:
 
 
 def _with_odds(mix: Mix, odds: float) -> Mix:
-    """A mix in which that factor is on the odds of an answer; the rest keeps its proportions."""
+    """A mix with that factor on the odds of an answer; the rest keeps its proportions."""
     answer = odds * mix.answer / (1 - mix.answer + odds * mix.answer)
     rest = (1 - answer) / (1 - mix.answer) if mix.answer < 1 else 1.0
     return replace(mix, answer=answer, busy=mix.busy * rest, failure=mix.failure * rest)

@@ -53,7 +53,7 @@ class Engine:
         self.executed = 0
 
     def after(self, seconds: float, function: Callable[..., object], *arguments: Any) -> Timer:
-        """Run `function(*arguments)` in `seconds` from now; 0: as soon as the caller has let go."""
+        """Run `function(*arguments)` in `seconds` from now; 0: as soon as the caller gives way."""
         due = self.clock.monotonic() + seconds
         timer = Timer(function, arguments)
         heapq.heappush(self._heap, (due, next(self._sequence), timer))
@@ -67,8 +67,8 @@ class Engine:
             heapq.heappop(self._heap)
         if not self._heap or self._heap[0][0] > self.clock.monotonic() + _NEAR:
             return False
-        # Rounding, or somebody else's instant just before, may have it wait for one that does not come while this is
-        # said.
+        # Because of rounding, or somebody else's instant just before, it may wait for one that cannot come while this
+        # says busy.
         self._wake.set()
         return True
 
@@ -77,7 +77,7 @@ class Engine:
             self._greenlet = Supervisor(Event()).keep("the simulated Asterisk", self._run)
 
     def stop(self) -> None:
-        """No timer runs any more."""
+        """End it: no timer runs any more."""
         if self._greenlet is not None:
             self._greenlet.kill()
             self._greenlet = None

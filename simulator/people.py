@@ -1,7 +1,7 @@
 """What one call's subscriber and agents do: a function of (seed, number, attempt), never of timing.
 
-Only the *shares* may depend on the hour (people are out by day); the uniform number that is held against
-them does not. So a run replays, and two runs that differ in pacing meet the same people.
+Only the *shares* may depend on the hour (people are out by day); the uniform number compared with them does not. So a
+run can be repeated, and two runs that differ in pacing meet the same people.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LAB_RING = uniform(0.3, 1.5)
 _HUMAN = ("HUMAN", "HUMAN-600-600")
 _MACHINE = ("MACHINE", "LONGGREETING-1500-1500")
 _SILENT = ("MACHINE", "INITIALSILENCE-2500-2500")
-# Subscribers of the lab who are heard: AMD()'s verdict, its cause, and when, as measured on 16.28.
+# The lab's subscribers that AMD() can hear: its verdict, its cause, and when, as measured on 16.28.
 _HEARD = {
     "says_hello": (*_HUMAN, 1.2),
     "says_hello_and_leaves": (*_HUMAN, 1.1),
@@ -41,18 +41,18 @@ class Behaviour:
     talk: float | None  # from the agent's answer
     ends_talk: bool  # the subscriber ends it (else the agent does)
     hears_out: bool  # listens to the end of a message
-    heard: float  # 0..1, the part of the message that is heard by one who does not
+    heard: float  # 0..1, the part of the message heard by somebody who does not
     message: float  # 0..1, quantile of the message's length
     order: float  # 0..1, which of the orders that Asterisk's threads allow
     machine: bool  # an answering machine takes the call
     verdict: str  # what AMD() makes of it …
     verdict_reason: str  # … why (its AMDCAUSE) …
     verdict_after: float  # … and when, from the answer
-    bears_silence: float | None  # hangs up that long after the answer, if AMD() still listens
+    bears_silence: float | None  # hangs up this long after the answer, if AMD() still listens
 
 
 def uniforms(seed: int, *what: object) -> tuple[float, ...]:
-    """Eight numbers in 0..1 that depend on nothing but the arguments."""
+    """Eight numbers in 0..1 that depend only on the arguments."""
     text = "/".join(map(str, (seed, *what))).encode("utf-8", "surrogateescape")
     return tuple(n * _SCALE for n in unpack("<8Q", blake2b(text, digest_size=64).digest()))
 
@@ -67,7 +67,7 @@ def draw(subscribers: Subscribers, seed: int, number: str, ordinal: int, instant
     name = _outcome(subscribers, subscribers.mix_at(instant), u[0])
     late = u[6] < subscribers.late_media
     answered = name == "answer"
-    heard = uniforms(seed, number, ordinal, "amd")  # numbers of their own: without machines nothing changes
+    heard = uniforms(seed, number, ordinal, "amd")  # separate numbers, so that nothing changes without machines
     machine = answered and heard[0] < subscribers.machines
     verdict, reason, after = _verdict(subscribers, machine, heard)
     return Behaviour(

@@ -1,4 +1,4 @@
-"""Who decides on a simulated day how many calls are begun."""
+"""The rules that decide on a simulated day how many calls to begin."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def paced(case: Case) -> PacedCase:
 
 
 class Policy:
-    """What a day asks and tells; this one never calls anybody. Ages and durations are seconds."""
+    """What a day asks a policy and reports to it; this one never calls anybody. Ages and durations are seconds."""
 
     def decide(self, sight: Sight) -> int:
         """How many calls to begin now."""
         return self.quota(observe(sight))
 
     def quota(self, seen: Observation) -> int:
-        """How many calls to begin now, for who takes all calls for alike."""
+        """How many calls to begin now, for a policy that treats all calls as alike."""
         return 0
 
     def begun(self, case: Case, call: PacedCall, now: float) -> None:
@@ -37,7 +37,7 @@ class Policy:
         """A call ended without a person."""
 
     def ended(self, *, abandoned: bool) -> None:
-        """A person who answered has got an agent, or was abandoned."""
+        """A person who answered got an agent, or was abandoned."""
 
     def talked(self, seconds: float) -> None:
         """An agent's talk has ended."""
@@ -47,15 +47,15 @@ class Policy:
 
 
 class Predictive(Policy):
-    """The worker's own pacing: it flies the pilot that the worker flies, and needs to be told nothing else.
+    """The worker's own pacing: it uses the worker's pilot, and needs no other reports.
 
-    cases_differ: False takes all cases for alike, as if nothing were known of them.
+    cases_differ: False treats all cases as alike, as if nothing were known about them.
     """
 
     def __init__(self, settings: PacingSettings, *, cases_differ: bool = True) -> None:
         self.pilot = Pilot(settings)
         self.reasons = Counter[str]()
-        """Decisions by what decided."""
+        """The number of decisions by reason."""
         self._cases_differ = cases_differ
 
     def decide(self, sight: Sight) -> int:

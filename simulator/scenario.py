@@ -1,7 +1,7 @@
 """What the simulated world is like: subscribers, agents, queues, trunks, dialplan. Data, checked when made.
 
-Every spread of values is a quantile function: one uniform number in, one value out. So a call's fate is a
-function of a few uniform numbers, and those of (seed, number, attempt); see `behaviour`.
+Every spread of values is a quantile function: one uniform number in, one value out. So a call's fate is a function of a
+few uniform numbers, which in turn are a function of (seed, number, attempt); see `people`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def fixed(seconds: float) -> Spread:
 
 
 def uniform(low: float, high: float) -> Spread:
-    """Anything between `low` and `high` seconds alike."""
+    """Anything between `low` and `high` seconds, with equal probability."""
     return Spread("uniform", low, high)
 
 
@@ -86,9 +86,9 @@ def lognormal(median: float, sigma: float) -> Spread:
 
 @dataclass(frozen=True)
 class Mix:
-    """What shares of the calls are answered, busy, fail, from a second of the day (UTC) on.
+    """The shares of calls that are answered, busy or fail, from a second of the day (UTC) on.
 
-    What is left of 1 is not answered.
+    The rest is not answered.
     """
 
     answer: float = 0.45
@@ -146,7 +146,7 @@ NAMED_BEHAVIOURS = frozenset(
 
 @dataclass(frozen=True)
 class Subscribers:
-    """The people who are called: a number with a known prefix does what that says, others as drawn."""
+    """The people who are called: a number with a known prefix does what the prefix says, others do as drawn."""
 
     prefixes: Mapping[str, Annotated[str, BeforeValidator(str)]] = field(default_factory=dict)
     mixes: tuple[Mix, ...] = (Mix(),)
@@ -232,10 +232,10 @@ class Agent:
     present: bool = True  # False: the telephone is not registered (status 5)
     paused: bool = False
     pick_up: Spread = field(default_factory=lambda: lognormal(3.0, 0.5))
-    # Paused that long after a call (QueueMemberPause), beside the queue's own wrapuptime.
+    # Paused this long after a call (QueueMemberPause), besides the queue's own wrapuptime.
     wrap_up: Spread = field(default_factory=lambda: fixed(0.0))
-    # Breaks (QueueMemberPause) of `break_length`, that long after each other; 0: none. They begin without notice,
-    # in the middle of a conversation, too: nobody is given to the agent after it.
+    # Breaks (QueueMemberPause) of `break_length`, this long after each other; 0: none. They begin without notice, even
+    # in the middle of a conversation: the agent gets no call after it.
     break_after: Spread = field(default_factory=lambda: fixed(0.0))
     break_length: Spread = field(default_factory=lambda: fixed(0.0))
     # With subscribers who never end a call themselves.
@@ -273,7 +273,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Trunk:
-    """An endpoint towards the carrier: how many channels it lets up, and whether its carrier is alive."""
+    """An endpoint towards the carrier: how many channels it allows, and whether its carrier is alive."""
 
     name: str
     max_channels: int = 0  # 0: no limit; over it the carrier answers 503
@@ -289,7 +289,7 @@ class Trunk:
             raise ScenarioError(f"refuses = {self.refuses} of trunk {self.name} must be one of {sorted(CAUSE_OF_SIP)}.")
 
 
-#: Where the context `predictive` sends whom nobody took, and machines.
+#: Where the context `predictive` sends callers whom no agent took, and machines.
 SAFE_HARBOUR, MACHINE = "safe-harbour", "machine"
 
 
@@ -338,7 +338,7 @@ class User:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A whole simulated Asterisk with all that is around it."""
+    """A whole simulated Asterisk with everything around it."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # of the classes in it, too
 
@@ -388,13 +388,13 @@ def call_centre(
     max_channels: int = 0,
     speed: float = 1.0,
 ) -> Scenario:
-    """A plausible call centre: so many agents, all in each of the queues.
+    """A plausible call centre: `agents` agents, each in all of the queues.
 
     `answer_rate` is one share, or (second of the day, share) for each change: jumps, or a slow drift if `drifting`.
     `machines`: share of the answered calls that machines take. `wrap_up`: a pause after each call, beside the
     queue's `wrapuptime`. `breaks`: how long an agent works between two breaks, and how long a break takes.
-    `speed` divides every human duration (ring, talk, patience, pick-up, message), for demonstrations; but not
-    those that are given here.
+    `speed` divides every human duration (ring, talk, patience, pick-up, message), for demonstrations; but not those
+    passed to this function.
     """
     if agents < 0:
         raise ScenarioError(f"agents = {agents} must not be negative.")
@@ -494,7 +494,7 @@ _WORDS = {"string": "a str", "int": "an int"}
 
 
 def _sentence(error: ErrorDetails) -> str:
-    """What pydantic found, as a person who writes scenarios says it."""
+    """What pydantic found, in the words of people who write scenarios."""
     *path, name = [one for one in error["loc"] if one != "[key]"]
     table = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)[1:]
     where = f"{table}[{name}]" if isinstance(name, int) else f"{table}.{name}".lstrip(".")
@@ -519,7 +519,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _spread(value: object) -> Spread:
-    """What a file says, or a spread as it is."""
+    """A spread from what a file says, or one that is a spread already."""
     if isinstance(value, Spread):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
