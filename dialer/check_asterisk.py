@@ -102,7 +102,7 @@ def _right(
 
 
 def _queues(client: AmiClient, named: str | None = None) -> dict[str, int]:
-    """By each queue's name in lower case, its members. `name`: only that queue, since a realtime queue is not in the
+    """By each queue's name in lower case, its members. `named`: only that queue, since a realtime queue is not in the
     list until somebody has asked for it by name."""
     members: dict[str, int] = {}
     for item in client.ask_list([("Action", "QueueStatus"), *([("Queue", named)] if named else [])]):

@@ -80,7 +80,7 @@ class Parser:
 
 
 class Session(Protocol):
-    """What an action may know and change of the connection it came by."""
+    """What an action may see and change of the connection that it came over."""
 
     user: User | None
     challenge: str

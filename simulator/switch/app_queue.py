@@ -1,7 +1,7 @@
-"""app_queue at work: callers wait, agents' telephones ring, they talk, rest, pause.
+"""app_queue at work: callers wait, agents' telephones ring, agents talk, wrap up and pause.
 
-What the queue's members and callers are stands in `queues`; here are the timers and the events. Everything is told
-in Asterisk's words and orders (see `calls`), and the dialplan is given back the callers whom nobody has taken.
+`calls` has the data of queues, members and callers; the timers and events are here. Events have Asterisk's words and
+order (see `races`), and callers whom no agent took go back to the dialplan.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ORDER_ABANDONED = shares({"BhH": 4, "hBH": 1, "BHh": 2})  # B with L, h with M,
 
 
 class Dialplan(Protocol):
-    """Whom the queue asks to do what is not its own."""
+    """What the queue asks others to do."""
 
     def subscriber_leaves(self, call: SwitchCall) -> None:
         """The subscriber hangs up."""
@@ -47,7 +47,7 @@ class Dialplan(Protocol):
         """Hang up an answered call that has no agent's leg."""
 
     def after_queue(self, call: SwitchCall) -> None:
-        """Go on with a caller whom the queue has not given to anybody."""
+        """Go on in the dialplan with a caller who got no agent."""
 
 
 class AppQueue:
@@ -65,11 +65,11 @@ class AppQueue:
         self.load()
 
     def load(self) -> None:
-        """As after a start of Asterisk: queues as configured, nobody waits."""
+        """Reset, as after a start of Asterisk: queues as configured, nobody waits."""
         now = self._clock.time()
         self.devices = {agent.interface: Device(agent) for agent in self._scenario.agents}
         self.queues: dict[str, CallQueue] = {}
-        """By name, in lower case: Asterisk finds them so."""
+        """By name in lower case, as Asterisk looks them up."""
         for spec in self._scenario.queues:
             self.add_queue(spec, now)
         for device in self.devices.values():
@@ -91,7 +91,7 @@ class AppQueue:
     # --- callers ------------------------------------------------------------------------------------------
 
     def join(self, call: SwitchCall, name: str, longest: float | None) -> bool:
-        """Queue(name,r,,,longest); None: as long as the queue itself lets wait. False: there is no such queue."""
+        """Queue(name,r,,,longest); None: as long as the queue itself allows. False: there is no such queue."""
         queue = self.queues.get(name.lower())
         if queue is None:
             return False
@@ -144,7 +144,7 @@ class AppQueue:
                 self._engine.after((entry.wake_at - now) % _RECHECK, self._tick, entry)
 
     def abandon(self, call: SwitchCall, entry: QueueEntry, cause: int, ended_by: str) -> None:
-        """The caller leaves the queue and is gone. A leg to an agent that rings for him is cancelled first."""
+        """The caller leaves the queue and is gone. If an agent's leg rings for the caller, it is cancelled first."""
         queue, offer = entry.queue, call.offer
         if offer is not None:
             self._agent_dial("DialEnd", offer, "CANCEL")
@@ -176,7 +176,8 @@ class AppQueue:
         self._leave_event(call, queue, position)
 
     def _waited_enough(self, call: SwitchCall) -> None:
-        """Queue(...,,,n) is over. 16 says so as if he had given up; the dialplan goes on with him."""
+        """Queue(...,,,n) is over. Asterisk 16 reports it as if the caller had given up; the dialplan goes on with
+        them."""
         entry = call.entry
         if call.over or entry is None or call.offer is not None:  # an agent who is being rung may still answer
             return
@@ -236,7 +237,7 @@ class AppQueue:
         self._channels.emit("call", name, f"{offer.call.channel.block()}{offer.channel.dest()}DialStatus: {status}\r\n")
 
     def _device(self, device: Device, state: int) -> None:
-        """A telephone's state changed: every queue it is in tells it."""
+        """A telephone's state changed: every queue it is in reports that."""
         device.set_state(state)
         if device.known and device.shown != state:
             device.shown = state
@@ -260,7 +261,8 @@ class AppQueue:
             offer.timer = self._engine.after(timeout, self._agent_rings_out, offer)
 
     def _rings_for(self, offer: Offer) -> float:
-        """How long the agent is rung: the queue's timeout, within what is left of the caller's time (whole seconds)."""
+        """How long the agent is rung: the queue's timeout, or what is left of the caller's time (whole seconds) if
+        less."""
         left = offer.entry.expires - int(offer.began)
         return min(offer.member.queue.spec.timeout, max(1.0, left))
 
@@ -396,7 +398,7 @@ class AppQueue:
     # --- what agents do besides talking --------------------------------------------------------------------
 
     def _after_call(self, offer: Offer) -> None:
-        """The agent may pause to write a note; who is free again is offered to those who wait."""
+        """The agent may pause to write a note; an agent who is free again gets waiting callers."""
         device = offer.member.device
         if offer.agent.wrap_up > 0 and not device.on_break:
             device.wrapping = True
@@ -411,7 +413,7 @@ class AppQueue:
             self.pause(device, False, "")
 
     def _plan_break(self, device: Device, count: int) -> None:
-        """The agent's next break, from now on; `count` it has had."""
+        """Plan the agent's next break, from now on; `count`: breaks so far."""
         agent = device.agent
         u = uniforms(self._seed, agent.interface, "break", count)
         after = agent.break_after.at(u[0])
@@ -429,7 +431,7 @@ class AppQueue:
         self._plan_break(device, count + 1)
 
     def _wrapped_up(self, member: Member) -> None:
-        """The queue's wrapuptime is over (no event), unless there was another call since."""
+        """The queue's wrapuptime is over (there is no event for that), unless there was another call since."""
         if int(self._clock.time()) - member.last_call >= member.queue.spec.wrapuptime:
             member.wrapping = False
             member.refresh()
@@ -450,7 +452,7 @@ class AppQueue:
         return bool(members)
 
     def set_present(self, device: Device, present: bool) -> None:
-        """Register a telephone, or take it away; one in use is left until its call is over."""
+        """Register a telephone, or unregister it; one in use stays until its call is over."""
         device.present = present
         if device.state in (NOT_IN_USE, UNAVAILABLE):
             self._device_free(device)
@@ -458,8 +460,8 @@ class AppQueue:
     def add_member(
         self, queue: CallQueue, interface: str, name: str, *, telephone: str, paused: bool, penalty: int
     ) -> bool:
-        """QueueAdd; False: it is in that queue already. telephone: whose state counts, StateInterface. That of a
-        Custom one nobody has set is unknown."""
+        """QueueAdd; False: it is in that queue already. telephone: the device whose state counts, StateInterface. The
+        state of a Custom device that nobody has set is unknown."""
         if queue.member(interface) is not None:
             return False
         telephone = telephone or interface

@@ -36,7 +36,7 @@ WRITE_TIMEOUT = 5.0
 
 
 class _Session:
-    """One AMI connection: a reading and a writing greenlet around a list of what is to be sent."""
+    """One AMI connection: a reading and a writing greenlet around a list of bytes to send."""
 
     def __init__(self, owner: SimulatedAsterisk, link: socket.socket) -> None:
         self.owner = owner
@@ -46,7 +46,7 @@ class _Session:
         self.events: frozenset[str] | None = None
         self.classes: frozenset[str] = frozenset()  # of events that it gets
         self.pending: list[bytes] = [BANNER]
-        self.unsent = 0  # bytes handed to the kernel's side of the writer and not taken yet
+        self.unsent = 0  # bytes handed to the writer and not yet taken by the kernel
         self.working = False
         self.closing = False
         self.deaf = False  # a refused login: nothing more is listened to
@@ -64,7 +64,7 @@ class _Session:
         self.set_classes()
 
     def set_classes(self) -> None:
-        """What it may read and has not switched off."""
+        """The events that it may read and has not switched off."""
         if self.user is None:
             return
         known = frozenset({"system", "call", "agent", "user"})
@@ -81,7 +81,7 @@ class _Session:
         self.close()
 
     def close(self) -> None:
-        """After what is pending has been written."""
+        """Close after everything pending has been written."""
         self.closing = True
         self._wake.set()
 
@@ -151,7 +151,7 @@ class _Session:
                 greenlet.kill(block=False)
 
     def busy(self) -> bool:
-        """Bytes on their way in either direction, or actions not carried out."""
+        """Are there bytes on their way in either direction, or actions not carried out?"""
         if self.pending or self.unsent or self.working:
             return True
         try:
@@ -168,7 +168,7 @@ class _Session:
                 self._peer_fd, self._peer_inode = fd, os.fstat(fd).st_ino
         if not self._peer_inode:
             return 0
-        # The number may belong to something else by now: the inode tells.
+        # The descriptor's number may belong to something else by now: the inode tells.
         if os.fstat(self._peer_fd).st_ino != self._peer_inode:
             return 0
         return _unread(self._peer_fd)
@@ -202,7 +202,7 @@ def _sockets_bound_to(address: tuple[str, int]) -> list[int]:
 class SimulatedAsterisk:
     """An Asterisk 16.28 as an AMI user with the shipped filter sees it.
 
-    A call's fate depends on (seed, number, how often the number was called) alone; see `behaviour`.
+    A call's fate depends only on (seed, number, how often the number was called); see `people`.
     On a VirtualClock, hand `busy` to `clock.add_probe`: time then stands still while bytes are on their way.
     """
 
@@ -297,7 +297,7 @@ class SimulatedAsterisk:
 
     @property
     def keep_log(self) -> bool:
-        """Whether `calls_log` grows with every call (else it stays as it is)."""
+        """Whether `calls_log` grows with every call; if not, it stays as it is."""
         return self.switch.keep_log
 
     @keep_log.setter
@@ -315,18 +315,18 @@ class SimulatedAsterisk:
         return self.switch.channels.statistics.channels
 
     def busy(self) -> bool:
-        """Somebody has work: a step is due, an action is not carried out, or bytes are not read yet.
+        """Does anybody have work: is a step due, an action not carried out, or are there unread bytes?
 
-        Sound for a peer in this process (the only case where a virtual clock makes sense): the kernel is
-        asked how much lies unread in both sockets of each link. A link in a black hole does not hold the
-        time, else the hole would never end.
+        Reliable for a peer in this process (the only case where a virtual clock makes sense): we ask the kernel how
+        much lies unread in both sockets of each link. A link in a black hole does not hold the time, otherwise the hole
+        would never end.
         """
         if self.engine.busy():
             return True
         return not self.hole.is_set() and any(session.busy() for session in list(self.sessions))
 
     def set_trunk(self, trunk: Trunk) -> None:
-        """Replace the trunk of that name, or add it: its carrier refuses, recovers, has more lines."""
+        """Replace the trunk of that name, or add it, so that its carrier refuses, recovers or has more lines."""
         self.switch.trunks[trunk.name] = trunk
 
     def set_present(self, interface: str, present: bool) -> None:
@@ -341,7 +341,7 @@ class SimulatedAsterisk:
             session.drop()
 
     def black_hole(self, seconds: float) -> None:
-        """For `seconds` nothing passes on any link, which stays open; then all of it does."""
+        """For `seconds` nothing passes on any link, though links stay open; then everything passes at once."""
         self.hole_over.clear()
         self.hole.set()
         self.engine.after(seconds, self._hole_ends)

@@ -20,7 +20,7 @@ from simulator.switch.events import Channel
 
 @dataclass(frozen=True, slots=True)
 class OriginateRequest:
-    """What an Originate asks, checked for syntax."""
+    """What an Originate asks for, checked for syntax."""
 
     action_id: str  # a whole line or empty
     dial: str
@@ -71,7 +71,7 @@ class SwitchCall:
         return (self.behaviour.order * (7919 + 2 * step) + step * 0.618) % 1.0
 
     def cancel(self) -> None:
-        """Nothing of what was planned happens any more."""
+        """Cancel everything planned for this call."""
         if self.stage is not None:
             self.stage.cancel()
         for timer in self.timers:
@@ -99,7 +99,7 @@ UNKNOWN, NOT_IN_USE, IN_USE, UNAVAILABLE, RINGING = 0, 1, 2, 5, 6
 
 
 class Device:
-    """An agent's telephone and whether it is in use. `known`: Asterisk is told so."""
+    """An agent's telephone and whether it is in use. `known`: Asterisk knows its state."""
 
     def __init__(self, agent: Agent, telephone: str = "", *, known: bool = True) -> None:
         self.agent = agent
@@ -108,9 +108,9 @@ class Device:
         self.members: list[Member] = []
         self.present = agent.present
         self.state = NOT_IN_USE if agent.present else UNAVAILABLE
-        # What was last told to the world: an offer is known a little before its ringing.
+        # The state last reported to the world: the queues know of an offer a little before it rings.
         self.shown = self.state if known else UNKNOWN
-        # Why its agent has paused: a note to be written, a break.
+        # Why its agent has paused: to write a note, for a break.
         self.wrapping = False
         self.on_break = False
 
@@ -141,7 +141,7 @@ class Member:
         self.penalty = 0
 
     def refresh(self) -> None:
-        """Keep the queue's set of members that it may ring. To be called after every change of this one."""
+        """Update the queue's set of members that it may ring. Call it after every change of this member."""
         free = self.device.state == NOT_IN_USE
         if free and not (self.paused or self.in_call or self.wrapping):
             self.queue.ready.add(self)
@@ -223,7 +223,7 @@ class CallQueue:
                 yield entry
 
     def choose(self, tried: Sequence[Member]) -> Member | None:
-        """The next ready member not tried in this round, round robin from the one after the last rung."""
+        """The next ready member not tried in this round: round robin, beginning after the one rung last."""
         if not self.ready:
             return None
         count = len(self.members)

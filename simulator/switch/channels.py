@@ -1,4 +1,4 @@
-"""The channels of one simulated Asterisk: their names, who is on them, and what the world is told. No timers."""
+"""The channels of one simulated Asterisk: their names, who is on them, and their events. No timers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.clock import Clock
 
 Emit = Callable[[str, str, str], None]  # class, event name, body
 Note = Callable[..., None]
-"""Told each step of each call, and each start: (what, instant, **facts). See call_log."""
+"""Called with each step of each call, and each start: (what, instant, **facts). See call_log."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Statistics:
 
 
 class Channels:
-    """Every channel there is. Counters in `statistics` go on over a restart, all else is cleared by it."""
+    """Every channel there is. Counters in `statistics` continue after a restart; everything else is cleared."""
 
     def __init__(self, clock: Clock, emit: Emit, note: Note | None) -> None:
         self._clock = clock
@@ -72,7 +72,7 @@ class Channels:
         return Channel(name, uniqueid, linkedid or uniqueid, context=context, exten=exten, born=self._clock.time())
 
     def next_uniqueid(self) -> str:
-        """What a channel opened now would be called."""
+        """The name that a channel opened now would get."""
         return f"{int(self._clock.time())}.{self._sequence}"
 
     def add_call(self, call: SwitchCall) -> None:
@@ -89,12 +89,12 @@ class Channels:
         self.offers[offer.channel.uniqueid] = self._by_name[offer.channel.name.lower()] = offer
 
     def emit(self, kind: str, name: str, body: str) -> None:
-        """Tell all AMI sessions that may read events of this class."""
+        """Send an event to all AMI sessions that may read its class."""
         self.statistics.events += 1
         self._emit(kind, name, body)
 
     def hangup(self, channel: Channel, cause: int) -> None:
-        """This channel is gone. Who was on it is forgotten by who owns them."""
+        """Remove this channel. The owners of what was on it forget it themselves."""
         self.statistics.channels -= 1
         self._by_name.pop(channel.name.lower(), None)
         self.emit("call", "Hangup", channel.block() + hangup(cause))

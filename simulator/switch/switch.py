@@ -2,8 +2,8 @@
 
 Pure but for two things given to it: `emit` takes each event's text, `engine` calls back at instants. Event
 for event it does what Asterisk 16.28 shows to a filtered AMI user; where Asterisk's threads race (chiefly
-OriginateResponse, sent by a thread of its own) the order is drawn with the frequencies counted in a capture
-of 200 real calls (letters as in `calls`).
+OriginateResponse, sent by a thread of its own) the order is drawn with the frequencies counted in a capture of 200 real
+calls (letters as in `races`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Switch:
         self._booted()
 
     def boot(self) -> None:
-        """As after a start of Asterisk: no channels, fresh counters, queues as configured."""
+        """Reset, as after a start of Asterisk: no channels, fresh counters, queues as configured."""
         self._trunk_load.clear()
         self.channels.clear()
         self.app_queue.load()
@@ -247,7 +247,7 @@ class Switch:
         self._enter_context(call, self.contexts[call.request.context])
 
     def _enter_context(self, call: SwitchCall, context: Context) -> None:
-        """Arrive there, from Originate or from another context. Whatever extension was asked for, it goes on to `s`."""
+        """Arrive in a context, from Originate or from another context. Every extension goes on to `s`."""
         variables, behaviour = call.request.variables, call.behaviour
         call.channel.update(context=context.name, exten="s", priority=_STEP[context.does])
         call.application = call.data = ""
@@ -282,7 +282,7 @@ class Switch:
             self._enter_context(call, context)
 
     def _detect(self, call: SwitchCall) -> None:
-        """AMD() listens; a person may not care to wait for its verdict."""
+        """AMD() listens; a person may hang up before its verdict."""
         behaviour = call.behaviour
         call.application = "AMD"
         if behaviour.bears_silence is not None and behaviour.bears_silence < behaviour.verdict_after:
@@ -313,7 +313,7 @@ class Switch:
             call.stage = self.engine.after(0.001, self.after_queue, call)
 
     def after_queue(self, call: SwitchCall) -> None:
-        """What the dialplan does with a caller whom the queue has not given to anybody."""
+        """What the dialplan does with a caller who got no agent."""
         if self.contexts[call.channel.context].does == "predictive":
             self._go_to(call, SAFE_HARBOUR)
         else:
@@ -360,7 +360,7 @@ class Switch:
         self._gone(call, cause, ended_by)
 
     def _hangup_extension(self, call: SwitchCall) -> None:
-        """The extension `h` of the context `predictive`: whom AMD() lost while it listened is told of there."""
+        """The extension `h` of the context `predictive`: it reports callers who hung up while AMD() listened."""
         context = self.contexts.get(call.channel.context)
         if context is None or context.does != "predictive":
             return
@@ -468,7 +468,7 @@ class Switch:
                 self.end(call, 0, "switch")
 
     def die(self) -> None:
-        """Killed: nothing is said, everything is gone."""
+        """Killed: no event, and everything is gone."""
         now = self.clock.time()
         for call in list(self.channels.calls.values()):
             call.over = True

@@ -1,2 +1,2 @@
-"""The Asterisk Manager Interface: `message` (bytes in), `actions` (bytes out), `pending` (whose a reply is),
-`connection` (one socket, one session), `client` (the link: a connection, and when it is lost another one)."""
+"""The Asterisk Manager Interface: `message` (bytes in), `actions` (bytes out), `pending` (which action a reply is for),
+`connection` (one socket, one session), `client` (the link: a connection, and another one when it is lost)."""

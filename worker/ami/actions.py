@@ -1,4 +1,4 @@
-"""Actions for the Asterisk Manager Interface as bytes. Pure; what could hurt is refused, never repaired.
+"""Actions for the Asterisk Manager Interface as bytes. Pure; dangerous values are refused, never repaired.
 
 A CR or LF inside a value starts a new header or even a second action (`Variable: N=x\\r\\n\\r\\nAction:
 Command` was executed by Asterisk 16.28), and a variable name of the form `FILE(/path)` writes a file. Such a
@@ -59,7 +59,7 @@ def encode(fields: Fields) -> bytes:
 
 
 def action_name(fields: Fields) -> str:
-    """What the action is called, for people."""
+    """The action's name, for people."""
     return fields[0][1] if fields else "(no action)"
 
 

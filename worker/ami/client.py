@@ -1,8 +1,8 @@
-"""The link to one Asterisk, kept up: a connection, and when it is lost another one. gevent only.
+"""Keeps up the link to one Asterisk: a connection, and another one when it is lost. gevent only.
 
-What a consumer sees is `inbox`: events in the order of the wire, framed by `LinkUp` and `LinkDown`. What one
-connection does, and its promise that nothing is ever sent twice, is in `connection`; what was under way when one was
-lost is never carried over to the next.
+The consumer reads `inbox`: events in the order of the wire, between `LinkUp` and `LinkDown`. `connection` has what one
+connection does, with its promise that nothing is ever sent twice; actions under way when a connection is lost are never
+carried over to the next.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import ssl
 
 SEND_SECONDS = 5.0  # the limit for one write: a peer that does not read is as good as gone
-REPLY_SECONDS = 30.0  # when `send` gives up on a reply; the replies of one session come in order
-BOOT_REPORT_SECONDS = 10.0  # after that long without FullyBooted it is worth a line in the log
+REPLY_SECONDS = 30.0  # how long `send` waits for a reply; the replies of one session come in order
+BOOT_REPORT_SECONDS = 10.0  # this long without FullyBooted is worth a line in the log
 RECONNECT_SECONDS = (0.2, 15.0)
 REFUSED_SECONDS = 30.0  # Asterisk holds a failed login for 1 s and fail2ban counts them
 _RESTART_SLACK_SECONDS = 1.5  # Uptime is in whole seconds, rounded down
@@ -43,10 +43,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """Logged in and Asterisk is fully booted. Events of the time before are lost: resync first.
+    """Logged in, and Asterisk is fully booted. Events before that are lost: resync first.
 
-    `restarted`: Asterisk itself started anew since the previous link, its calls are gone. `uptime`: its
-    seconds since start, None if it did not say. `generation`: 1 for the first link of this client.
+    `restarted`: Asterisk itself has restarted since the previous link, so its calls are gone. `uptime`: seconds since
+    its start, None if it did not say. `generation`: 1 for the first link of this client.
     """
 
     restarted: bool
@@ -56,7 +56,7 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """The link is gone; Asterisk keeps its calls. All actions under way have been failed already."""
+    """The link is gone; Asterisk keeps its calls. All actions under way have already got their error."""
 
     reason: str
 
@@ -65,8 +65,8 @@ class AmiClient:
     """One AMI user on one Asterisk, connected as long as the client is started.
 
     `timeout`, `wanted`, `instance`, `ping_seconds`, `send_seconds`: see ConnectionOptions. `reconnect_seconds`: the
-    shortest and the longest wait until the next try; the ceiling doubles with each try in vain, and `jitter`, which
-    returns numbers in [0, 1), says where below it. `refused_seconds`: the shortest wait after a refused login.
+    shortest and the longest wait until the next try; the ceiling doubles with each failed try, and `jitter`, which
+    returns numbers in [0, 1), picks a wait below it. `refused_seconds`: the shortest wait after a refused login.
     Callbacks of `send` run in the connection's reader and must not block.
     """
 
@@ -119,22 +119,22 @@ class AmiClient:
 
     @property
     def connected(self) -> bool:
-        """Logged in, Asterisk fully booted, link alive as far as known."""
+        """Is it logged in, Asterisk fully booted, and the link alive as far as known?"""
         return self._connection is not None and self._connection.live
 
     def silent_seconds(self) -> float:
-        """How long Asterisk has not been heard on a link that was up; before the first one: since it was wanted."""
+        """Seconds since Asterisk was last heard on a link that was up; before the first one, since the start."""
         heard_at = self._heard_at if self._connection is None else max(self._heard_at, self._connection.heard_at)
         return time.monotonic() - heard_at
 
     def start(self) -> None:
-        """Connect in the background and stay connected. Starting what runs is harmless."""
+        """Connect in the background and stay connected. Starting twice is harmless."""
         if self._runner is None:
             self._heard_at = time.monotonic()
             self._runner = Supervisor(Event()).keep("the link to Asterisk", self._stay_connected)
 
     def stop(self) -> None:
-        """Log off, end all greenlets, fail what is under way. Harmless when stopped; `start` works again."""
+        """Log off, end all greenlets, fail the actions under way. Harmless when stopped; `start` works again."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
@@ -206,7 +206,7 @@ class AmiClient:
             self.down_reason = "an internal error; see the log"
             raise
         self.down_reason = reason
-        if reason != self._reported or not self._tries.failures:  # once, not every 15 s; anew after a good link
+        if reason != self._reported or not self._tries.failures:  # once, not every 15 s; again after a good link
             log.log(
                 logging.ERROR if least else logging.WARNING,
                 "No link to Asterisk: %s",
@@ -218,13 +218,13 @@ class AmiClient:
         gevent.sleep(max(least, self._shortest_wait + self._jitter() * (ceiling - self._shortest_wait)))
 
     def _wait_for_room(self) -> None:
-        """After an overflow a new link is of use only when the consumer has caught up."""
+        """After an overflow wait for the consumer to catch up; a new link is of no use before."""
         while self._full and self.inbox.qsize() > self._inbox_size // 2:
             gevent.sleep(0.05)
         self._full = False
 
     def _serve_one_connection(self) -> str:
-        """Connect, log in, stay until the link is lost; the reason. DialerError if the login never came about."""
+        """Connect, log in, stay until the link is lost; returns the reason. DialerError if there was no login."""
         options = self._options
         connection = AmiConnection(options, self.inbox, self._inbox_size, self.counters, self._came_up)
         self._connection = connection
@@ -241,7 +241,7 @@ class AmiClient:
             self._close(connection)
 
     def _close(self, connection: AmiConnection) -> None:
-        """The consumer learns last that the link is gone.
+        """Tell the consumer that the link is gone, after everything else.
 
         Switches to no other greenlet: `stop` may kill the runner at any switch; this must not be cut short.
         """

@@ -1,10 +1,9 @@
 """One connection to Asterisk's manager, from connect to close: login, actions out, replies and events in. gevent only.
 
-Three greenlets: the reader never blocks (a reader that lets the socket fill is dropped by Asterisk), the writer may,
-for a limited time, and a third one pings. A connection is up once it is logged in and Asterisk is fully booted, and
-lost once: it never comes back, and what was under way is failed then. Nothing is ever sent twice. An Originate whose
-reply did not come has an unknown outcome, and only a look at Asterisk's channels can tell; whoever resends it calls a
-person twice.
+Three greenlets: the reader never blocks (Asterisk drops a reader that lets the socket fill), the writer may, for a
+limited time, and a third one pings. A connection is up once it is logged in and Asterisk is fully booted. Once lost, it
+never comes back, and actions under way fail. Nothing is ever sent twice: if the reply to an Originate did not come, its
+outcome is unknown, and only a look at Asterisk's channels can tell; sending it again would call a person twice.
 
 The timers here are about this machine and its network, so they use real time, also under a simulated clock.
 """
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     import ssl
 
 PING_MISSES = 2
-_UNSENT_MS = 5000  # what Asterisk's side has not acknowledged for so long is given up, also while we are frozen
+_UNSENT_MS = 5000  # the kernel gives up on bytes not acknowledged for this long, even while we are frozen
 _USER_TIMEOUT: int | None = getattr(gevent.socket, "TCP_USER_TIMEOUT", None)  # Linux
 _FORGET_UNSENT = struct.pack("ii", 1, 0)  # linger on, for 0 s
 _READ_BYTES = 65536
@@ -56,11 +55,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOptions:
-    """Where to connect, as whom, and how; DialerError for what can never work.
+    """Where to connect, as which user, and how; DialerError for values that can never work.
 
     `timeout`: seconds for connect plus login. `wanted`: names of the events for the inbox. `instance`: prefix of all
     ActionIDs; they are unguessable, because every session that reads `call` sees them and a SIP caller can forge
-    events. `ping_seconds`: between two pings; a connection is lost after two that were not answered. `send_seconds`:
+    events. `ping_seconds`: between two pings; a connection is lost after two unanswered ones. `send_seconds`:
     the limit for one write.
     """
 
@@ -78,7 +77,7 @@ class ConnectionOptions:
     def __post_init__(self) -> None:
         if self.tls is not None and not isinstance(self.tls, gevent.ssl.SSLContext):
             raise DialerError("the TLS context blocks the process: make it after gevent's monkey patching")
-        # A bad setting must show at start, not when the first action is due.
+        # A bad setting must show at the start, not with the first action.
         login = [("Action", "Login"), ("ActionID", self.instance), ("Username", self.username), ("Secret", self.secret)]
         encode(login)
 
@@ -96,7 +95,7 @@ class Inbox(Protocol):
         ...
 
     def qsize(self) -> int:
-        """How many things wait there."""
+        """How many items wait in it."""
         ...
 
 
@@ -115,8 +114,8 @@ class AmiConnection:
 
     `ask`, `ask_list` and `send` are of use while it is `live`. Callbacks of `send` run in the reader and must not
     block, and neither must `on_up`, which gets Asterisk's uptime in seconds (None: it did not say) before the first
-    event is put into the inbox. Of events more than `inbox_size` are not let wait there: the connection is lost,
-    `overflowed` tells it.
+    event is put into the inbox. If more than `inbox_size` events would wait there, the connection is lost, and
+    `overflowed` is set.
     """
 
     def __init__(
@@ -128,12 +127,12 @@ class AmiConnection:
         on_up: Callable[[float | None], None],
     ) -> None:
         self.up = False
-        """It has come up, whether or not it is lost by now."""
+        """It came up, whether or not it is lost by now."""
         self.reason = ""
         """Why it was lost."""
         self.overflowed = False
         self.heard_at = -inf
-        """time.monotonic() when Asterisk was last heard on it since it is up."""
+        """time.monotonic() when Asterisk was last heard on it, once it is up."""
         self._options = options
         self._address = options.address
         self._inbox = inbox
@@ -154,7 +153,7 @@ class AmiConnection:
 
     @property
     def live(self) -> bool:
-        """Logged in, Asterisk fully booted, not lost as far as known."""
+        """Is it logged in, Asterisk fully booted, and the connection not lost as far as known?"""
         return self.up and not self._lost.is_set()
 
     def open(self) -> None:
@@ -170,16 +169,16 @@ class AmiConnection:
         self._spawn(self._keep_alive)
 
     def wait_up(self, seconds: float) -> bool:
-        """Wait until it is up or lost, at most so long; False: Asterisk has not said that it is fully booted."""
+        """Wait until it is up or lost, at most that long; False: Asterisk has not said that it is fully booted."""
         return self._ready.wait(seconds)
 
     def wait_down(self) -> str:
-        """Wait until it is lost; the reason."""
+        """Wait until it is lost; returns the reason."""
         self._lost.wait()
         return self.reason
 
     def log_off(self) -> None:
-        """Say good-bye, if it is live; from now on it is lost for no other reason. An answer is not insisted on."""
+        """Log off, if it is live; from now on that is the reason why it is lost. It does not insist on an answer."""
         self._leaving = True
         try:
             if self.live:
@@ -188,7 +187,7 @@ class AmiConnection:
             log.debug("Logoff was not answered", extra={"action": "ami_logoff"})
 
     def close(self) -> None:
-        """End it; nobody is left waiting on it. Harmless twice, and when `open` failed.
+        """End it; nobody is left waiting on it. Harmless when called twice, or after `open` failed.
 
         Switches to no other greenlet: whoever calls this may be killed at any switch, and it must not be cut short.
         """
@@ -269,7 +268,7 @@ class AmiConnection:
         name = action_name(fields)
         action_id = self._put(fields, Pending(name, inf, settle, items))
         try:
-            # Not get(timeout): its gevent.Timeout could be taken for one that the caller has set around us.
+            # Not get(timeout): its gevent.Timeout could be mistaken for one that the caller has set around us.
             result.wait(deadline)
             if not result.ready():
                 self._counters.timeouts += 1
@@ -288,7 +287,7 @@ class AmiConnection:
         not_after: float = inf,
         on_stale: Callable[[], None] | None = None,
     ) -> str:
-        """Hand an action to the writer; its ActionID, made if the fields have none."""
+        """Hand an action to the writer; returns its ActionID, a new one if the fields have none."""
         if self._lost.is_set():
             why = f"the link to Asterisk at {self._address} is lost: {self.reason}"
             raise AmiLinkLost(f"{action_name(fields)} was not sent, {why}")
@@ -312,8 +311,9 @@ class AmiConnection:
             sock = gevent.socket.create_connection((options.host, options.port), options.timeout)
             try:
                 sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
-                # What has not reached Asterisk when this connection, or this process, ends must not reach it later: the
-                # system would go on sending an Originate for minutes. Closing resets, and silence is not waited out.
+                # What has not reached Asterisk when this connection or process ends must not reach it later: the system
+                # would go on sending an Originate for minutes. So closing resets the connection, and the system soon
+                # gives up on a silent one.
                 sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_LINGER, _FORGET_UNSENT)
                 if _USER_TIMEOUT is not None:
                     sock.setsockopt(gevent.socket.IPPROTO_TCP, _USER_TIMEOUT, _UNSENT_MS)
@@ -331,7 +331,7 @@ class AmiConnection:
         return sock
 
     def _log_in(self, give_up: float) -> None:
-        """The time is up at `give_up`, by time.monotonic()."""
+        """Run out of time at `give_up`, by time.monotonic()."""
         if not self._greeted.wait(max(0.0, give_up - time.monotonic())):
             raise AmiTimeout(f"{self._address} accepted the connection but did not greet as Asterisk does")
         if self._lost.is_set():
@@ -357,7 +357,7 @@ class AmiConnection:
     def _explained(self, refusal: AmiRefused) -> DialerError:
         """What to do about a login that was refused."""
         if refusal.text == _SHUTTING_DOWN:
-            # True for bad and for good credentials alike, so it says nothing about them.
+            # This comes with bad and with good credentials, so it says nothing about them.
             return AmiLinkLost(f"Asterisk at {self._address} is shutting down")
         sentence = f"Asterisk at {self._address} refused the login of user {self._options.username} ({refusal.text}); "
         if refusal.text == _AUTHENTICATION_FAILED:
@@ -373,14 +373,14 @@ class AmiConnection:
             try:
                 work(*arguments)
             except Exception:
-                # A connection without its reader or writer would look alive and be deaf or dumb.
+                # Without its reader or writer a connection would look alive, but hear or say nothing.
                 log.exception("The AMI link failed", extra={"action": "ami_error"})
                 self._lose("an internal error; see the log")
 
         self._greenlets.append(errand(run))
 
     def _lose(self, reason: str) -> None:
-        """Declare it lost and fail what is under way; from any greenlet. The first reason stands."""
+        """Declare it lost and fail the actions under way; from any greenlet. The first reason is kept."""
         if self._lost.is_set():
             return
         self.reason = "the dialer logged off" if self._leaving else reason
@@ -419,7 +419,7 @@ class AmiConnection:
                 self.heard_at = time.monotonic()
             if messages:
                 self._dispatch(messages)
-            # A socket with data never makes recv wait; the consumer must get its turn all the same.
+            # While the socket has data, recv never waits; but the consumer must get its turn, too.
             gevent.sleep(0)
 
     def _dispatch(self, messages: list[Message]) -> None:
@@ -483,7 +483,7 @@ class AmiConnection:
                 return
 
     def _fresh(self, action: _Outgoing) -> bytes:
-        """Its bytes; none when it has waited for too long."""
+        """The action's bytes; none if it has waited too long."""
         if time.monotonic() <= action.not_after:
             return action.data
         self._counters.stale += 1
@@ -495,7 +495,7 @@ class AmiConnection:
         return b""
 
     def _keep_alive(self) -> None:
-        """Ping, and give up on what was never answered; a dead network shows no EOF and no error."""
+        """Ping, and give up on actions that were never answered; a dead network shows no EOF and no error."""
         seconds = self._options.ping_seconds
 
         def answered(_: Message | DialerError) -> None:

@@ -20,7 +20,7 @@ class AmiRefused(DialerError):  # noqa: N818 - reads as what it is where it is c
 
 
 class AmiLoginRefused(DialerError):  # noqa: N818
-    """The credentials or the user's rights are wrong; trying again soon makes it no better."""
+    """The credentials or the user's rights are wrong; trying again soon does not help."""
 
 
 class AmiTimeout(DialerError):  # noqa: N818

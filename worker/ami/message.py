@@ -38,7 +38,7 @@ _NEEDLES = 1024
 
 
 class Event(Protocol):
-    """What those who judge read of an event; Message is one, a test's fact another."""
+    """What the judging code reads of an event: a Message is one, a test's fact another."""
 
     @property
     def name(self) -> str:
@@ -214,7 +214,7 @@ class Framer:
         if not raw:
             return
         if not raw.startswith((EVENT, REPLY)):
-            # The tail of a message that a caller has cut in two with an empty line.
+            # The tail of a message that a caller cut in two with an empty line.
             self.tampered += 1
             return
         first_line = raw[: raw.find(CRLF) + 1]
@@ -250,9 +250,7 @@ class Framer:
         self._learned += 1
 
     def _take_banner(self, look_from: int) -> bool:
-        """Cut the greeting off; False while its one CRLF has not come. A stream without one starts right
-        away.
-        """
+        """Cut the greeting off; False until its CRLF has come. A stream without a greeting starts right away."""
         end = self._rest.find(CRLF, max(0, look_from))
         if end < 0:
             self._check_size(len(self._rest))

@@ -1,4 +1,4 @@
-"""The actions under way on one connection: whose a reply is, or an item of a list. Pure: no socket, no clock."""
+"""The actions under way on one connection: which one a reply, or a list's item, is for. Pure: no socket, no clock."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Pending:
     """An action under way. `settle` gets the reply or the error, once."""
 
     action: str
-    due: float  # the instant from which `give_up` ends it
+    due: float  # from this instant on `give_up` ends it
     settle: Callable[[Message | DialerError], None]
     items: list[Message] | None = None  # a list's items so far
     started: bool = False  # a list's reply is in, its items follow
 
 
 class PendingActions:
-    """All of one connection, by ActionID. While a list is among them, `framer` is told to pass list items."""
+    """All actions of one connection, by ActionID. While a list is among them, `framer` passes list items."""
 
     def __init__(self, framer: Framer, counters: Counters) -> None:
         self.lists = 0
@@ -45,14 +45,14 @@ class PendingActions:
             raise UnsafeAction(f"ActionID {action_id} is under way already; use a fresh one for each action")
 
     def add(self, action_id: str, pending: Pending) -> None:
-        """It is about to be sent."""
+        """Add an action that is about to be sent."""
         self._actions[action_id] = pending
         if pending.items is not None:
             self.lists += 1
             self._framer.expect = _LIST_ITEM
 
     def remove(self, action_id: str) -> Pending | None:
-        """Whatever still comes for it is a stray; None: it was not under way."""
+        """Take an action out, so that whatever still comes for it is a stray; None: it was not under way."""
         pending = self._actions.pop(action_id, None)
         if pending is not None and pending.items is not None:
             self.lists -= 1
@@ -61,7 +61,7 @@ class PendingActions:
         return pending
 
     def take_reply(self, reply: Message) -> str | None:
-        """Hand a reply to whom it is for; the name of the action if that was accepted."""
+        """Hand a reply to the action that it is for; the name of that action if Asterisk accepted it."""
         action_id = reply.get("ActionID")
         pending = self._actions.get(action_id)
         if pending is None:
@@ -79,7 +79,7 @@ class PendingActions:
         return None if refused else pending.action
 
     def take_item(self, event: Message) -> bool:
-        """Whether the event is part of a list that somebody waits for; then it is taken."""
+        """Is the event part of a list that somebody waits for? If so, it is taken."""
         action_id = event.get("ActionID")
         pending = self._actions.get(action_id)
         if pending is None or pending.items is None:
@@ -100,14 +100,14 @@ class PendingActions:
         return True
 
     def give_up(self, now: float) -> None:
-        """End what was due before `now`; whether Asterisk has carried it out is unknown."""
+        """End the actions that were due before `now`; whether Asterisk has carried them out is unknown."""
         for action_id, pending in list(self._actions.items()):
             if pending.due < now and action_id in self._actions:
                 self._counters.timeouts += 1
                 self._settle(action_id, pending, AmiTimeout(f"Asterisk did not answer {pending.action} in time"))
 
     def fail(self, error: DialerError) -> None:
-        """End all of them."""
+        """End all actions."""
         for action_id, pending in list(self._actions.items()):
             if action_id in self._actions:
                 self._settle(action_id, pending, error)

@@ -1,12 +1,12 @@
-"""Who is free: the queue members of one Asterisk, as its lists and events show them.
+"""Which agents are free: the queue members of one Asterisk, as its lists and events show them.
 
-An event may have been forged by a caller, so it is believed at once only where that makes a member *less*
-available, and what would make one free, now or when a wrap-up ends, is put into `unsure`: a list action
-decides. So does it for what takes somebody out for long (paused, unavailable), which is rare.
+An event may have been forged by a caller, so it is believed at once only if it makes a member *less* available. A
+member whom it would make free, now or when a wrap-up ends, goes into `unsure`, and a list action decides. A list action
+also decides if an event takes somebody out for long (paused, unavailable), which is rare.
 
-An agent is a person, known by their telephone: the device whose state Asterisk goes by (StateInterface), written in any
-case. Members of several queues, or two of one queue, that ring the same telephone are one person. Queues go by the name
-that Asterisk gives them; a name that a project has is looked for as it is written, then in any case.
+An agent is a person, identified by their telephone: the device whose state Asterisk goes by (StateInterface), whatever
+its case. Members of several queues, or two of one queue, that ring the same telephone are one person. Queues have
+Asterisk's names for them; a project's queue is looked up as written, then in any case.
 
 No I/O: events, list items and the time come in.
 """
@@ -20,15 +20,15 @@ from math import inf
 from worker.ami.message import Event
 from worker.model import storable
 
-# AST_DEVICE_* of Asterisk's devicestate.h, in the Status of QueueMember and QueueMemberStatus. app_queue rings who is
-# not in use, and whose state nobody knows (is_member_available in app_queue.c).
+# AST_DEVICE_* of Asterisk's devicestate.h, in the Status of QueueMember and QueueMemberStatus. app_queue rings members
+# not in use, and those whose state is unknown (is_member_available in app_queue.c).
 _FREE = {0, 1}
 _INVALID = 4
 _RINGING = {6, 7}
 _BUSY = {2, 3, 8}
 
 UNSURE_MOST = 1000
-"""Events that name more members than this are not asked about one by one: somebody invents them."""
+"""If events name more members than this, we do not ask about each: somebody invents them."""
 _NAME_CHARACTERS = 200
 
 
@@ -39,7 +39,7 @@ class Member:
     queue: str
     interface: str
     person: str
-    """Who it is: the telephone's name, in one case."""
+    """The person: the telephone's name, in one case."""
     name: str
     status: int
     paused: bool
@@ -65,24 +65,25 @@ class Member:
         return self.in_call or self.status not in _FREE
 
     def free_at(self, now: float) -> float:
-        """From when on it takes calls if no further event comes: an instant, infinity for never."""
+        """The instant from which it takes calls if no further event comes; infinity: never."""
         return max(now, self.wrapup_until) if self.state(now) in ("free", "wrapup") else inf
 
 
 @dataclass(frozen=True)
 class Presence:
-    """What a person does, over all queues that were asked about. Instants of the clock's monotonic()."""
+    """The state of a person, over all queues in question. Instants of the clock's monotonic()."""
 
     state: str
     """As Member.state."""
     since: float
     wrapup_until: float
     there: bool
-    """Will they take calls again, as far as is known? Not who is paused, even if they still talk."""
+    """Will they take calls again, as far as is known? Not if they are paused, even if they still talk."""
 
 
 class Agents:
-    """The members of all queues. `wall`: seconds since 1970, to judge the LastCall of who is seen first."""
+    """The members of all queues. `wall`: seconds since 1970, to judge the LastCall of members seen for the first
+    time."""
 
     def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float] | None = None) -> None:
         self._monotonic = monotonic
@@ -93,11 +94,11 @@ class Agents:
         self._person_of: dict[str, str] = {}
         """By interface, in one case."""
         self.queues: set[str] = set()
-        """The queues that Asterisk has, as it calls them."""
+        """The queues that Asterisk has, with its names for them."""
         self.unsure: set[tuple[str, str]] = set()
         """(queue, interface) that a list action has to confirm."""
         self.version = 0
-        """Counts the changes; before the first list nothing is known."""
+        """A count of changes; 0 before the first list, when nothing is known."""
 
     def replace_all(self, items: Iterable[Event]) -> None:
         """Take the items of a QueueStatus of all queues."""
@@ -108,7 +109,8 @@ class Agents:
             if item.name == "QueueParams":
                 self.queues.add(item.get("Queue"))
             elif item.name == "QueueMember" and (item.get("Queue"), item.get("Location")) not in self._members:
-                # The first counts: members are listed before the callers who wait, whose names may hold forgeries.
+                # The first of several counts: members are listed before waiting callers, whose names may hold
+                # forgeries.
                 self._put(self._read(item, item.get("Name"), item.get("Location"), before))
         self.unsure.clear()
         self.version += 1
@@ -128,8 +130,8 @@ class Agents:
         self.version += 1
 
     def add_queue(self, items: Iterable[Event]) -> None:
-        """Take the items of a QueueStatus of one queue that was not known: of a realtime one, which Asterisk has just
-        loaded for having been asked."""
+        """Take the items of a QueueStatus of one queue that was not known: a realtime queue, which Asterisk loaded
+        because we asked for it."""
         for item in items:
             if item.name == "QueueParams":
                 self.queues.add(item.get("Queue"))
@@ -160,8 +162,8 @@ class Agents:
         key = queue, interface = event.get("Queue"), event.get("Interface")
         known = self._members.get(key)
         if known is None:
-            # Of a member and a queue that nobody has heard of it takes a list to learn more; what cannot even be
-            # asked for, or invents members by the thousand, is a caller's work.
+            # For an unknown member or queue a list must tell us more. If it cannot even be asked for, or members come
+            # by the thousand, a caller has made it up.
             if queue in self.queues and _plausible(interface) and len(self.unsure) < UNSURE_MOST:
                 self.unsure.add(key)
             return
@@ -172,7 +174,7 @@ class Agents:
         told = self._read(event, known.name, interface, self._members, known.person)
         state, was = told.state(now), known.state(now)
         sooner = told.free_at(now) < known.free_at(now)
-        released = known.engaged() and not told.engaged()  # which may make it free in its other queues
+        released = known.engaged() and not told.engaged()  # that may make it free in its other queues
         if sooner or released or (state == "wrapup" and was == "free"):
             self.unsure.add(key)
             return
@@ -184,7 +186,7 @@ class Agents:
     def _read(
         self, item: Event, name: str, interface: str, before: dict[tuple[str, str], Member], person: str = ""
     ) -> Member:
-        """`person`: who it is known to be; else what the item, of a list, says."""
+        """`person`: the person it is known to be; otherwise what the list's item says."""
         now = self._monotonic()
         queue = item.get("Queue")
         last_call = _integer(item.get("LastCall"))
@@ -212,18 +214,18 @@ class Agents:
         return member
 
     def _wrapup_left(self, last_call: int, wrapup: int) -> float:
-        """Seconds of wrap-up left to somebody whose call ended before this began to look.
+        """Seconds of wrap-up left to somebody whose call ended before we began to look.
 
-        Asterisk's clock may be another's: the answer is never more than a wrap-up, and 0 if it cannot be judged.
+        Asterisk's clock may differ from ours: the answer is never more than a wrap-up, and 0 if it cannot be judged.
         """
         if self._wall is None or not last_call:
             return 0.0
         return min(max(0.0, last_call + wrapup - self._wall()), float(wrapup))
 
     def queue_named(self, name: str) -> str | None:
-        """The queue that a project means, as Asterisk calls it; None: Asterisk has none of that name.
+        """Asterisk's name for the queue that a project means; None: Asterisk has no such queue.
 
-        Names of queues.conf match in any case; two realtime queues may differ in nothing else.
+        Names in queues.conf match in any case; two realtime queues may differ only in case.
         """
         if name in self.queues:
             return name
@@ -231,12 +233,12 @@ class Agents:
         return min((queue for queue in self.queues if queue.casefold() == folded), default=None)
 
     def person(self, interface: str) -> str:
-        """Whose telephone rings when a queue calls this interface."""
+        """The person whose telephone rings when a queue calls this interface."""
         folded = interface.casefold()
         return self._person_of.get(folded, folded)
 
     def free(self, queue: str) -> set[str]:
-        """The people in a queue who would take a call now."""
+        """The people in a queue who can take a call now."""
         now = self._monotonic()
         return {
             member.person
@@ -253,7 +255,7 @@ class Agents:
         return self._by_queue.get(self.queue_named(queue) or queue, {}).values()
 
     def crew(self, queues: Iterable[str]) -> dict[str, Presence]:
-        """What each of the people in these queues does."""
+        """The state of each of the people in these queues."""
         now = self._monotonic()
         named = {self.queue_named(queue) or queue for queue in queues}
         crew = {}

@@ -1,4 +1,4 @@
-"""What agents do, written for readers of the database; nothing that is decided here depends on it."""
+"""Writes the state of agents for readers of the database; no decision depends on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.troubles import Troubles
 
 
 class AgentsTable:
-    """dialer_agents, as far as one Asterisk's queue members go."""
+    """The part of dialer_agents for one Asterisk's queue members."""
 
     def __init__(self, agents: Agents, database: Database, clock: Clock, owner: Ownership, troubles: Troubles) -> None:
         self._agents = agents
@@ -27,12 +27,12 @@ class AgentsTable:
         self._troubles = troubles
         self._written = agents.version
         self._rested = math.inf
-        """When the next wrap-up ends, which no event tells."""
+        """When the next wrap-up ends; no event tells us."""
         self._held = Backoff()
 
     def write(self) -> float | None:
-        """Write what has changed; seconds until there is something to write though nothing happens, or None. Raises
-        DatabaseUnavailable."""
+        """Write what has changed; seconds until there will be something to write even if nothing happens, or None.
+        Raises DatabaseUnavailable."""
         now = self._clock.monotonic()
         if (self._agents.version != self._written or now >= self._rested) and self._held.left(now) <= 0:
             self._write()
@@ -47,7 +47,7 @@ class AgentsTable:
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            # Readers see what was.
+            # Until then readers see the old state.
             self._held.failed(self._clock.monotonic())
             self._tell(f"what its agents do cannot be written: {reason(error)}")
         else:

@@ -1,7 +1,7 @@
-"""What the dialling of an Asterisk is told from outside: that it is worth a look, and what came of the last one.
+"""What the dialling of an Asterisk hears from outside: that a look is worth while, and what the last call showed.
 
-A notice only says where to look; what is true is asked of the database, and of Asterisk. So one that is lost costs the
-time until the next poll, and the same one twice counts once.
+A notice only says where to look; the facts come from the database and from Asterisk. So a lost notice costs only the
+time until the next poll, and the same notice twice counts once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CasesChanged:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a project cannot be dialled here, as its last call has shown: a sentence with the remedy."""
+    """Why a project cannot be dialled here, as its last call showed: a sentence with the remedy."""
 
     project_id: str
     why: str
@@ -40,20 +40,20 @@ Notice = Look | LookAgain | CasesChanged | Obstacle
 
 
 class Notices:
-    """Those that have not been read, in the order of their first coming."""
+    """Notices that have not been read, in the order in which they first came."""
 
     def __init__(self) -> None:
         self.arrived = Event()
-        """Is there one?"""
+        """Is there an unread notice?"""
         self._unread: dict[Notice, None] = {}
 
     def put(self, notice: Notice) -> None:
-        """Tell it; never waits."""
+        """Add a notice; never waits."""
         self._unread[notice] = None
         self.arrived.set()
 
     def take(self) -> list[Notice]:
-        """All that are unread; they are read now."""
+        """Take all unread notices."""
         self.arrived.clear()
         unread = list(self._unread)
         self._unread.clear()

@@ -1,4 +1,4 @@
-"""Sends the Originate of attempts that were begun. Whatever happens to one, its attempt gets one outcome."""
+"""Sends the Originates of attempts that were begun. Whatever happens to one, its attempt gets one outcome."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from worker.calls.tracker import Tracker
 from worker.model import DEFAULT_EXTEN, Begun, Outcome
 
 ACCOUNT = "dialer"
-"""AccountCode of our calls: an eventfilter can keep other people's calls out by it."""
+"""AccountCode of our calls, so that an eventfilter can keep other people's calls out."""
 FRESH_SECONDS = 0.4
-"""An Originate that has waited for longer on its way to the socket is not sent: this worker was frozen, and another
-may have the Asterisk by now. Less than the margin before the end of the shortest lease (keeper.MARGIN of 2 s)."""
+"""If an Originate has waited longer than this on its way to the socket, it is not sent: this worker was frozen, and
+another may have the Asterisk by now. Less than the margin before the end of the shortest lease (keeper.MARGIN of 2
+s)."""
 NAME_BYTES = 400
-"""A case's name is passed to the dialplan up to this length; AMI takes lines of at most 1022 bytes."""
+"""A case's name goes to the dialplan cut to this length; AMI takes lines of at most 1022 bytes."""
 
 
 class Originator:
-    """The way of attempts to one Asterisk."""
+    """Sends attempts to one Asterisk."""
 
     def __init__(
         self, client: AmiClient, tracker: Tracker, agents: Agents, refused: Callable[[Call, str], object]
     ) -> None:
-        """`refused` is called with a call that Asterisk would not make, and its words."""
+        """`refused` is called with a call that Asterisk would not make, and Asterisk's words."""
         self._client = client
         self._tracker = tracker
         self._agents = agents
         self._refused = refused
 
     def originate(self, begun: Begun) -> bool:
-        """Send an attempt that was begun. False: there is no link to send it on. Raises UnsafeAction when the settings
-        of its project make it one that cannot be sent at all."""
+        """Send an attempt that was begun. False: there is no link to send it on. Raises UnsafeAction if its project's
+        settings make it impossible to send."""
         begun = replace(begun, queue=self._agents.queue_named(begun.queue) or begun.queue)
         call = self._tracker.begin(begun)
         try:
@@ -57,7 +58,7 @@ class Originator:
         return True
 
     def give_up(self, begun: Begun, why: str) -> None:
-        """End an attempt that was begun and must not be sent any more."""
+        """End an attempt that was begun and must no longer be sent."""
         self._tracker.unsent(self._tracker.begin(begun), why)
 
     def _stale(self, call: Call) -> None:

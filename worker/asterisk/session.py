@@ -1,9 +1,9 @@
 """One Asterisk in this worker's hands: its link, its calls, its agents.
 
-The order of things after each login: take the attempts that the ledger has open, list channels and queue
-members, settle what is gone; only then may anything be originated. Events that come in the meantime wait in
-the client's inbox. Nothing is believed because an event says it, where an event could have been forged: what
-concerns agents, or Asterisk as a whole, only makes this module ask.
+The order after each login: take the open attempts from the ledger, list channels and queue members, settle the calls
+that are gone; only then may anything be originated. Events that come in the meantime wait in the client's inbox. Where
+an event could be forged, it is not believed: events about agents, or about Asterisk as a whole, only make this module
+ask.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ WANTED = frozenset(
     }
 )
 CHECK_SECONDS = 30.0
-"""How often queue members and channels are listed against drift."""
+"""How often queue members and channels are listed, in case something was missed."""
 STOPPING_SECONDS = 2.0
-"""How often an Asterisk that is shutting down is asked whether it has changed its mind."""
+"""How often an Asterisk that is shutting down is asked whether the shutdown was called off."""
 AGAIN_SECONDS = 1.0
-"""Before a look that failed, or that somebody disturbed, is repeated."""
+"""How long before a look is repeated that failed or that somebody disturbed."""
 UNSURE_MOST = 20
-"""When more members than this have to be confirmed, one list of all is the shorter way."""
+"""With more members than this to confirm, one list of all is shorter."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class _LookAround:
 
 @dataclass(frozen=True)
 class _Stop:
-    """In the inbox: nothing more is read."""
+    """In the inbox: stop reading."""
 
 
 class Session:
@@ -95,14 +95,14 @@ class Session:
         self.name = settings.name
         self.owner = owner
         self.notices = Notices()
-        """For the dialling."""
+        """Notices for the dialling."""
         self.troubles = Troubles(database, clock, owner)
         self.ledger = Ledger(database, clock, owner, self.troubles, written=self._lines_free)
         self.tracker = Tracker(clock.monotonic, self)
         self.agents = Agents(clock.monotonic, clock.time)
         self.stopped = Event()
         self.ready = False
-        """Is the link up, and everything known that calls need?"""
+        """Is the link up, and do we know everything that calls need?"""
         self.client = AmiClient(
             settings.host,
             settings.port,
@@ -123,9 +123,10 @@ class Session:
         self._agents_seen = self.agents.version
         self._stopping = False
         self._unsynced: LinkUp | None = None
-        """A link whose resync is not complete; until it is, nothing is originated."""
+        """A link whose resync is not complete yet; until it is, nothing is originated."""
         self._doubtful: tuple[set[Call], Outcome] = (set(), Outcome.LOST)
-        """Calls that were missing in a list that somebody had tampered with, and what they are if still missing."""
+        """Calls missing from a list that somebody had tampered with, and their outcome if they are still missing next
+        time."""
         self._told: tuple[str, str | None] | None = None
         self._taking = Outage(
             log, "take_failed", "what Asterisk said could not be taken in", "what Asterisk says is taken in again"
@@ -153,7 +154,7 @@ class Session:
         self._loops.join()
 
     def confirmed(self) -> None:
-        """The Asterisk is this worker's, and has been all the time."""
+        """The Asterisk is confirmed to be this worker's, and has been all the time."""
         self.ledger.confirmed()
         self._unwritten.set()
 
@@ -162,17 +163,16 @@ class Session:
     def originate(self, begun: Begun) -> bool:
         """Send the Originate of an attempt that was begun; whatever happens now, it will get one outcome.
 
-        False: there is no link to send it on. Raises UnsafeAction when the settings of its project make it one that
-        cannot be sent at all.
+        False: there is no link to send it on. Raises UnsafeAction if its project's settings make it impossible to send.
         """
         if not self.ready:
-            # Since it was begun the link was lost, and the new one has not been looked at.
+            # The link was lost after the attempt was begun, and the new one has not been resynced yet.
             self.give_up(begun, "the link to Asterisk was lost before it was sent")
             return False
         return self._originator.originate(begun)
 
     def give_up(self, begun: Begun, why: str) -> None:
-        """End an attempt that was begun and must not be sent any more."""
+        """End an attempt that was begun and must no longer be sent."""
         self._originator.give_up(begun, why)
 
     def _refused(self, call: Call, text: str) -> None:
@@ -195,11 +195,11 @@ class Session:
         self._unwritten.set()
 
     def astray(self, project_id: str, why: str) -> None:
-        """The project cannot be dialled like that."""
+        """Notify the dialling that the project cannot be dialled like that."""
         self.notices.put(Obstacle(project_id, why))
 
     def waits(self) -> None:
-        """Who writes asks the tracker again, and when."""
+        """Wake the writing loop, so that it asks the tracker again when it is due."""
         self._unwritten.set()
 
     # --- events ------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class Session:
         except DatabaseUnavailable as error:
             log.debug("a look failed, tried again", extra={"action": "look_failed", "why": str(error)})
         except Exception as error:
-            # Whatever one event or one row has done to us, the next ones are waited for.
+            # Whatever one event or one row did to us, go on to the next.
             self._taking.failed(str(error), None if isinstance(error, DialerError) else error)
             if not isinstance(item, Message):
                 self._tell_trouble("look", str(error))
@@ -245,7 +245,7 @@ class Session:
         if event.name.startswith("QueueMember"):
             self.agents.event(event)
         elif event.name == "Shutdown":
-            # It may be forged; whether it is true shows at once.
+            # It may be forged; asking shows at once whether it is true.
             self._ask_whether_stopping()
         elif event.name == "Reload":
             self.notices.put(LookAgain())
@@ -254,7 +254,7 @@ class Session:
             self.tracker.event(event)
 
     def _stir(self) -> None:
-        """Something was taken in: if agents do something else now, that is written, and the dialling looks at it."""
+        """Something was taken in: if the state of agents has changed, have it written, and have the dialling look."""
         if self.agents.version != self._agents_seen:
             self._agents_seen = self.agents.version
             self._unwritten.set()
@@ -271,7 +271,7 @@ class Session:
                 try:
                     items = self.client.ask_list(fields)
                 except actions.UnsafeAction:
-                    items = []  # nothing that Asterisk can have a name like that
+                    items = []  # nothing in Asterisk can have such a name
                 self.agents.replace_one(queue, interface, items)
         except DialerError as error:
             log.debug("queue member not confirmed", extra={"action": "member_unsure", "why": str(error)})
@@ -281,7 +281,7 @@ class Session:
     def _linked(self, up: LinkUp) -> None:
         self.ready = False
         if self._unsynced is not None and self._unsynced.restarted:
-            up = replace(up, restarted=True)  # since the last time that this looked
+            up = replace(up, restarted=True)  # since the last look
         self._unsynced = up
         self._resync(up)
 
@@ -297,7 +297,7 @@ class Session:
         watched = up.generation > 1
         suspects = self.tracker.suspects()
         if up.uptime is not None:
-            # Begun before this Asterisk was started: nothing of them can be left.
+            # Begun before this Asterisk was started: nothing can be left of them.
             booted = self._clock.monotonic() - up.uptime - 1
             suspects |= {call for call in self.tracker.calls() if call.begun < booted}
         if up.restarted:
@@ -322,7 +322,7 @@ class Session:
     def _list(self, suspects: set[Call], gone: Outcome) -> bool:
         """List channels and members; settle the suspects that are gone once the events up to here are in.
 
-        False: the link changed meanwhile, and what was listed says nothing any more.
+        False: the link changed meanwhile, so the list no longer means anything.
         """
         tampered = self.client.counters.tampered
         channels = self.client.ask_list([("Action", "CoreShowChannels")])
@@ -338,10 +338,10 @@ class Session:
                 return False
             if isinstance(item, Message):
                 self._take(item)
-            # Else it asks for the look that is being taken.
+            # Otherwise it asks for the look that is being taken right now.
         self._doubtful = (set(), Outcome.LOST)
         if self.client.counters.tampered > tampered:
-            # A dropped message may have been the list's item of a call: who is missing is not gone for certain.
+            # A dropped message may have been a call's item in the list, so a missing call is not certainly gone.
             log.warning("a list was tampered with, looking again", extra={"action": "list_tampered"})
             self._doubtful = (suspects, gone)
             suspects = set()
@@ -363,8 +363,8 @@ class Session:
         self.ready = False
         self.tracker.shutdown(confirmed=False)
         if self.stopped.is_set():
-            return  # it was this session that left
-        # Its client has warned of it.
+            return  # this session itself closed it
+        # Its client has logged a warning.
         log.info("Asterisk is down", extra={"action": "asterisk_down", "asterisk": self.name, "why": reason})
         self._tell("down", reason)
 
@@ -389,7 +389,7 @@ class Session:
         return False
 
     def _tell(self, state: str, reason: str | None) -> None:
-        """Write the state for readers; what cannot be written now is written by the next look."""
+        """Write the state for readers; if that fails now, the next look writes it."""
         if self._told == (state, reason):
             return
         try:
@@ -426,13 +426,13 @@ class Session:
         if self.stopped.is_set():
             return
         if self.ledger.pending() < ended:
-            self.notices.put(Look())  # their lines and numbers are free again
+            self.notices.put(Look())  # lines and numbers of those calls are free again
         due = self.ledger.due_in()
         waits = (wait, resting, None if due is None else max(due, LINGER_SECONDS), 5.0)
         self._clock.wait(self._unwritten, min(one for one in waits if one is not None))
 
     def _lines_free(self) -> None:
-        """Ends were written whose writing nobody has waited for."""
+        """Ends were written in the background, with nobody waiting for them."""
         self._unwritten.set()
         self.notices.put(Look())
 

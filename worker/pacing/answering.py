@@ -1,9 +1,9 @@
-"""How likely a case is to answer, against the project's usual call: learned from every call that ends.
+"""How likely a case is to answer compared with the project's usual call: learned from every call that ends.
 
 The logarithm of the odds is a sum: one part for the project, one for each thing known of the case (attempt number,
 hour, last outcome …). Every part is a normal distribution that begins at "no difference" and narrows with each call
-that had it, so what is rare stays close to the project's rate: shrinkage, without a second pass over the data. Each
-call is one step of a logistic regression's filter (an extended Kalman filter with its covariances left out).
+that had the feature, so rare values stay close to the project's rate: shrinkage, without a second pass over the data.
+Each call is one step of a logistic regression's filter (an extended Kalman filter with its covariances left out).
 
 No I/O and no clock: facts come in, odds go out.
 """
@@ -20,15 +20,16 @@ PRIOR_SPREAD_PROJECT = 1.0
 PRIOR_SPREAD = 0.5
 """Standard deviations of the logarithm of odds: two values of one feature seldom differ by more than a factor 3."""
 DRIFT = 0.00002
-"""Variance that comes back with each call: after about 10,000 of them the old ones hardly count."""
+"""Variance added back with each call: after about 10,000 calls the old ones hardly count."""
 USUAL_GAIN = 0.01
-"""Of the running mean over cases: about the last hundred of them are the usual ones."""
+"""Weight of a case in the running mean: about the last hundred cases define the usual one."""
 MOST_VALUES = 48
-"""Values kept for each feature, the most used ones; hours are 24, outcomes and useful attempt numbers fewer."""
+"""The number of values kept for each feature, the most used ones; there are 24 hours, and fewer outcomes and useful
+attempt numbers."""
 
 
 class _Part:
-    """A part of the sum: its mean, its variance, the calls that had it."""
+    """A part of the sum: its mean, its variance, and how many calls had it."""
 
     __slots__ = ("calls", "mean", "variance")
 
@@ -50,7 +51,8 @@ class Answering:
         self._calls = 0
 
     def observe(self, features: Mapping[str, str], answered: bool) -> None:
-        """A call to such a case has ended, answered by a person or not. What never rang tells nothing: leave it out."""
+        """A call to such a case has ended, answered by a person or not. Leave out calls that never rang: they tell
+        nothing."""
         self._calls += 1
         self._usual += (self._difference(features) - self._usual) * max(1 / self._calls, USUAL_GAIN)
         parts = [self._project, *(self._part(name, value) for name, value in features.items())]
@@ -65,7 +67,7 @@ class Answering:
             part.variance -= part.variance * part.variance * information * gain
 
     def odds(self, features: Mapping[str, str]) -> float:
-        """Factor on the odds of an answer against the project's usual call: what Call.odds asks for."""
+        """Factor on the odds of an answer compared with the project's usual call, for Call.odds."""
         return exp(self._difference(features) - self._usual)
 
     def rate(self, features: Mapping[str, str]) -> float:
@@ -89,7 +91,7 @@ class Answering:
         return values[value]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON can hold it: about 25 bytes for each value of a feature."""
+        """Its state in a form for JSON: about 25 bytes for each value of a feature."""
         return {
             "version": VERSION,
             "project": _plain(self._project),
@@ -101,7 +103,7 @@ class Answering:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Answering:
-        """What as_dict gave. Raises ValueError when another version saved it: begin anew then."""
+        """Restore what as_dict gave. Raises ValueError if another version saved it: then begin anew."""
         if state.get("version") != VERSION:
             raise ValueError(f"learned answering has version {state.get('version')!r}, this is version {VERSION}")
         answering = cls()

@@ -20,7 +20,7 @@ Table = list[list[float]]
 
 
 def lognormal_survival(seconds: float, mean: float, variation: float) -> float:
-    """Chance that a lognormal duration of that mean and coefficient of variation lasts longer than `seconds`."""
+    """Chance that a lognormal duration with that mean and coefficient of variation lasts longer than `seconds`."""
     if seconds <= 0:
         return 1.0
     variance = log(1 + variation * variation)
@@ -43,7 +43,8 @@ class Durations:
     """
 
     FIXED_AFTER = 5
-    """That many alike in a row are a fixed duration (the queue's wrapuptime): its end is then known, not estimated."""
+    """After this many equal durations in a row, it is taken to be fixed (the queue's wrapuptime): its end is then
+    known, not estimated."""
     FIXED_WITHIN = 0.3
     """Seconds that fixed durations may differ by: event delivery, Asterisk's whole seconds."""
 
@@ -61,7 +62,7 @@ class Durations:
         self._last = 0.0
 
     def observe(self, seconds: float) -> None:
-        """One that lasted `seconds` has ended."""
+        """A duration has ended after `seconds`."""
         at_risk, edges = self.at_risk, self.edges
         final = min(bisect_right(edges, max(0.0, seconds)), len(at_risk)) - 1
         for index in range(final):
@@ -72,7 +73,7 @@ class Durations:
         self._last = seconds
 
     def discount(self, factor: float) -> None:
-        """Let all that is known count for `factor` of what it did."""
+        """Let everything known so far count for `factor` of what it did."""
         self.at_risk = [value * factor for value in self.at_risk]
         self.ends = [value * factor for value in self.ends]
 
@@ -84,8 +85,8 @@ class Durations:
     def survival(self, most: int, ongoing: Iterable[float] = ()) -> list[float]:
         """Chance to last longer than 0, 1, 2 … `most` seconds.
 
-        ongoing: how long those have lasted that have not ended. A team that begins its day has finished short talks
-        only, and would look free soon without the others.
+        ongoing: how long those that have not ended have lasted. A team that begins its day has finished only short
+        talks, and without the ongoing ones would look free soon.
         """
         fixed = self.fixed
         if fixed is not None:
@@ -102,7 +103,7 @@ class Durations:
         return result + [left] * (most + 1 - len(result))
 
     def _at_risk_with(self, ongoing: Iterable[float]) -> list[float]:
-        """Seconds at risk by bin, those of durations that go on included."""
+        """Seconds at risk by bin, including those of ongoing durations."""
         at_risk, reached = list(self.at_risk), [0.0] * len(self.at_risk)
         for seconds in ongoing:
             final = min(bisect_right(self.edges, max(0.0, seconds)), len(at_risk)) - 1
@@ -122,7 +123,7 @@ class Durations:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take what as_dict gave; raises ValueError when the bins are others."""
+        """Restore what as_dict gave; raises ValueError if the bins differ."""
         if len(state["at_risk"]) != len(self.at_risk) or len(state["ends"]) != len(self.ends):
             raise ValueError(f"learned durations have {len(state['ends'])} bins, this version has {len(self.ends)}")
         self.at_risk = [float(value) for value in state["at_risk"]]
@@ -132,11 +133,11 @@ class Durations:
 
 
 class Ringing:
-    """By second of age of a call that nobody has answered yet: the chance of an answer, and that of a failure.
+    """The chances that a call nobody has answered yet is answered, or fails, by second of its age.
 
     The answers' hazard is a shape (it sums to 1 over the ring time) times a level, which moves faster and is
-    followed elsewhere, times the factor of the call itself. So each call's seconds at risk are weighted with level
-    and factor, and calls unlike each other still teach one shape.
+    followed elsewhere, times the factor of the call itself. So each call's seconds at risk are weighted with level and
+    factor, and different kinds of calls still teach one shape.
     """
 
     PRIOR_MEAN = 9.0
@@ -144,14 +145,14 @@ class Ringing:
     PRIOR_ANSWERS = 4.0
     PRIOR_CALLS = 8.0
     PRIOR_RATE = 0.5
-    """Few answers would be an unsafe assumption: a prior level is high, and forgotten after a few calls."""
+    """Assuming few answers would be unsafe, so the prior level is high; it is forgotten after a few calls."""
 
     def __init__(self, seconds: int) -> None:
         """`seconds`: a call's longest time from dialling to the verdict."""
         self.answers: list[float] = []
         self.failures: list[float] = []
         self.at_risk: list[float] = []
-        """Calls that entered each second of age, weighted as above."""
+        """How many calls reached each second of age, weighted as above."""
         self.entered: list[float] = []
         """The same, unweighted: what failures are compared with."""
         self.resize(seconds)
@@ -161,7 +162,7 @@ class Ringing:
         return len(self.answers)
 
     def resize(self, seconds: int) -> None:
-        """Another ring time: keep what is known of the seconds that both have, take the prior for others."""
+        """Change the ring time: keep what is known about the seconds that both have, take the prior for the others."""
         lasting = [lognormal_survival(age, self.PRIOR_MEAN, self.PRIOR_VARIATION) for age in range(seconds + 1)]
         unanswered = [1 - self.PRIOR_RATE * (1 - left) for left in lasting]
         hazards = [1 - there / here for here, there in pairwise(unanswered)]
@@ -177,7 +178,7 @@ class Ringing:
         self.entered = self.entered[:known] + entered[known:]
 
     def observe(self, age: float, weight: float, answered: bool) -> None:
-        """A call of that age was answered by a person, or has failed; `weight`: the level times its own factor."""
+        """A call was answered by a person, or failed, at that age; `weight`: the level times its own factor."""
         final = min(max(0, int(age)), len(self.answers) - 1)
         for second in range(final + 1):
             self.at_risk[second] += weight
@@ -185,15 +186,16 @@ class Ringing:
         (self.answers if answered else self.failures)[final] += 1
 
     def discount(self, factor: float) -> None:
-        """Let all that is known count for `factor` of what it did."""
+        """Let everything known so far count for `factor` of what it did."""
         for name in ("answers", "failures", "at_risk", "entered"):
             setattr(self, name, [value * factor for value in getattr(self, name)])
 
     def hazards(self, still_ringing: dict[int, tuple[float, float]]) -> tuple[list[float], list[float]]:
         """(shape of the answers' hazard, hazard of failing) by second of age.
 
-        still_ringing: by age in seconds how many calls are in flight, and the sum of their weights. A burst of new
-        calls has answered early but failed late: without them the answers would look too many.
+        still_ringing: by age in seconds, the number of calls in flight and the sum of their weights. In a burst of new
+        calls answers come early and failures late: if those still ringing were left out, there would seem to be too
+        many answers.
         """
         more, more_weighted = [0.0] * self.seconds, [0.0] * self.seconds
         for age, (count, weight) in still_ringing.items():
@@ -213,7 +215,7 @@ class Ringing:
         return {name: rounded(getattr(self, name)) for name in ("answers", "failures", "at_risk", "entered")}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take what as_dict gave, with as many seconds as it had."""
+        """Restore what as_dict gave, with as many seconds as it had."""
         for name in ("answers", "failures", "at_risk", "entered"):
             setattr(self, name, [float(value) for value in state[name]])
 
@@ -254,10 +256,10 @@ def _done(survival: list[float], seconds: float) -> float:
 
 
 def _from_the_end(values: list[float]) -> list[float]:
-    """Sums of each value and all after it."""
+    """Each value plus all after it."""
     return list(accumulate(reversed(values)))[::-1]
 
 
 def rounded(values: list[float]) -> list[float]:
-    """Five digits that count: enough to go on from, and short in the database."""
+    """Rounded to five significant digits: enough to go on from, and short in the database."""
     return [float(f"{value:.5g}") for value in values]

@@ -1,8 +1,8 @@
-"""The pacing journal: what was looked at and what was decided, written so that it can be decided again.
+"""The pacing journal: what was observed and what was decided, written so that the decision can be repeated.
 
 An entry holds the observation, what was learned since the entry before (`Fact`s), and now and then the whole learned
-state. Replaying takes the state of the first entry that has one and does from there what the worker did. For that,
-what is looked at is rounded before it is decided on, not when it is written.
+state. Replaying takes the state of the first entry that has one and does from there what the worker did. For this to
+work, observations are rounded before the decision, not when they are written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from worker.pacing.predictive import Decision, decide
 from worker.pacing.settings import PacingSettings
 
 DIGITS = 2
-"""Of seconds and of odds, in what is decided on and written."""
+"""Digits of seconds and of odds, in the decision and in the journal."""
 
 
 class Fact(NamedTuple):
@@ -28,7 +28,7 @@ class Fact(NamedTuple):
     arguments: tuple[float, ...]
 
     def teach(self, learned: Learned) -> None:
-        """Tell it."""
+        """Report the fact to `learned`."""
         if self.name == "end":
             learned.observe_end(abandoned=bool(self.arguments[0]))
         elif self.name == "begun":
@@ -40,18 +40,18 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One decision: on what, by whom it was learned, and what it was."""
+    """One decision: what was observed, what was learned, and what was decided."""
 
     observation: Observation
     settings: PacingSettings
     facts: Sequence[Fact]
     quota: int
     learned: dict[str, Any] | None = None
-    """The state before the facts, where the entry holds it."""
+    """The learned state before the facts, if the entry has it."""
 
 
 def encode(entry: Entry) -> str:
-    """As text for the column `inputs`."""
+    """The entry as text for the column `inputs`."""
     seen = entry.observation
     text: dict[str, Any] = {
         "now": seen.now,
@@ -71,7 +71,7 @@ def encode(entry: Entry) -> str:
 
 
 def decode(text: str) -> Entry:
-    """What encode gave. Raises ValueError when it is something else."""
+    """The entry from encode's text. Raises ValueError for anything else."""
     try:
         row = json.loads(text)
         return Entry(
@@ -94,7 +94,7 @@ def decode(text: str) -> Entry:
 
 
 def replay(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Decision]]:
-    """Decide again, from the first entry with a learned state on; raises ValueError when that is unreadable."""
+    """Decide again, starting at the first entry with a learned state; raises ValueError if that is unreadable."""
     learned: Learned | None = None
     for entry in entries:
         if entry.learned is not None:

@@ -1,7 +1,7 @@
-"""What predictive pacing has learned of one project: told event by event, saved as plain numbers.
+"""What predictive pacing has learned about one project: event by event, saved as plain numbers.
 
-Every observe… method takes in one fact; none reads a clock. The tables that decisions read are made anew every
-REFRESH seconds, from what is known then, so a decision is a pure function of the observation and this object.
+Every observe… method takes in one fact; none reads a clock. The tables that decisions read are rebuilt every REFRESH
+seconds from what is known then, so a decision is a pure function of the observation and this object.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from worker.pacing.settings import PacingSettings
 
 VERSION = 1
 REFRESH = 15.0
-"""Seconds between two makings of the tables."""
+"""Seconds between two rebuilds of the tables."""
 EARLY_REFRESH, EARLY = 3.0, 500
 """The same while so few calls have ended that the first guesses still change."""
 WATCHED_RINGS = 1.5
-"""Longest ring times in which calls have to be watched before anything is predicted: the first calls are all of one
-age, and whoever has seen only how young ones fare takes the end of the answers for people who answer no more."""
+"""For how many full ring times calls have to be watched before anything is predicted. The first calls all have the same
+age: having seen only young calls, one would take the end of the first answers to mean that people no longer answer."""
 SETTLED = 0.5
-"""Until then the level is learned from calls that have ended: one that has failed after this share of the ring time
-was exposed to all of the answers' hazard, one that was answered to about so much of it."""
+"""Until then the level is learned from calls that have ended. One that failed after this share of the ring time counts
+as exposed to the whole hazard of answers, one that was answered as exposed to about this share of it."""
 GAP = 5.0
-"""Seconds without an observation after which the level may have moved unseen."""
+"""After this many seconds without an observation the level may have moved unseen."""
 LOOK_AHEAD = 4
-"""Instants at which claims are compared with agents: quantiles of the time at which a new call is answered."""
+"""The instants at which claims are compared with agents, as quantiles of the time until a new call is answered."""
 WITHIN = 4
-"""Each stands for a span of that time, in which so many deadlines are looked at: an agent who becomes free at a known
-second, just before the instant, is not there for calls that are answered earlier in the span."""
+"""Each instant stands for a span of that time, in which this many deadlines are looked at: an agent who becomes free at
+a known second just before the instant is not there for calls answered earlier in the span."""
 AMD_SECONDS = 4
-"""Whole seconds within which AMD() has said what it heard, as a rule (app_amd's total_analysis_time is 5 s)."""
+"""Whole seconds within which AMD() normally gives its verdict (app_amd's total_analysis_time is 5 s)."""
 AMD_DELAY = 2.2
-"""Seconds that it takes in the mean."""
+"""Its mean time to the verdict, in seconds."""
 
 HALF_LIFE_RING = 3600.0
 HALF_LIFE_TALK = 7200.0
@@ -53,18 +53,18 @@ HALF_LIFE_SEVERITY = 1500.0
 """In answered calls."""
 PRIOR_SEVERITY = 1.5
 PRIOR_ABANDONED = 14.0
-"""Of calls that were begun at a mean risk of 1 per cent, 1.5 per cent are abandoned, since later calls are answered
-earlier and take their agents: 1.0 to 2.0 in simulated teams, which a guess worth 14 abandoned calls stands for."""
+"""Of calls begun at a mean risk of 1 per cent, 1.5 per cent are abandoned, since some later calls are answered earlier
+and take their agents. In simulated teams it is 1.0 to 2.0, so the guess weighs as much as 14 abandoned calls."""
 LEAST_SEVERITY, LEAST_SHARE = 0.6, 0.25
-"""Bounds: what was harmless at a small risk is not so at any risk."""
+"""Bounds of that factor: what was harmless at a small risk need not be so at a larger one."""
 PRIOR_SHARE = 0.6
 PRIOR_BEGUN = 30.0
-"""The mean risk is that share of the threshold: a guess that is worth so many calls begun."""
+"""The mean risk as a share of the threshold: a guess, with the weight of that many calls begun."""
 MEMORY_SHARE = 600.0
 MEMORY_RISK = 60.0
-"""Calls begun after which the share of the threshold, and the mean risk itself, have mostly been renewed."""
+"""After this many calls begun, the share of the threshold and the mean risk itself are mostly new."""
 UNFORESEEN = 0.8
-"""Talks that end while a call rings count for that much: part of those agents will be taken by calls begun later."""
+"""How much talks that end while a call rings count: some of those agents will be taken by calls begun later."""
 HALF_LIFE_PACE = 3600.0
 PRIOR_CYCLE = 150.0
 """Seconds an agent spends on an answered call before anything is known, worth PRIOR_CYCLES calls."""
@@ -98,15 +98,15 @@ class Tables:
     delay: float = 0.0
 
     def busy_until(self, left: float) -> list[float]:
-        """The chances to be still busy of an agent who will be free in `left` seconds."""
+        """The chances of still being busy, for an agent who will be free in `left` seconds."""
         return [bisect_left(span, left) / len(span) for span in self.deadlines]
 
 
 class AnswerCurve:
-    """When calls of a level times a factor are answered, and claim an agent.
+    """When calls with that level times factor are answered, and claim an agent.
 
     The tables' delay: seconds of AMD between the answer and its verdict, which is what counts as the answer here.
-    A call that still rings can only have its verdict so much later.
+    A call that still rings can have its verdict only that much later.
     """
 
     def __init__(self, tables: Tables, weight: float) -> None:
@@ -144,7 +144,7 @@ for _ages, _rows in ((_TALK_AGES, TALK_ROW), (_WRAP_AGES, WRAP_ROW)):
 
 
 def hazard_ratio(odds: float, level: float) -> float:
-    """What a factor on the odds of an answer is as a factor on its hazard, at that level."""
+    """Converts a factor on the odds of an answer into one on its hazard, at that level."""
     return 1.0 if odds == 1.0 else log1p(odds * expm1(level)) / level
 
 
@@ -164,12 +164,12 @@ class Learned:
         self._answers = 0
         """Of those, the answers since the last observation."""
         self._exposed = 0.0
-        """What calls that ended since then were exposed to, see SETTLED."""
+        """The exposure of calls that ended since then, see SETTLED."""
         self._abandoned = PRIOR_ABANDONED
         self._foreseen = PRIOR_ABANDONED / PRIOR_SEVERITY
-        """The risks of answered calls, summed, and discounted like the abandoned calls."""
+        """The sum of the risks of answered calls, discounted like the abandoned calls."""
         self._risk = 0.0
-        """Mean risk of the calls begun lately."""
+        """The mean risk of calls begun lately."""
         self._share = [PRIOR_BEGUN * PRIOR_SHARE, PRIOR_BEGUN]
         """Sum of the risks of calls begun over their threshold, and their number, discounted."""
         self._paced = [PRIOR_CYCLES, PRIOR_CYCLES * PRIOR_CYCLE]
@@ -203,7 +203,7 @@ class Learned:
         self.wrap_up.observe(seconds)
 
     def observe_begun(self, calls: int, threshold: float, risk: float) -> None:
-        """So many calls were begun by a decision with that threshold and mean risk."""
+        """A decision with that threshold and mean risk began that many calls."""
         if not calls:
             return
         keep = exp(-calls / MEMORY_RISK)
@@ -214,14 +214,14 @@ class Learned:
             self._share = [share * keep + calls * min(1.0, risk / threshold), begun * keep + calls]
 
     def observe_end(self, *, abandoned: bool) -> None:
-        """A person who answered has got an agent, or was abandoned."""
+        """A person who answered got an agent, or was abandoned."""
         keep = 0.5 ** (1 / HALF_LIFE_SEVERITY)
         self._abandoned = self._abandoned * keep + abandoned
         self._foreseen = self._foreseen * keep + self._risk
         self._paced[0] += 1
 
     def observe(self, observation: Observation) -> None:
-        """Before each decision: what is in flight, and for how long nothing else has been said."""
+        """To be called before each decision: the calls in flight, and the time since the last such call."""
         now = observation.now
         seconds = 0.0 if self._seen is None else now - self._seen
         self._seen = now
@@ -238,11 +238,11 @@ class Learned:
 
     @property
     def watched_enough(self) -> bool:
-        """Has the end of whole rings been seen?"""
+        """Have calls been watched for long enough (WATCHED_RINGS)?"""
         return self.watched >= WATCHED_RINGS * self._settings.ring_timeout
 
     def gap(self) -> None:
-        """Events were missed: what takes how long still holds, how eagerly people answer may have changed."""
+        """Events were missed: durations still hold, but how readily people answer may have changed."""
         self.level.forget()
         self._answers, self._exposed = 0, 0.0
 
@@ -252,7 +252,7 @@ class Learned:
         self._answers, self._exposed = 0, 0.0
 
     def _exposure(self, observation: Observation) -> float:
-        """Answers in a second by the calls in flight if the level were 1."""
+        """Answers per second expected from the calls in flight if the level were 1."""
         shape, last, level = self.tables.shape, len(self.tables.shape) - 1, self.level.mean
         exposure = sum(
             count * shape[min(age, last)] * hazard_ratio(step_odds(step), level)
@@ -260,7 +260,7 @@ class Learned:
         )
         return exposure + sum(shape[min(int(call.age), last)] for call in observation.under_amd)
 
-    # ------------------------------------------------------------------------------------------- what follows of it
+    # ------------------------------------------------------------------------------------------- what follows from it
 
     @property
     def severity(self) -> float:
@@ -269,7 +269,7 @@ class Learned:
 
     @property
     def share_of_threshold(self) -> float:
-        """Mean risk of calls begun, for each unit of threshold: in small teams one call more is a big step."""
+        """Mean risk of calls begun, per unit of threshold: in small teams one more call is a big step."""
         return max(LEAST_SHARE, self._share[0] / self._share[1])
 
     @property
@@ -333,7 +333,7 @@ class Learned:
     # ------------------------------------------------------------------------------------------------- to and fro
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON can hold it, about 4 kB."""
+        """Its state in a form for JSON, about 4 kB."""
         return {
             "version": VERSION,
             "ringing": self.ringing.as_dict(),
@@ -349,9 +349,9 @@ class Learned:
 
     @classmethod
     def from_dict(cls, state: dict[str, Any], settings: PacingSettings) -> Learned:
-        """What as_dict gave, under these settings (the ring time may be another).
+        """Restore what as_dict gave, under these settings (the ring time may have changed).
 
-        Raises ValueError when it was saved by a version that counted otherwise: begin anew then.
+        Raises ValueError if a version that counted differently saved it: then begin anew.
         """
         if state.get("version") != VERSION:
             raise ValueError(f"learned state has version {state.get('version')!r}, this is version {VERSION}")
@@ -371,7 +371,7 @@ class Learned:
 
 
 def incidence(shape: list[float], failing: list[float], weight: float) -> tuple[list[float], list[float]]:
-    """(still unanswered, answered) by seconds since dialling, from 0, for a call of that level times its factor."""
+    """(still unanswered, answered) by seconds since dialling, from 0, for a call with that level times its factor."""
     lasting, left = [1.0], 1.0
     answered, summed = [0.0], 0.0
     for here, fails in zip(shape, failing, strict=True):
@@ -388,7 +388,7 @@ def _still_busy(free: Table, share: float = 1.0) -> Table:
 
 
 def _engaged(talk: list[float], wrap_up: list[float], limit: float, ahead: list[float]) -> list[float]:
-    """See Tables: for answers that come evenly from now to each instant, which is compared with its deadline."""
+    """See Tables: for answers that come evenly between now and each instant, each compared with its deadline."""
     lags = [limit + 0.5 + second for second in range(int(ahead[-1]) + 1)]
     (free,) = free_after_talk(talk, wrap_up, [0], lags)
     return [1 - sum(free[: int(instant) + 1]) / (int(instant) + 1) for instant in ahead]
@@ -403,7 +403,7 @@ _STEP_ODDS: list[float] = [2.718281828459045 ** (ODDS_STEP * step) for step in r
 
 
 def _instant(answered: list[float], share: float) -> float:
-    """When that share of the answers that will come have come."""
+    """When that share of all answers to come has come."""
     wanted = share * answered[-1]
     right = bisect_left(answered, wanted)
     before = answered[right - 1]

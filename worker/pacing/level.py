@@ -1,8 +1,8 @@
-"""The answer level: how eagerly people answer just now, as a distribution instead of a number.
+"""The answer level: how readily people answer just now, as a distribution instead of a number.
 
 The level is the answers' hazard summed over the ring time; a project's answer rate is close to 1 - e^-level. It
-moves slowly, and now and then jumps (another list, a new carrier, noon). A filter over a grid of levels weighs each
-by how well it explains the answers that came and those that did not, so it knows how sure it is: hours without news
+moves slowly, and now and then jumps (another list, a new carrier, noon). A filter over a grid of levels weighs each by
+how well it explains the answers that came and those that did not, so it knows how sure it is: hours without surprises
 narrow it, a surprise widens it within seconds, and the risk of a call can be averaged over what is possible.
 """
 
@@ -14,21 +14,21 @@ from typing import Any
 from worker.pacing.hazards import rounded
 
 STEP = 0.08
-"""Distance of neighbours on the grid, in logarithms: 8 per cent."""
+"""Distance between neighbours on the grid, in logarithms: 8 per cent."""
 LOWEST, HIGHEST = 0.008, 4.0
-"""Levels of the grid's ends: 0.8 to 98 per cent of the calls answered."""
+"""Levels at the grid's ends: 0.8 to 98 per cent of the calls answered."""
 DRIFT = 0.0018
 """Standard deviation of the logarithm's change in one second: 11 per cent in an hour."""
 JUMPS = 1 / 7200
 """Jumps per second: one in two hours."""
 JUMP_SPREAD = 0.7
-"""Standard deviation of a jump's logarithm: half or double is usual."""
+"""Standard deviation of a jump's logarithm: half or double the level is usual."""
 PRIOR = 0.6
 PRIOR_SPREAD = 0.9
-"""Where nothing is known: rather high than low, since a level thought too low is paid with abandoned calls."""
+"""For when nothing is known: rather too high than too low, since underestimating the level costs abandoned calls."""
 
 SLICES = (0.45, 0.4)
-"""Weights of the slices that `nodes` makes; the last takes the rest, the levels that are high and unlikely."""
+"""Weights of the slices that `nodes` makes; the last slice takes the rest, high and unlikely levels."""
 
 _COUNT = int(log(HIGHEST / LOWEST) / STEP) + 2
 _LOGS = [log(LOWEST) + STEP * index for index in range(_COUNT)]
@@ -60,7 +60,7 @@ class Level:
         elif exposure:
             weights = [weight * exp(-level * exposure) for weight, level in zip(weights, LEVELS, strict=True)]
         whole = sum(weights)
-        if whole < 1e-280:  # nothing on the grid explains it: thousands of answers at once
+        if whole < 1e-280:  # no level on the grid explains it: thousands of answers at once
             return
         self.weights = [weight / whole for weight in weights]
         self.mean = self._mean()
@@ -118,7 +118,7 @@ class Level:
         return {"weights": rounded(self.weights)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take what as_dict gave; raises ValueError when the grid is another."""
+        """Restore what as_dict gave; raises ValueError if the grid differs."""
         if len(state["weights"]) != _COUNT:
             raise ValueError(f"learned level has {len(state['weights'])} points, this version has {_COUNT}")
         self.weights = [float(weight) for weight in state["weights"]]

@@ -1,4 +1,4 @@
-"""What predictive pacing looks at: plain values, filled in by whoever watches Asterisk and the database."""
+"""What predictive pacing looks at: plain values, filled in by the code that watches Asterisk and the database."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from math import log
 from typing import NamedTuple
 
 ODDS_STEP = 0.35
-"""Calls whose odds' logarithms differ by less are counted together."""
+"""Calls are counted together if the logarithms of their odds differ by less than this."""
 ODDS_MOST = 9
-"""Steps from even odds to the most unlike: a factor of 23 up or down."""
+"""The most steps away from the usual odds: a factor of 23 up or down."""
 
 _STEPS = 2 * ODDS_MOST + 1
 
@@ -21,7 +21,8 @@ class ObservedAgent(NamedTuple):
     """An agent who will take calls again: logged in, not paused, not known to leave.
 
     state: free, ringing (the queue rings them for a call that is connected already), talking or wrap-up;
-    seconds: since when; left: seconds until the wrap-up ends, where Asterisk tells it (its queue's wrapuptime).
+    seconds: how long they have been in it; left: seconds until the wrap-up ends, if Asterisk tells (its queue's
+    wrapuptime).
     """
 
     state: str
@@ -33,7 +34,7 @@ class ObservedCall(NamedTuple):
     """A call in flight: dialled, no person on the line yet.
 
     age: seconds since it was dialled; odds: factor on its odds of being answered, against those of the project's
-    usual call (answering.py); under_amd: it was answered, and AMD listens whether by a person.
+    usual call (answering.py); under_amd: it was answered, and AMD is listening whether by a person.
     """
 
     age: float
@@ -51,16 +52,16 @@ class Window(NamedTuple):
 
 
 Cell = tuple[int, int]
-"""Calls that are alike: whole seconds of age, steps of odds."""
+"""A group of similar calls: whole seconds of age, steps of odds."""
 
 
 @dataclass(frozen=True)
 class Observation:
     """One pool of agents on one Asterisk at one instant.
 
-    now: seconds of a monotonic clock. waiting: people on the line whom no agent has yet, and who are on no ringing
-    agent either. windows: the abandon ledger, by window; the strictest decides. lines: how many more calls there
-    are lines for. next_odds: those of the cases that would be called next, in order; 1 for all that follow.
+    now: seconds of a monotonic clock. waiting: people on the line who have no agent yet, not even a ringing one.
+    windows: the abandon ledger, by window; the strictest decides. lines: how many more calls there are lines for.
+    next_odds: the odds of the cases that would be called next, in order; 1 for all that follow.
     """
 
     now: float
@@ -74,7 +75,7 @@ class Observation:
     @cached_property
     def ringing(self) -> Counter[Cell]:
         """Calls that are not under AMD, counted by cell."""
-        # By one number each: a pair for each of thousands of calls would keep the garbage collector busy.
+        # Keyed by one number: a pair for each of thousands of calls would keep the garbage collector busy.
         numbers = Counter([int(age) * _STEPS + odds_step(odds) for age, odds, amd in self.calls if not amd])
         cells = ((divmod(number + ODDS_MOST, _STEPS), count) for number, count in numbers.items())
         return Counter({(age, step - ODDS_MOST): count for (age, step), count in cells})
@@ -89,7 +90,7 @@ class Observation:
 
     @property
     def spare(self) -> int:
-        """Free agents for whom there is no call yet, even if all calls are answered; may be negative."""
+        """Free agents left over if all calls are answered; may be negative."""
         return self.free - self.waiting - len(self.calls)
 
 

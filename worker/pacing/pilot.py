@@ -1,14 +1,14 @@
-"""The pacing of one pool of agents, flown: what is seen is learned from, decided on, and put on record.
+"""Paces one pool of agents: it learns from what it is shown, decides, and keeps a record.
 
-The worker (worker/dialling/pacer.py) and the simulated day (simulator/policies.py) fly the same pilot, each over its
-own world. Whoever flies it
+The worker (worker/dialling/pacer.py) and the simulated day (simulator/policies.py) use the same pilot, each with its
+own world. Its user
 
 - shows it the world at every turn (`look`), and may begin as many calls as `left` says from then on,
 - says which calls it has begun (`begun`), before the next look,
 - and says when it may have missed something (`gap`).
 
-The calls that it is shown are the flyer's own objects, which go on changing: each is followed until nothing more is to
-be learned from it. Agents are values, compared with those of the look before. No I/O and no clock.
+The calls that it is shown are its user's own objects, which go on changing: each is followed until nothing more can be
+learned from it. Agents are values, compared with those of the previous look. No I/O and no clock.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ from worker.pacing.predictive import Decision, decide
 from worker.pacing.settings import PacingSettings
 
 TICK_SECONDS = 1.0
-"""From one decision to the next, when nothing happens."""
+"""Seconds from one decision to the next when nothing happens."""
 SOONEST_SECONDS = 0.2
-"""From one decision to the next at least, whatever happens."""
+"""The shortest time from one decision to the next, whatever happens."""
 LEDGER_SECONDS = 5.0
 """How old the counts of abandoned calls may be."""
 LEND_SECONDS = 300.0
-"""The abandon target counts on the answers of so long ahead: enough to steer by, and little enough that calling may
-end at any moment with the rate where it has to be."""
+"""The abandon target counts on the answers of this many seconds ahead: enough to steer by, and few enough that calling
+may end at any moment with the rate where it has to be."""
 SNAPSHOT_SECONDS = 1800.0
-"""The journal holds the whole learned state so often; it can be replayed from there."""
+"""How often the journal gets the whole learned state; it can be replayed from there."""
 FACT_DIGITS = 6
-"""Of what is learned and written."""
+"""Digits of what is learned and written."""
 ATTEMPTS_TOLD_APART = 6
-"""The sixth attempt of a case and later ones are alike."""
+"""From the sixth on, all attempts of a case count as alike."""
 
 _NOT_LEARNED = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TECHNICAL, Outcome.LOST})
-"""Endings that say nothing about how people answer."""
+"""Outcomes that say nothing about how people answer."""
 
 
 # --- what is seen ----------------------------------------------------------------------------------------------------
 
 
 class PacedCall(Protocol):
-    """A call as those who track it know it. Instants are seconds of the clock that Sight.now goes by."""
+    """A call as its tracker knows it. Instants are seconds of the clock that Sight.now goes by."""
 
     @property
     def begun(self) -> float: ...
 
     @property
     def steps(self) -> Mapping[Step, float]:
-        """When it reached each step that it has reached."""
+        """The instant of each step that it has reached."""
 
     @property
     def person_at(self) -> float | None:
@@ -67,18 +67,18 @@ class PacedCall(Protocol):
 
     @property
     def abandon_seconds(self) -> float:
-        """Who is without an agent for longer counts as abandoned."""
+        """A person without an agent for longer counts as abandoned."""
 
     @property
     def answered(self) -> bool: ...
 
     @property
     def under_amd(self) -> bool:
-        """Has it been answered, and nobody knows yet by whom?"""
+        """Has it been answered, without our knowing yet whether by a person or a machine?"""
 
     @property
     def wants_agent(self) -> bool:
-        """Will it need an agent who is still free? Not once one talks or is rung for it, nor when it is ending."""
+        """Will it still need a free agent? Not once an agent talks or is being rung for it, nor when it is ending."""
 
     @property
     def without_agent(self) -> bool:
@@ -86,7 +86,7 @@ class PacedCall(Protocol):
 
     @property
     def unwatched(self) -> bool:
-        """Has it lived through a time whose events nobody saw?"""
+        """May events have been missed during this call?"""
 
     @property
     def outcome(self) -> Outcome | None: ...
@@ -96,7 +96,7 @@ class PacedCall(Protocol):
 
 
 class PacedAgent(Protocol):
-    """What an agent does. Instants as in PacedCall."""
+    """The state of an agent. Instants as in PacedCall."""
 
     @property
     def state(self) -> str:
@@ -114,10 +114,10 @@ class PacedAgent(Protocol):
 
 
 class PacedCase(NamedTuple):
-    """What is known of a case that may tell how likely it answers. dials: calls of it before.
+    """What is known about a case that may tell how likely it is to answer. dials: calls made for it before.
 
-    project_id: None where the pool has no other project. What all cases share tells none apart, and would only make the
-    first guesses wilder.
+    project_id: None if the pool has no other project. A feature that all cases share tells none of them apart, and
+    would only make the first guesses wilder.
     """
 
     project_id: str | None
@@ -125,7 +125,7 @@ class PacedCase(NamedTuple):
     last_outcome: str | None = None
 
     def features(self, time: float) -> dict[str, str]:
-        """As answering.py takes them. time: seconds since 1970, or since another midnight, UTC."""
+        """The features for answering.py. time: seconds since 1970, or since another midnight, UTC."""
         project = {} if self.project_id is None else {"project": self.project_id}
         return {
             **project,
@@ -136,7 +136,7 @@ class PacedCase(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What the abandon target is measured by, over one of its windows. lost: nobody knows whether a person answered."""
+    """The figures for the abandon target over one of its windows. lost: nobody knows whether a person answered."""
 
     connected: int
     abandoned: int
@@ -145,12 +145,12 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Sight:
-    """The world of a pool at one instant.
+    """What a pilot is shown of its pool at one instant.
 
-    now: seconds of a monotonic clock; time: see PacedCase.features. calls: those of the pool's projects that are up;
-    others: further calls that may need one of its agents. crew: the agents, by name; taken: those of them whom Asterisk
-    has just given a call, though they may still seem free. windows: no older than LEDGER_SECONDS. lines: how many more
-    calls there are lines for; None: enough. hand: the cases that would be called next, in order, as far as they are
+    now: seconds of a monotonic clock; time: see PacedCase.features. calls: the live calls of the pool's projects;
+    others: further calls that may need one of its agents. crew: the agents, by name; taken: those of them to whom
+    Asterisk has just given a call, though they may still seem free. windows: no older than LEDGER_SECONDS. lines: how
+    many more calls there are lines for; None: enough. hand: the cases that would be called next, in order, as far as
     known. guarded: a number that was abandoned before is being called, so every call needs an agent of its own.
     """
 
@@ -172,10 +172,10 @@ def observe(
     odds: Mapping[PacedCall, float] = MappingProxyType({}),
     next_odds: Sequence[float] = (),
 ) -> Observation:
-    """A sight in the terms that are decided on. odds: of the calls that are unlike the usual one."""
+    """A sight in the terms of the decision. odds: for calls that differ from the usual one."""
     now, waiting = sight.now, 0
     ringing: list[ObservedCall] = []
-    for call in chain(sight.calls, sight.others):  # thousands of them, each second
+    for call in chain(sight.calls, sight.others):  # this runs for thousands of calls, each second
         if not call.wants_agent:
             continue
         answered = call.answered
@@ -207,14 +207,14 @@ def _agent(agent: PacedAgent, now: float) -> ObservedAgent:
     return ObservedAgent(agent.state, seconds if agent.state != "free" else 0.0)
 
 
-# --- who flies -------------------------------------------------------------------------------------------------------
+# --- the pilot -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Decided:
     """A decision for the journal. at: Sight.now; mode: predictive, progressive or ratio; quota: calls to begin.
 
-    entry: what it was made from. Its quota is that of the rule alone, which a guarded number may have cut.
+    entry: what it was based on. The quota in it is the rule's alone; a guarded number may have cut it afterwards.
     """
 
     at: float
@@ -226,7 +226,7 @@ class Decided:
 
 @dataclass(eq=False)
 class _Followed:
-    """A call whose fate is learned."""
+    """A call that is followed until its fate is learned."""
 
     call: PacedCall
     features: Mapping[str, str]
@@ -234,7 +234,7 @@ class _Followed:
     answered: float | None = None
     """When a person was on the line."""
     settled: bool = False
-    """Nothing more is to be learned from it."""
+    """There is nothing more to learn from it."""
 
 
 class Pilot:
@@ -245,16 +245,16 @@ class Pilot:
     ) -> None:
         self.settings = settings
         self.left = 0
-        """Calls that may be begun, of the last decision's quota."""
+        """How many calls of the last decision's quota may still be begun."""
         self.spare = 0
-        """Free agents for whom no call is in flight: for so many calls an agent is guaranteed."""
+        """Free agents without a call in flight for them: an agent is guaranteed for this many calls."""
         self._learned = learned or Learned(settings)
         self._answering = answering or Answering()
         self._decision = Decision(0, "nothing decided yet")
         self._decided = -inf
-        """When, by Sight.now."""
+        """When that was, by Sight.now."""
         self._news = False
-        """It has looked since."""
+        """Has it looked since?"""
         self._begun = 0
         """Calls begun since."""
         self._facts: list[Fact] = []
@@ -262,11 +262,11 @@ class Pilot:
         self._snapshot_due = -inf
         self._followed: dict[PacedCall, _Followed] = {}
         self._odds: dict[PacedCall, float] = {}
-        """Factors on the odds of being answered, of the same calls."""
+        """Factors on the odds of being answered, for the same calls."""
         self._crew: Mapping[str, PacedAgent] = {}
         """As it was at the last look."""
         self._missed = False
-        """Something was, since the last look."""
+        """Were events missed since the last look?"""
 
     @property
     def finished(self) -> int:
@@ -274,7 +274,7 @@ class Pilot:
         return self._learned.finished
 
     def look(self, sight: Sight) -> Decided | None:
-        """Learn from what there is to be seen, and decide; None: it is too soon after the last decision."""
+        """Learn from what is shown, and decide; None: it is too soon after the last decision."""
         self._missed = False
         for call in sight.calls:
             if call not in self._followed:
@@ -287,7 +287,8 @@ class Pilot:
         return self._decide(sight)
 
     def begun(self, call: PacedCall | None, case: PacedCase | None, time: float) -> None:
-        """A call was begun. None: it is over already; nothing is known of its case. time: see PacedCase.features."""
+        """A call was begun. call None: it is over already; case None: nothing is known about it. time: see
+        PacedCase.features."""
         self._begun += 1
         self.left -= 1
         self.spare -= 1
@@ -295,18 +296,18 @@ class Pilot:
             self._follow(call, case.features(time) if case else {})
 
     def next_in(self, now: float) -> float:
-        """Seconds until it is to look again, if nothing happens before."""
+        """Seconds until it should look again if nothing happens before."""
         return max(0.0, self._decided + (SOONEST_SECONDS if self._news else TICK_SECONDS) - now)
 
     def hold(self, now: float) -> None:
-        """Nothing can be seen at present: no call may be begun until the next decision."""
+        """Nothing can be seen at present, so no call may be begun until the next decision."""
         self.left = self.spare = 0
         self._decided, self._news = now, False
 
     def gap(self) -> None:
-        """Events were missed: how long things take still holds, how eagerly people answer may have changed.
+        """Events were missed: durations still hold, but how readily people answer may have changed.
 
-        May be told any number of times until the next look.
+        May be called any number of times before the next look.
         """
         if self._missed:
             return
@@ -320,19 +321,19 @@ class Pilot:
         self._snapshot_due = -inf
 
     def adapt(self, settings: PacingSettings) -> None:
-        """From now on with these settings."""
+        """Use these settings from now on."""
         if settings != self.settings:
             self._learned = Learned.from_dict(self._learned.as_dict(), settings)
             self.settings = settings
             self._snapshot_due = -inf
 
     def as_dict(self) -> dict[str, Any]:
-        """What was learned, as JSON can hold it."""
+        """What was learned, in a form for JSON."""
         return {"learned": self._learned.as_dict(), "answering": self._answering.as_dict()}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], settings: PacingSettings) -> Pilot:
-        """One that goes on from what as_dict gave. Raises ValueError when it cannot be read: begin anew then."""
+        """A pilot that goes on from what as_dict gave. Raises ValueError if that cannot be read: then begin anew."""
         try:
             learned, answering = state["learned"], state["answering"]
             return cls(settings, Learned.from_dict(learned, settings), Answering.from_dict(answering))
@@ -353,7 +354,7 @@ class Pilot:
         )
         state = None
         if sight.now >= self._snapshot_due:
-            # Whoever replays goes on from what is written, so this does too.
+            # A replay goes on from what is written, so this must, too.
             state = self._learned.as_dict()
             self._learned = Learned.from_dict(state, self.settings)
             self._snapshot_due = sight.now + SNAPSHOT_SECONDS
@@ -378,8 +379,7 @@ class Pilot:
         return "predictive" if self.settings.ratio is None else "ratio"
 
     def _windows(self, windows: Sequence[Counts]) -> list[Window]:
-        """Of the calls that got lost, as many are charged as people usually answer: nobody knows that they were not
-        abandoned."""
+        """Lost calls count as abandoned at the rate at which people usually answer: nobody knows that they were not."""
         share = 1 - exp(-self._learned.level.mean)
         charged = [(connected, abandoned + share * lost) for connected, abandoned, lost in windows]
         return [
@@ -390,7 +390,7 @@ class Pilot:
     # --- learning ----------------------------------------------------------------------------------------------------
 
     def _tell(self, name: str, *arguments: float) -> None:
-        """Learn something, and remember for the journal that it was learned."""
+        """Learn a fact, and remember it for the journal."""
         fact = Fact(name, tuple(round(value, FACT_DIGITS) for value in arguments))
         fact.teach(self._learned)
         self._facts.append(fact)
@@ -412,7 +412,7 @@ class Pilot:
                 del self._followed[call], self._odds[call]
 
     def _learn_call(self, followed: _Followed, now: float) -> bool:
-        """Learn from a call what is new; True when there is nothing more to come."""
+        """Learn what is new about a call; True: there is nothing more to come."""
         call = followed.call
         if Step.DIALING not in call.steps:
             return call.outcome is not None
@@ -444,7 +444,7 @@ class Pilot:
             self._answering.observe(followed.features, answered)
 
     def _learn_agents(self, crew: Mapping[str, PacedAgent]) -> None:
-        """How long talks and wrap-ups last, from what agents did when last looked at and do now."""
+        """Learn how long talks and wrap-ups last, from the agents' states at the last look and now."""
         for name, now in crew.items():
             before = self._crew.get(name)
             if before is None or before.state == now.state:

@@ -2,11 +2,11 @@
 
 The rule: every busy agent and every call in flight is a claim on an agent, with a probability at each of a few
 instants ahead. Calls are begun as long as the risk of the last one, to be answered when all agents are claimed, stays
-under a threshold; the threshold is what the abandon ledger still allows (target.py), by the measure of how many
-calls were abandoned at past thresholds.
+under a threshold; the threshold is what the abandon ledger still allows (target.py), judged by how many calls were
+abandoned at past thresholds.
 
 `decide` changes nothing: the same observation and learned state give the same decision, so a journal can replay it.
-What has to be learned, observed and told in between is the pilot's business (pilot.py).
+Learning, observing and reporting in between is the pilot's business (pilot.py).
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from worker.pacing.settings import PacingSettings
 from worker.pacing.target import target, threshold
 
 Row = tuple[int, list[float]]
-"""How many are alike, and their chances by instant."""
+"""How many are alike, and their chances at each instant."""
 
 LEARNING_MOST = 200
 LEARNING_PER_AGENT = 4
 LEARNING = 20
-"""Calls that must have ended before anything is predicted from them: more where a wrong guess costs more, since many
-agents' first calls are begun together."""
+"""How many calls must have ended before anything is predicted: more in larger teams, where many first calls are begun
+together and a wrong guess costs more."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """quota: calls to begin now. reason: what decided, in a few words.
+    """quota: calls to begin now. reason: the deciding reason, in a few words.
 
     threshold: the risk at which it stopped; risk: the mean one of the calls to begin; aim: the rate of abandoned
     calls that the threshold stands for; room: abandoned calls that the ledger still allows; level: see level.py;
@@ -113,7 +113,7 @@ class _Agents:
 
 
 class _World:
-    """The calls in flight, and those that are begun, if the level is `factor` times the mean one."""
+    """The calls in flight, and those to begin, if the level is `factor` times the mean one."""
 
     def __init__(self, calls: _Calls, factor: float) -> None:
         self._calls, self._factor = calls, factor
@@ -121,10 +121,10 @@ class _World:
         self._usual = [min(1.0, factor * chance) for chance in calls.usual]
         self._known = [[min(1.0, factor * chance) for chance in row] for row in calls.known]
         self._listed: list[list[list[float]]] = []
-        """Weights of the answers by calls begun, then by column, as far as they have been counted out."""
+        """Weights of the answers by calls begun, then by column, as far as computed."""
 
     def risk(self, begun: int, agents: Sequence[_Agents], spare: int) -> float:
-        """Chance that one call more than `begun` is answered when no agent is left for it."""
+        """Chance that one more call after `begun` is answered when no agent is left for it."""
         total = 0.0
         few = self._calls.count + begun <= COUNTED_CALLS
         if few:
@@ -182,7 +182,7 @@ class _Calls:
 
 
 class _Ahead:
-    """Agents and calls at a few instants ahead, in each of the worlds that the level leaves possible."""
+    """Agents and calls at a few instants ahead, for each of the possible levels."""
 
     def __init__(self, observation: Observation, learned: Learned) -> None:
         busy = _busy(observation, learned.tables)
@@ -190,13 +190,13 @@ class _Ahead:
         self._spare = observation.free - observation.waiting
         self._calls = _Calls(observation, learned)
         mean = learned.level.mean
-        nodes = sorted(learned.level.nodes(), reverse=True)  # the riskiest first: often it is enough to say no
+        nodes = sorted(learned.level.nodes(), reverse=True)  # riskiest first: it alone may say no
         self._risks: dict[int, float] = {}
-        """By calls begun before, of those that were not too risky."""
+        """The risk by calls begun before, for those that were not too risky."""
         self._worlds = [(weight, _World(self._calls, level / mean)) for level, weight in nodes]
 
     def too_risky(self, begun: int, limit: float) -> bool:
-        """Does one call more than `begun`, if it is answered, find no agent with a chance above the limit?"""
+        """Is the chance above the limit that one more call after `begun` is answered and finds no agent?"""
         total = 0.0
         for weight, world in self._worlds:
             total += weight * world.risk(begun, self._agents, self._spare)
@@ -206,11 +206,11 @@ class _Ahead:
         return False
 
     def mean_risk(self, quota: int) -> float:
-        """Of that many calls, which must have been found not too risky."""
+        """The mean risk of that many calls, which must have been found not too risky."""
         return (self._risks[0] + self._risks[quota - 1]) / 2 if quota else 0.0
 
     def most(self, limit: float, most: int) -> int:
-        """The number of calls of which the last has a risk of at most `limit`."""
+        """The largest number of calls whose last one has a risk of at most `limit`."""
         if most <= 0 or self.too_risky(0, limit):
             return 0
         low, high = 0, 1  # `low` calls may be followed by one more
@@ -227,7 +227,7 @@ class _Ahead:
 
     @property
     def answers(self) -> float:
-        """Expected answers of the calls in flight by the last instant."""
+        """Expected answers to the calls in flight by the last instant."""
         return self._calls.moments[-1].mean
 
     @property
@@ -237,7 +237,7 @@ class _Ahead:
 
 
 def _busy(observation: Observation, tables: Tables) -> list[Row]:
-    """Busy agents: how many, and their chances to be still busy at each instant plus the limit."""
+    """Busy agents: how many, and their chances of still being busy at each instant plus the limit."""
     talking, wrapping = Counter[int](), Counter[int]()
     rows: list[Row] = []
     for state, seconds, left in observation.agents:

@@ -1,9 +1,9 @@
 """Progressive pacing: never more calls in flight than free agents, agents of several queues counted once.
 
 A matching between calls that will need an agent and agents who are free decides: one more call of a project
-is granted if every call in flight can still be given an agent of its own. Asterisk hands its calls out as it
-likes, though: the agent whom two queues share may go to the call that could have had another. The call that is
-left over then is charged to the projects that share its agents, until it has one. Pure: observation in, quota out.
+is granted if every call in flight can still be given an agent of its own. But Asterisk hands out calls as it likes: an
+agent shared by two queues may get a call that could have gone to another agent. The call left over is then charged to
+the projects that share its agents, until it has one. Pure: observation in, quota out.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def quotas(
     """How many more calls each project may begin.
 
     free: interfaces of the free agents, by project; in_flight: calls by project that will need one of them;
-    wanted: the most that each project can use (lines, cases); teams: all agents by project, free or not, to know
-    who shares them. Projects take turns in the order of `wanted`, so none starves another; who comes first is the
-    caller's choice.
+    wanted: the most that each project can use (lines, cases); teams: all agents by project, free or not, to know which
+    projects share them. Projects take turns in the order of `wanted`, so none starves another; the caller decides which
+    comes first.
     """
     seating = _Seating(free)
     left_over: Counter[str] = Counter()
@@ -50,7 +50,7 @@ def quotas(
 
 
 def _sharing(project: str, teams: Mapping[str, Set[str]]) -> list[str]:
-    """The other projects that have agents in common with this one, or with one that has."""
+    """The other projects that share agents with this one, directly or through others."""
     found = [project]
     for one in found:
         found += [other for other in teams if other not in found and not teams[other].isdisjoint(teams.get(one, ()))]
@@ -79,13 +79,13 @@ class _Seating:
             for project in group:
                 self._groups.setdefault(project, []).append(group)
         self._roomy = {project: list(groups) for project, groups in self._groups.items()}
-        """Of those, the groups that had an agent to spare when last looked at; what is used up stays so."""
+        """The groups among them that had an agent to spare when last checked; a group once used up stays used up."""
         self._seated: dict[_Group, Counter[str]] = {group: Counter() for group in self._spare}
         self._full: set[str] = set()
-        """Projects for which a search has failed. Seats are only ever taken, so it would fail again."""
+        """Projects for which a search has failed. Seats are never given back, so it would fail again."""
 
     def seat(self, project: str) -> bool:
-        """Seat one more call of a project; False when no agent is left for it."""
+        """Seat one more call of a project; False: no agent is left for it."""
         if project in self._full:
             return False
         moved_by: dict[_Group, str] = {}

@@ -1,9 +1,10 @@
 """The risk of one more call: the chance that it is answered when no agent is left for it.
 
-Looking at one instant ahead: of the busy agents so many will be free by then, of the calls in flight so many will
-have been answered. Both are sums of unlike coins (Poisson binomial). Few coins are counted out; many are taken as
-the binomial distribution that has their mean and variance, which is very close when the coins are much alike; and
-where even those would be long, the difference of the two sums is normal with a correction for skewness.
+At one instant ahead, some of the busy agents will be free, and some of the calls in flight will have been answered.
+Both numbers are sums of coins with different chances (Poisson binomial). With few coins the distribution is computed
+exactly. Many coins are replaced by the binomial distribution with their mean and variance, which is very close if the
+coins are much alike. If even that would be long, the difference of the two sums is taken as normal, with a correction
+for skewness.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from operator import mul
 from typing import NamedTuple
 
 COUNTED_CALLS = 6
-"""Up to that many calls in flight are counted out."""
+"""Up to this many calls in flight are computed exactly."""
 LIKELY = 0.3
 COUNTED_AGENTS = 12
-"""Of busy agents, up to that many who are free by then with more than that chance; the others are much alike."""
+"""Busy agents computed exactly: up to this many, if their chance of being free by then exceeds this; the others are
+much alike."""
 LISTED = 60.0
-"""Up to that many expected answers and freed agents the distributions are listed, above they are normal."""
+"""Up to this many expected answers and freed agents the distributions are listed; above that they are taken as
+normal."""
 _NEGLIGIBLE = 1e-7
 _SURE = 1e-6
 
@@ -34,7 +37,7 @@ def counted(chances: Iterable[float], weights: Sequence[float] = (1.0,)) -> list
 
 
 def one_more(weights: list[float], chance: float) -> list[float]:
-    """The weights with one coin more; a far end that is next to impossible is cut off."""
+    """The weights with one more coin; a far end that is next to impossible is cut off."""
     stay = 1 - chance
     grown = [here * stay + before * chance for here, before in zip([*weights, 0.0], [0.0, *weights], strict=True)]
     if grown[-1] < _NEGLIGIBLE:
@@ -55,7 +58,7 @@ def matched(moments: Moments) -> list[float]:
         weight *= (coins - successes) / (successes + 1) * odds
         successes += 1
         weights.append(weight)
-    whole = sum(weights)  # coins is no whole number: the last weight may be a little too large
+    whole = sum(weights)  # coins is not a whole number: the last weight may be a little too large
     return [one / whole for one in weights]
 
 
@@ -67,13 +70,14 @@ class Moments(NamedTuple):
     third: float = 0.0
 
     def plus(self, chance: float, count: float = 1) -> Moments:
-        """With `count` coins more."""
+        """The moments with `count` more coins."""
         expected = count * chance
         spread = expected * (1 - chance)
         return Moments(self.mean + expected, self.variance + spread, self.third + spread * (1 - 2 * chance))
 
     def times(self, factor: float) -> Moments:
-        """With all chances that much larger or smaller, if they stay small; third moments then go with the means."""
+        """The moments with all chances scaled by a factor, if they stay small; third moments then scale like the
+        means."""
         mean = factor * self.mean
         return Moments(
             mean, max(0.05 * mean, mean - factor * factor * (self.mean - self.variance)), factor * self.third
@@ -81,7 +85,7 @@ class Moments(NamedTuple):
 
 
 def moments_of(coins: Iterable[tuple[int, float]]) -> Moments:
-    """Of a sum of coins, given as (how many are alike, their chance)."""
+    """The moments of a sum of coins, given as (how many are alike, their chance)."""
     mean = variance = third = 0.0
     for count, chance in coins:
         expected = count * chance
@@ -96,7 +100,7 @@ def risk_of_one_more(answers: Sequence[float], freed_at_most: Sequence[float], s
     """Chance that all agents are taken.
 
     answers: weights of 0, 1, 2 … answers; freed_at_most: chance that at most 0, 1, 2 … busy agents become free;
-    spare: agents that are free now, less people who wait; may be negative.
+    spare: agents who are free now minus people who wait; may be negative.
     """
     if spare > 0:
         answers = answers[spare:]

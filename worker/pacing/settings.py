@@ -10,8 +10,8 @@ class PacingSettings:
     """abandon_target: share of the people who answer that may be abandoned, at most; the law's 3 per cent
     (16 CFR 310.4(b)(4)). abandon_seconds: after which a person without an agent counts as abandoned.
     ring_timeout: seconds. most_calls_per_agent: calls in flight for each agent, at most. least_agents: with fewer,
-    progressive. ratio: calls for each free agent instead of all prediction (power dialling). amd: are answered calls
-    given to AMD() first?
+    progressive. ratio: calls for each free agent instead of all prediction (power dialling). amd: do answered calls go
+    to AMD() first?
     """
 
     abandon_target: float = 0.03

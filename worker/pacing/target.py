@@ -1,7 +1,7 @@
 """The abandon bank: how large a risk the ledger still allows.
 
-A window allows so many abandoned calls by its end. What is left of them, over the answers that are still expected,
-is the rate to aim at from now on; the strictest window decides.
+A window allows a number of abandoned calls by its end. What is left of that number, divided by the answers still
+expected, is the rate to aim at from now on; the strictest window decides.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from math import inf, sqrt
 from worker.pacing.observed import Window
 
 LEAST_ANSWERS = 80.0
-"""A target is for no fewer answers than these: one abandoned call more or less must not swing it."""
+"""The fewest answers to reckon with, so that one abandoned call more or less does not swing the target."""
 SOON = 45.0
-"""Nor for fewer than come in so many seconds: calls that ring already are answered by then."""
+"""Nor fewer than come within this many seconds: calls that ring already will be answered by then."""
 MARGIN, DEVIATIONS = 1.2, 3.5
-"""Abandoned calls held back, and standard deviations of the number that SOON brings: they come in clusters, when
-several calls are answered within the seconds in which no agent is free, and the last of the window may be one."""
+"""A reserve: abandoned calls, and standard deviations of the number that SOON brings. Abandoned calls come in clusters,
+when several calls are answered within the seconds in which no agent is free, and the window may end with one."""
 CATCH_UP = 1.4
-"""Aim at most at so many times the limit, when little was abandoned so far: twice the risk buys less than half."""
+"""The highest aim, in multiples of the limit, when little was abandoned so far: twice the risk buys less than half."""
 AHEAD = 12.0
-"""So many abandoned calls more than the limit allows so far, and no risk is taken until answers have caught up."""
+"""With this many more abandoned calls than the limit allows so far, no risk is taken until answers have caught up."""
 AS_EXPECTED, THROTTLED = 0.95, 0.4
-"""Shares of the expected answers that come if all stays as it is, and if calls must be held back. Who has abandoned
-too much will answer less, so what is owed must be made up for with fewer answers than the present pace promises."""
+"""Shares of the expected answers that come if all stays as it is, and if calls must be held back. After too many
+abandoned calls there will be fewer calls and answers, so the debt must be made up for with fewer answers than the
+present pace promises."""
 LOWEST, HIGHEST = 0.002, 0.2
 """Bounds of the threshold."""
 
@@ -39,7 +40,7 @@ class Target:
 
 
 def target(windows: Iterable[Window], limit: float, answers_per_second: float) -> Target:
-    """What the strictest window asks for. answers_per_second: of the whole pool at its present pace."""
+    """The aim of the strictest window. answers_per_second: of the whole pool at its present pace."""
     soon = SOON * answers_per_second
     margin = MARGIN + DEVIATIONS * sqrt(limit * soon)
     least = max(LEAST_ANSWERS, soon)
