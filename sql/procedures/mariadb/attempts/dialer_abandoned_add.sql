@@ -1,6 +1,6 @@
 -- dialer_abandoned_add(p_number, p_abandoned_at, p_project, p_attempt)
--- A number was abandoned: for the next 72 hours (abandoned_hours in dialer_settings) it is called only with an
--- agent guaranteed, in whatever project. What is longer stands. For dialer_attempt_finish.
+-- A number was abandoned: for the next 72 hours (abandoned_hours in dialer_settings) it is called only with an agent
+-- guaranteed, in every project. An entry that lasts longer stays. For dialer_attempt_finish.
 CREATE OR REPLACE PROCEDURE dialer_abandoned_add(
     p_number varchar(400),
     p_abandoned_at datetime(6),
@@ -13,7 +13,7 @@ BEGIN
     INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)
     VALUES (p_number, v_until_at, p_project, p_attempt)
     ON DUPLICATE KEY UPDATE
-        -- Assignments go from left to right here: until_at comes last.
+        -- MariaDB assigns from left to right, so until_at comes last.
         project_id = IF(dialer_abandoned.until_at < VALUES(until_at), VALUES(project_id), dialer_abandoned.project_id),
         attempt_id = IF(dialer_abandoned.until_at < VALUES(until_at), VALUES(attempt_id), dialer_abandoned.attempt_id),
         until_at = greatest(dialer_abandoned.until_at, VALUES(until_at));

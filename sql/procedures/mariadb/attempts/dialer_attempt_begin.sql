@@ -1,20 +1,21 @@
 -- dialer_attempt_begin(p_worker, p_asterisk, p_epoch, p_project, p_requests, p_now) -> a row per request
 -- The permission to dial, for claims of one project. p_requests: JSON array in dial order of
--- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true, if for this call an
--- agent is (calls in flight stay below free agents). With attempt_id: the attempt is written; once this is
--- committed, and only then, it may be originated as the row says. patience: seconds that an answered person
--- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
+-- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true if an agent is guaranteed for
+-- this call (fewer calls in flight than free agents). With attempt_id: the attempt is written; once this is committed,
+-- and only then, it may be originated as the row says. patience: seconds that an answered person waits in the queue
+-- before the safe-harbour message; NULL: as long as the call lasts. Otherwise refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another
---                           one than was claimed; used: also by a call that ended while the case was away (dialer_away)
---   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
---   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has
---                           against it (number_in_call also: its number has changed just now); its claim is given back
---   number_abandoned        also where agents could be guaranteed and the request gave no guarantee; its claim is given
+--   not_claimed, gone, used  this case: its claim is given back; gone: there is no case with that id and project, or it
+--                           is not the one claimed; used: also by a call that ended while the case was away
+--                           (dialer_away)
+--   bad_number              this case: its phone_number is not one; it is used up, and dialer_warnings shows it
+--   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: dialer_gate's reason
+--                           (number_in_call also: its number has just changed); its claim is given back
+--   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
---   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
---                           claim is given back as soon as it is over (dialer_reap)
+--   locked                  this case: somebody's open transaction holds it, and we do not wait; its claim is given
+--                           back as soon as that is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
 CREATE OR REPLACE PROCEDURE dialer_attempt_begin(
     p_worker bigint,

@@ -1,12 +1,12 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
 -- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
--- next call (dialer_case_settle), the number and the claim and the trunk's streak change in this one transaction; told
--- again, nothing changes. Then it goes into the ledger and dialer_stat (dialer_post). False: p_worker is not the owner,
--- nothing is written. "unsent": true says that it never left us: then it says nothing of the trunk.
--- Whatever the report says, what AMD() took for a machine and no agent spoke to is MACHINE, and not abandoned.
--- A person's patience (abandon_seconds) begins with AMD's verdict, where there is one: the completed greeting of
--- 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
+-- next call (dialer_case_settle), the number, the claim and the trunk's streak change in this one transaction; the same
+-- report again changes nothing. Then the attempt goes into the ledger and dialer_stat (dialer_post). False: p_worker is
+-- not the owner, nothing is written. "unsent": true means that Originate was never sent, so the end says nothing about
+-- the trunk. Whatever the report says, a call that AMD() took for a machine and that no agent spoke to is MACHINE, and
+-- not abandoned. A person's patience (abandon_seconds) begins with AMD's verdict if there is one: the completed
+-- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
 -- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE PROCEDURE dialer_attempt_finish(
     p_worker bigint,
@@ -101,7 +101,7 @@ BEGIN
                         THEN least(coalesce(v_limit, v_ended), v_ended)
                     END
                 WHERE a.id = v_id;
-                -- Column by column: somebody may have added some of his own.
+                -- Column by column: a DBA may have added columns.
                 FOR a IN (
                     SELECT c.id, c.case_id, c.project_id, c.phone_number, c.asterisk, c.trunk, c.outcome, c.abandoned_at,
                         c.ringing_at, c.answered_at
@@ -130,7 +130,7 @@ BEGIN
                     IF v_settled THEN
                         DELETE FROM dialer_claims WHERE case_id = a.case_id AND attempt_id = a.id;
                         IF v_posted IS NOT NULL THEN
-                            CALL dialer_post(a.id, v_posted);  -- if it could not, the others are dialer_reap's
+                            CALL dialer_post(a.id, v_posted);  -- if it could not, dialer_reap posts the others
                         END IF;
                     END IF;
                 END FOR;

@@ -1,6 +1,6 @@
 -- dialer_attempt_step(p_attempt, p_report, p_now)
--- Write the steps of a report (see dialer_attempt_advance) into an attempt that has not ended: the first
--- instant told of each step stands, the state only moves on, whatever the order in which they are told.
+-- Write the steps of a report (see dialer_attempt_advance) into an attempt that has not ended: the first instant
+-- reported for each step stays, and the state only moves forward, whatever the order of the reports.
 CREATE OR REPLACE PROCEDURE dialer_attempt_step(p_attempt bigint, p_report longtext, p_now datetime(6))
 UPDATE dialer_calls a
 SET a.dialing_at = coalesce(a.dialing_at,
@@ -19,7 +19,7 @@ SET a.dialing_at = coalesce(a.dialing_at,
         p_now - INTERVAL CAST(json_value(p_report, '$.steps.played') AS decimal(20, 6)) SECOND),
     a.amd_verdict = coalesce(a.amd_verdict, json_value(p_report, '$.amd')),
     a.agent = coalesce(a.agent, json_value(p_report, '$.agent')),
-    -- Assignments go from left to right here: these columns have their new values.
+    -- MariaDB assigns from left to right: these columns have their new values already.
     a.state = CASE
         WHEN a.agent_at IS NOT NULL THEN 'connected'
         WHEN a.waiting_at IS NOT NULL THEN 'waiting'

@@ -1,5 +1,6 @@
 -- dialer_away_note(p_attempt)
--- A call has ended and its case is not in dialer_clients: if the call has used it up, that is kept for when it comes back.
+-- For a call that has ended while its case was not in dialer_clients: if it used the case up, keep that until the
+-- case comes back.
 CREATE OR REPLACE PROCEDURE dialer_away_note(p_attempt bigint)
 BEGIN
     INSERT INTO dialer_away (attempt_id, case_id, project_id, phone_number, case_inserted_at, outcome, ended_at)

@@ -1,12 +1,11 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
--- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
--- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
--- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
--- many redials there are. p_reached as in dialer_trunk_settle. The third INVALID of a case is its own, whatever the
--- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is; its own may come
--- back (dialer_away).
--- Locks the case. False: somebody's open transaction holds it, nothing was done; the caller leaves the claim, and
--- dialer_reap comes back to it.
+-- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
+-- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
+-- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
+-- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
+-- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
+-- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
+-- nothing was done; the caller leaves the claim, and dialer_reap tries again.
 CREATE OR REPLACE PROCEDURE dialer_case_settle(
     p_attempt bigint,
     p_reached tinyint(1),
@@ -49,7 +48,7 @@ BEGIN
     DECLARE v_trunk_failing tinyint(1) DEFAULT false;
     work: BEGIN
         DECLARE EXIT HANDLER FOR 1205 SET p_settled = false;
-        -- Column by column: somebody may have added some of his own.
+        -- Column by column: a DBA may have added columns.
         SELECT a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.trunk, a.asterisk, a.due_at, a.begun_at,
             a.ended_at, a.ringing_at IS NOT NULL OR a.answered_at IS NOT NULL, a.brought_back, a.outcome
         INTO v_case, v_project, v_number, v_inserted, v_trunk, v_asterisk, v_due_at, v_begun_at,
@@ -110,16 +109,16 @@ BEGIN
         END;
         IF v_effect = 'back' THEN
             SET v_wait = CASE
-                WHEN v_trunk_failing AND NOT coalesce(p_reached, true) THEN 0  -- the trunk's own delay holds it
+                WHEN v_trunk_failing AND NOT coalesce(p_reached, true) THEN 0  -- the trunk's own delay holds it back
                 WHEN v_outcome = 'FAILED' THEN dialer_backoff(10, v_failures, 2560)
                 WHEN v_rang THEN
                     60 * greatest(10, coalesce(v_minutes, 0))
                 ELSE 10
             END;
         END IF;
-        -- The case may be free, and yet somebody who reads repeatably holds the place in an index that it moves to. An
-        -- UPDATE that has begun to write would raise an error that comes to no handler; this comes to the one above.
-        -- The row is there, and locked: nothing is inserted, and what its own columns hold no check looks at.
+        -- The case may be free while a REPEATABLE READ transaction holds the gap in an index that it moves to. An
+        -- UPDATE that has begun to write would raise an error that reaches no handler; this one reaches the handler
+        -- above. The row is there and locked, so nothing is inserted, and no check looks at the row's own columns.
         SET STATEMENT innodb_lock_wait_timeout = 0 FOR
         INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
         VALUES (v_id, '', '-', '0')

@@ -1,7 +1,7 @@
 -- Trigger, BEFORE INSERT ON dialer_clients: old names first, then what a promise means, then the checks.
--- What is inserted as used or with its promise kept stays so. A session that brings cases back exactly as they were (out
--- of an archive) says so: SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); only checked
--- is the dialer's even then.
+-- A case inserted as used, or with its promise kept, stays so. A session that brings cases back exactly as they were
+-- (from an archive) runs SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); even then
+-- checked is set by the dialer alone.
 CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
 BEGIN
@@ -61,7 +61,8 @@ BEGIN
        AND unix_timestamp(NEW.created) BETWEEN 31536000 AND 2147471999.999999 AND NEW.inserted_at = NEW.created
        AND (NEW.deferred_time IS NULL OR unix_timestamp(NEW.deferred_time) BETWEEN 31536000 AND 2147471999.999999),
        false) THEN
-        -- 0 and NULL are the next id; of project '-' the dialer writes instead of an UPDATE, see dialer_case_settle.
+        -- 0 and NULL mean the next id; with project '-' the dialer writes in place of an UPDATE, see
+        -- dialer_case_settle.
         CALL dialer_clients_check(IF(NEW.project_id = '-', 1, coalesce(nullif(NEW.id, 0), 1)), NEW.case_name, NEW.project_id,
             NEW.phone_number, NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
             NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);

@@ -1,17 +1,17 @@
 -- Trigger, BEFORE UPDATE ON dialer_clients (not of checked alone): what somebody's UPDATE means.
--- The dialer's own writes are known by last_attempt_id changing with them and pass as they are; with them changes nothing
--- that is checked here, so that whatever a row holds, a call of it can end.
+-- The dialer's own writes change last_attempt_id, too, and pass unchecked; they change no column that is checked here,
+-- so a call can end whatever its row holds.
 --   deferred_time written: a scheduled callback, promised anew · written NULL: the promise is withdrawn
---   used set: the case is withdrawn, and what is pending goes with it
+--   used set: the case is withdrawn, and pending redials and callbacks go with it
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
--- Checked is what changes: a row that was bad before can be withdrawn.
+-- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients
 FOR EACH ROW
 BEGIN
     DECLARE v_checked_anew tinyint(1);
     DECLARE v_rewritten tinyint(1);
-    -- Also where a value was bent to the one that stands there.
+    -- Also if a value was bent to the one that is there already.
     IF @@warning_count > 0 THEN
         CALL dialer_bent('dialer_clients');
     END IF;
@@ -71,7 +71,7 @@ BEGIN
            OR NOT coalesce(NEW.used IN (0, 1), false) OR (OLD.used AND NOT NEW.used)
            OR NOT coalesce(NEW.deferred_done IN (0, 1), false)
            OR (NOT NEW.deferred_time <=> OLD.deferred_time AND NEW.deferred_time IS NOT NULL) THEN
-            -- An id that the server has given stays, whatever it is.
+            -- An id that the server has assigned stays, whatever it is.
             CALL dialer_clients_check(IF(NEW.id <=> OLD.id, 1, NEW.id), NEW.case_name, NEW.project_id, NEW.phone_number,
                 NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
                 NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);

@@ -21,8 +21,8 @@ CREATE OR REPLACE PROCEDURE dialer_clients_check(
 )
 READS SQL DATA
 BEGIN
-    -- The triggers have these patterns as well and call this only for a row that does not pass them: a call costs
-    -- more than all of them. No comparison with NULL is true, and none of those columns may be NULL.
+    -- The triggers have these patterns, too, and call this only for a row that fails one: a call costs more than all of
+    -- them. A comparison with NULL is never true, and none of these columns may be NULL.
     IF NOT coalesce(p_phone_number REGEXP '^[+*#]*[0-9][+*#0-9]*\\z' AND char_length(p_phone_number) <= 80, false) THEN
         CALL dialer_refuse('dialer_clients.phone_number', p_phone_number,
             'write 1 to 80 of the characters 0-9 + * #, a digit among them, without spaces or dashes');
@@ -67,7 +67,7 @@ BEGIN
         CALL dialer_refuse('dialer_clients.deferred_done', p_deferred_done,
             'write true or false, or leave the column out');
     END IF;
-    -- What TIMESTAMP holds, and no zero date.
+    -- The range of TIMESTAMP, without the zero date.
     IF NOT coalesce(unix_timestamp(p_created) BETWEEN 31536000 AND 2147471999.999999, false) THEN
         CALL dialer_refuse('dialer_clients.created', p_created,
             'write an instant from 1971 to 2038-01-18, or leave the column out');

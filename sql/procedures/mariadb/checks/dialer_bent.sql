@@ -1,9 +1,9 @@
 -- dialer_bent(p_table)
 -- Refuse what the server has bent to fit a column of a row: with IGNORE, LOAD DATA or without a strict sql_mode 'high'
--- becomes 0, a long text is cut, an instant loses its offset, and only a warning tells. For the BEFORE triggers of the
--- tables that people write, if the statement has warnings: they see the row as it was bent, and the warnings of the
--- statement so far. Only what concerns a column counts: not that IGNORE has passed over a row that was there before.
--- And a session is refused in which warnings or values would go unseen: by its max_error_count, or because its
+-- becomes 0, a long text is cut, an instant loses its offset, with nothing but a warning. For the BEFORE triggers of
+-- the tables that people write, if the statement has warnings: they see the row as bent, and the statement's warnings
+-- so far. Only warnings about a column count, not that IGNORE has skipped a row that was there already. Also refuses a
+-- session in which warnings or values would go unseen, because of its max_error_count, or because its
 -- default_regex_flags change what the patterns of the checks mean.
 CREATE OR REPLACE PROCEDURE dialer_bent(p_table varchar(400))
 NO SQL
@@ -19,7 +19,7 @@ BEGIN
         CALL dialer_refuse('default_regex_flags', @@default_regex_flags,
             'with it values would not be checked as they should: SET default_regex_flags = ''''');
     END IF;
-    -- Beyond that many the server keeps none, so what it bends would go unseen.
+    -- The server keeps no more warnings than that, so what it bends afterwards would go unseen.
     IF v_count >= @@max_error_count THEN
         CALL dialer_refuse('max_error_count', @@max_error_count, concat('the statement has as many warnings, so',
             ' another one would go unseen: SET max_error_count = 65535, or write fewer rows at once'));
@@ -31,7 +31,7 @@ BEGIN
         -- 1292, by str_to_date
         IF v_number IN (1048, 1261, 1263, 1264, 1265, 1366, 1411)
            OR (v_number = 1292 AND v_words NOT REGEXP ' (DOUBLE|DECIMAL|INTEGER) ') THEN
-            -- The words are in the session's language. Values stand in quotes, and the column as the last of all.
+            -- The text is in the session's language. Values are in quotes, and the column comes last of all.
             SET v_column = regexp_substr(v_words, IF(v_number IN (1292, 1366, 1411),
                     '(?<=`)[a-z_]+(?=`[^`]*\\z)', '(?<='')[a-z_]+(?=''[^'']*\\z)')),
                 v_value = IF(v_number IN (1292, 1366, 1411),

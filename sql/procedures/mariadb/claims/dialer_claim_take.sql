@@ -1,9 +1,8 @@
 -- dialer_claim_take(p_n, p_locked)
--- Of the cases in dialer_picked, the first p_n that nobody else holds are locked, marked as checked and added to
--- dialer_taken. p_locked: some were passed over, because somebody else's transaction holds them; nobody waits. For
--- dialer_claim. (PostgreSQL has SKIP LOCKED.)
--- Somebody who reads repeatably may hold the place in an index that a case moves to: then 1205 ends the claim, at
--- once, since an error of an UPDATE that has begun to write comes to no handler.
+-- Lock the first p_n cases in dialer_picked that nobody else holds, mark them as checked, and add them to dialer_taken.
+-- p_locked: some were skipped, because somebody else's transaction holds them; nobody waits. For dialer_claim.
+-- (PostgreSQL has SKIP LOCKED.) A REPEATABLE READ transaction may hold the gap in an index that a case moves to: then
+-- 1205 ends the claim at once, since an error of an UPDATE that has begun to write reaches no handler.
 CREATE OR REPLACE PROCEDURE dialer_claim_take(p_n int, OUT p_locked tinyint(1))
 BEGIN
     DECLARE v_picked int;

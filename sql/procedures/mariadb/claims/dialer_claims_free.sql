@@ -1,8 +1,8 @@
 -- dialer_claims_free(p_cases) -> how many
--- Give back cases that were claimed and not dialled. For other routines; locks the claims, then the cases.
--- A case that somebody's open transaction holds is not waited for: its claim is made nobody's (epoch -1), so
--- that it cannot be dialled, and dialer_reap gives it back when the transaction is over. Another case that has the id of
--- a claimed one by now (inserted_at differs) is not touched.
+-- Give back cases that were claimed and not dialled. For other routines; locks the claims, then the cases. It does not
+-- wait for a case that somebody's open transaction holds: the claim then belongs to nobody (epoch -1), so the case
+-- cannot be dialled, and dialer_reap gives it back when the transaction is over. If another case has the id of a
+-- claimed one by now (inserted_at differs), it is not touched.
 CREATE OR REPLACE PROCEDURE dialer_claims_free(p_cases longtext, OUT p_freed bigint)
 BEGIN
     -- p_cases: the ids, separated by commas; NULL: none.
@@ -27,7 +27,7 @@ BEGIN
                     SELECT c.id INTO v_id
                     FROM dialer_clients c WHERE c.id = claim.case_id AND c.inserted_at = v_inserted FOR UPDATE;
                     IF v_id IS NOT NULL THEN
-                        -- Instead of an UPDATE, see dialer_case_settle.
+                        -- In place of an UPDATE, see dialer_case_settle.
                         SET STATEMENT innodb_lock_wait_timeout = 0 FOR
                         INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
                         VALUES (v_id, '', '-', '0')

@@ -1,5 +1,6 @@
 -- dialer_release(p_worker, p_asterisk, p_project) -> how many
--- A worker gives back what it has claimed on an Asterisk and not dialled: of one project, or of all (NULL).
+-- A worker gives back the cases that it has claimed on an Asterisk and not dialled: those of one project, or all
+-- (NULL).
 CREATE OR REPLACE PROCEDURE dialer_release(p_worker bigint, p_asterisk varchar(400), p_project varchar(400))
 BEGIN
     DECLARE v_cases longtext;

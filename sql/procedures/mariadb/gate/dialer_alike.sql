@@ -1,9 +1,9 @@
 -- dialer_alike(p_project, p_kind, p_window, p_waits_for) -> text
--- For dialer_why_count: of the waiting cases of one kind and window, those that wait for the same at dialer_now().
--- p_waits_for: instant, the one that is due; delay, the end of one; nothing, neither of these. A JSON object: cases,
--- how many they are; case_id, one of them that does not stand apart (see there; NULL where all do); first_at, the
--- earliest instant. (PostgreSQL groups an index instead. Here a range of one is read only between values that are known
--- before, and quickly only by a statement of its own.)
+-- For dialer_why_count: among the waiting cases of one kind and window, those that wait for the same thing at
+-- dialer_now(). p_waits_for: instant, when they are due; delay, the end of a delay; nothing, neither of these. Returns
+-- a JSON object: cases, how many there are; case_id, one of them that does not stand apart (see there; NULL if all do);
+-- first_at, the earliest instant. (PostgreSQL groups by an index instead. MariaDB reads a range of an index only
+-- between values known in advance, and quickly only in a statement of its own.)
 CREATE OR REPLACE FUNCTION dialer_alike(
     p_project varchar(400),
     p_kind varchar(20),
@@ -18,8 +18,8 @@ BEGIN
     DECLARE v_late bigint;
     DECLARE v_case bigint;
     DECLARE v_first datetime(6);
-    -- i: what an index alone can tell. In a function the server reads a table by whole rows wherever some statement
-    -- does so under the same alias.
+    -- i: read from an index alone. In a function the server reads whole rows of a table wherever any statement does so
+    -- under the same alias.
     IF p_kind = 'fresh' THEN
         SELECT count(*), min(i.not_before_at) INTO v_late, v_first
         FROM dialer_clients i FORCE INDEX (dialer_clients_delayed)

@@ -1,17 +1,18 @@
--- dialer_gate: one row per case that is not used: what of its own stands against calling it at dialer_now().
--- The one place where it is stated whether a case may be called: dialer_pick, dialer_next, dialer_attempt_begin,
--- dialer_project_until and dialer_why ask here, each for the cases that it has in hand; one case is a lookup.
--- own_reason: the first that holds, NULL when none does:
---   scheduled, redial   the promised instant, or that of the redial, is ahead
---   delayed             a delay of the dialer's own is not over
---   number_abandoned    the number was abandoned lately, and the project has no agents of whom one could be guaranteed
---                       (where it has, dialer_attempt_begin asks for the guarantee)
---   window_closed       by the subscriber's clock
---   number_in_call      another call has the number
+-- dialer_gate: one row per case that is not used: which reason of its own speaks against calling it at dialer_now().
+-- The one place that decides whether a case may be called: dialer_pick, dialer_next, dialer_attempt_begin,
+-- dialer_project_until and dialer_why ask here, each about the cases it has in hand; one case is a lookup.
+-- own_reason: the first that holds, NULL if none does:
+--   scheduled, redial   the promised instant, or the redial's, is still ahead
+--   delayed             a delay set by the dialer is not over
+--   number_abandoned    the number was abandoned lately, and the project has no agents to guarantee one
+--                       (if it has, dialer_attempt_begin asks for the guarantee)
+--   window_closed       it is outside the case's hours by the subscriber's clock
+--   number_in_call      the number is in another call
 -- A case in a call of its own has none. own_until_at: when that reason ends by itself, own_detail: a sentence about it.
--- next_at: the first instant at which none holds if nothing else happens; NULL where nobody knows. ready_at: the same,
--- a call of the number aside, since calls end. Then what the reasons were made of: attempt_id, worker_id and claimed_at
--- of the case's claim; abandoned_until_at, abandoned_by: the attempt that abandoned the number lately.
+-- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
+-- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
+-- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
+-- lately.
 CREATE OR REPLACE VIEW dialer_gate AS
 SELECT
     w.case_id,
@@ -56,7 +57,7 @@ FROM (
             WHEN f.deferred_time > f.now AND NOT f.deferred_done THEN f.deferred_kind
             WHEN f.not_before_at > f.now THEN 'delayed'
             WHEN f.abandoned_by IS NOT NULL AND f.type = 'autoinforming' THEN 'number_abandoned'
-            -- A subquery: the server keeps its answers, so that cases of one window after another cost one decision.
+            -- A subquery, because the server caches its answers: consecutive cases of one window cost one decision.
             WHEN NOT (SELECT dialer_window_open(f.zone, f.allowed_start, f.allowed_stop, f.now) FROM DUAL LIMIT 1)
                 THEN 'window_closed'
             WHEN f.number_is_taken THEN 'number_in_call'

@@ -1,8 +1,8 @@
--- dialer_project_gate: one row per project of dialer_params: what stands against calling any of its cases at
--- dialer_now(). What is alike for all of them is reckoned here, once. reason, until_at, detail: what comes before a
--- case's own reason (no_worker, asterisk_down, project_stopped, project_failing), NULL: nothing. further_reason,
--- further_until_at, further_detail: what comes after it (no_agent, no_line, pacing). is_guaranteed: an agent is certain
--- for one more call, since fewer calls are up than agents are free.
+-- dialer_project_gate: one row per project of dialer_params: which reason speaks against calling any of its cases at
+-- dialer_now(). What is the same for all of them is computed here, once. reason, until_at, detail: a reason that ranks
+-- before a case's own (no_worker, asterisk_down, project_stopped, project_failing), NULL: none. further_reason,
+-- further_until_at, further_detail: one that ranks after it (no_agent, no_line, pacing). is_guaranteed: an agent is
+-- guaranteed for one more call, as fewer calls are up than agents are free.
 CREATE OR REPLACE VIEW dialer_project_gate AS
 SELECT
     w.project_id,
@@ -35,7 +35,7 @@ FROM (
             WHEN json_value(n.room, '$.room') = 0 THEN 'pacing'
         END AS further_reason
     FROM (
-        -- DISTINCT: reckoned once; what is merged into the query is reckoned for each of its cases.
+        -- DISTINCT, so that it is computed once; merged into the query it would be computed for each case.
         SELECT DISTINCT
             r.project_id, r.type, r.`lines`, r.queue, r.trunk, s.wanted, s.obstacle, s.obstacle_reason,
             s.until_at AS state_until_at, s.calls_up,

@@ -1,8 +1,8 @@
 -- dialer_why_count: dialer_why summed: how many cases of a project have a reason at dialer_now().
 -- project_id, reason, own_reason, cases; until_at: the earliest of theirs; counted_at: dialer_now(). Cases of one call
--- window that wait for the same have the same reason: they are counted in an index, and dialer_why is asked of one of
--- them. It is asked of each case that stands apart: in hand, or with a number that is in a call or was abandoned
--- lately.
+-- window that wait for the same thing have the same reason: they are counted in an index, and dialer_why is asked about
+-- one of them. It is asked about each case that stands apart: in hand, or with a number that is in a call or was
+-- abandoned lately.
 CREATE OR REPLACE VIEW dialer_why_count AS
 WITH apart AS (
     SELECT
@@ -39,7 +39,7 @@ FROM (
     SELECT f.project_id, CAST(json_value(f.found, '$.case_id') AS signed),
         json_value(f.found, '$.cases') - coalesce(e.cases, 0), CAST(json_value(f.found, '$.first_at') AS datetime(6))
     FROM (
-        -- DISTINCT: asked once for each; what is merged into the query is asked for each column.
+        -- DISTINCT, so that it is asked once for each; merged into the query it would be asked for each column.
         SELECT DISTINCT v.project_id, v.waits_as, v.window_key, s.waits_for,
             dialer_alike(v.project_id, v.waits_as, v.window_key, s.waits_for) AS found
         FROM (

@@ -1,6 +1,6 @@
 -- dialer_agents_write(p_worker, p_asterisk, p_epoch, p_members, p_now)
--- What the owner of an Asterisk sees of its queue members: JSON array of {"queue", "interface", "name",
--- "state", "since": seconds ago}, all of them; who is not in it has left.
+-- What the owner of an Asterisk sees its queue members do: JSON array of {"queue", "interface", "name",
+-- "state", "since": seconds ago}, all of them; a member that is not in it has left.
 CREATE OR REPLACE PROCEDURE dialer_agents_write(
     p_worker bigint,
     p_asterisk varchar(400),

@@ -1,8 +1,8 @@
 -- dialer_asterisk_own(p_worker, p_asterisk, p_lease_seconds) -> epoch, NULL when another worker owns it
--- Take an Asterisk that nobody owns (never owned, given back, or its owner's lease has passed) under a new
--- epoch; the owner itself gets its epoch back. Everything done under an older epoch is refused from now on.
--- Nobody takes one whose own lease is over: what he asked may have been on its way for as long as the database stood
--- still, and then who owned it before comes first, for he alone knows how the calls of that time have ended.
+-- Take an Asterisk that nobody owns (never owned, given back, or its owner's lease has run out) under a new epoch; the
+-- owner itself gets its own epoch back. From now on everything done under an older epoch is refused. A worker whose own
+-- lease is over cannot take one: its request may have been on its way while the database stood still, and then the
+-- previous owner comes first, since only it knows how the calls of that time ended.
 CREATE OR REPLACE PROCEDURE dialer_asterisk_own(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -47,7 +47,7 @@ BEGIN
             SET v_result = IF(v_owner = p_worker, v_epoch, NULL);
             LEAVE work;
         END IF;
-        -- Waits for whatever is under way under the old ownership (dialer_owns).
+        -- Waits for everything under way under the old ownership (dialer_owns).
         SELECT o.asterisk INTO v_asterisk FROM dialer_ownerships o WHERE o.asterisk = p_asterisk FOR UPDATE;
         SELECT a.worker_id, a.epoch, dialer_lease_alive(a.lease_until, a.lease_seconds) INTO v_owner, v_epoch, v_alive
         FROM dialer_asterisks a WHERE a.asterisk = p_asterisk FOR UPDATE;

@@ -1,5 +1,5 @@
 -- dialer_asterisk_report(p_worker, p_asterisk, p_epoch, p_state, p_reason)
--- The owner says how its Asterisk is: up, or down with the reason. Readers see it at once.
+-- The owner reports the state of its Asterisk: up, or down with the reason. Readers see it at once.
 CREATE OR REPLACE PROCEDURE dialer_asterisk_report(
     p_worker bigint,
     p_asterisk varchar(400),

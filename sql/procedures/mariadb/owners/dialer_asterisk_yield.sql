@@ -1,7 +1,7 @@
 -- dialer_asterisk_yield(p_worker, p_asterisk, p_epoch, p_reason) -> bool
--- The owner cannot reach its Asterisk and gives it to a worker who may: what was claimed there and not dialled is
--- given back, and the other workers are woken. False, and nothing is changed: no other worker is alive, or p_worker
--- is not the owner any more.
+-- The owner cannot reach its Asterisk and leaves it to a worker that may reach it: cases claimed there and not dialled
+-- are given back, and the other workers are woken. False: no other worker is alive, or p_worker is no longer the owner;
+-- then nothing has changed.
 CREATE OR REPLACE PROCEDURE dialer_asterisk_yield(
     p_worker bigint,
     p_asterisk varchar(400),

@@ -1,7 +1,7 @@
 -- dialer_owns(p_worker, p_asterisk, p_epoch) -> bool
--- Is p_worker the owner of p_asterisk, by the database's clock after the lock is held? Locks the ownership
+-- Is p_worker the owner of p_asterisk, by the database's clock once the lock is held? Locks the ownership
 -- until the transaction ends: no other worker can take the Asterisk over in between (dialer_asterisk_own
--- locks FOR UPDATE). A beat is not kept waiting: it changes no key.
+-- locks FOR UPDATE). A beat does not have to wait: it changes no key.
 CREATE OR REPLACE PROCEDURE dialer_owns(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -10,7 +10,7 @@ CREATE OR REPLACE PROCEDURE dialer_owns(
 )
 BEGIN
     DECLARE v_asterisk varchar(400);
-    -- Of a table of its own: a shared lock on dialer_asterisks would keep the beat waiting.
+    -- The lock is on a table of its own: a shared lock on dialer_asterisks would keep the beat waiting.
     SELECT o.asterisk INTO v_asterisk FROM dialer_ownerships o WHERE o.asterisk = p_asterisk LOCK IN SHARE MODE;
     SELECT coalesce(max(dialer_lease_alive(a.lease_until, a.lease_seconds)), false) INTO p_owns
     FROM dialer_asterisks a

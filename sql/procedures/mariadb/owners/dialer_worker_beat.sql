@@ -1,7 +1,7 @@
 -- dialer_worker_beat(p_worker, p_lease_seconds) -> bool
--- Renew a worker's lease and those of the Asterisks that it owns. False: it was declared dead meanwhile; it
--- has to stop dialling and register anew. A row that somebody's transaction holds is not waited for: its lease
--- passes, the others are renewed.
+-- Renew a worker's lease and those of the Asterisks that it owns. False: it was declared dead meanwhile; it has to stop
+-- dialling and register anew. It does not wait for a row that somebody's transaction holds: that lease runs out, the
+-- others are renewed.
 CREATE OR REPLACE PROCEDURE dialer_worker_beat(p_worker bigint, p_lease_seconds decimal(20, 6))
 BEGIN
     DECLARE v_id bigint;

@@ -1,5 +1,5 @@
 -- dialer_worker_stop(p_worker)
--- Sign a worker off: it owns nothing any more and what it had claimed and not dialled is given back.
+-- Sign a worker off: it no longer owns anything, and the cases it had claimed and not dialled are given back.
 CREATE OR REPLACE PROCEDURE dialer_worker_stop(p_worker bigint)
 BEGIN
     DECLARE v_asterisk varchar(400);

@@ -1,4 +1,4 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: old names first, then the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks.
 CREATE OR REPLACE TRIGGER dialer_params_before_write BEFORE INSERT OR UPDATE ON dialer_params
 FOR EACH ROW
 BEGIN
@@ -10,7 +10,7 @@ BEGIN
         CALL dialer_refuse('dialer_params.project_id', NEW.project_id,
             'write the name of the project, up to 100 characters without control characters');
     END IF;
-    -- INSERT's 0 and NULL are the next one; what the server has given stays.
+    -- In an INSERT 0 and NULL mean the next id; an assigned id stays.
     IF NOT (NEW.id <=> OLD.id) AND NOT coalesce(NEW.id BETWEEN 1 AND 1000000000000000000, false)
        AND NOT (OLD.id IS NULL AND coalesce(NEW.id, 0) = 0) THEN
         CALL dialer_refuse('dialer_params.id', NEW.id,

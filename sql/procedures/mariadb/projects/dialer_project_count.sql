@@ -1,5 +1,5 @@
 -- dialer_project_count(p_project, p_now)
--- Count the waiting cases for dialer_stat_project; reads each of them, so a worker does it now and then.
+-- Count the waiting cases for dialer_stat_project; reads each of them, so a worker does it only now and then.
 CREATE OR REPLACE PROCEDURE dialer_project_count(p_project varchar(400), p_now datetime(6))
 BEGIN
     DECLARE v_waiting bigint;

@@ -1,7 +1,7 @@
 -- dialer_project_report(p_worker, p_asterisk, p_epoch, p_project, p_reason, p_now)
--- The owner of an Asterisk says that a project cannot be dialled there (p_reason, a sentence with the
--- remedy), or that it can (NULL). Of other Asterisks that says nothing. It is looked at again by itself: after 5 s,
--- then at growing intervals up to a minute.
+-- The owner of an Asterisk reports that a project cannot be dialled there (p_reason, a sentence with the remedy), or
+-- that it can (NULL). This says nothing about other Asterisks. The worker checks again by itself: after 5 s, then at
+-- growing intervals of up to a minute.
 CREATE OR REPLACE PROCEDURE dialer_project_report(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -33,7 +33,7 @@ BEGIN
     ELSEIF v_owns THEN
         INSERT INTO dialer_fitness (project_id, asterisk, reason, since_at, until_at, retries)
         VALUES (p_project, p_asterisk, left(p_reason, 1000), v_now, v_now + INTERVAL dialer_backoff(5, 0, 60) SECOND, 1)
-        -- Assignments go from left to right here, each sees those before it.
+        -- MariaDB assigns from left to right; each assignment sees those before it.
         ON DUPLICATE KEY UPDATE
             reason = VALUES(reason),
             until_at = v_now + INTERVAL dialer_backoff(5, retries, 60) SECOND,

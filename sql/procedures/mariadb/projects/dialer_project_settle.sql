@@ -1,7 +1,7 @@
 -- dialer_project_settle(p_project, p_hungry, p_slow, p_now)
--- Write what a claim has found: p_hungry, fewer cases than could be dialled; p_slow: what kept it from cases that
--- wait (a sentence for dialer_warnings), or NULL. State: running while something is in hand or waits to be
--- claimed, idle until the next case is due, finished when nothing is left. The caller holds the project's row.
+-- Write what a claim has found. p_hungry: fewer cases than could be dialled; p_slow: what kept it from waiting cases (a
+-- sentence for dialer_warnings), or NULL. State: running while something is in hand or waits to be claimed, idle until
+-- the next case is due, finished when nothing is left. The caller holds the project's row.
 CREATE OR REPLACE PROCEDURE dialer_project_settle(
     p_project varchar(400),
     p_hungry tinyint(1),

@@ -1,7 +1,7 @@
 -- dialer_project_stop(p_project) -> project_id, wanted, state, reason, since_at, until_at, changed, calls_up
--- Ask for a project to be left alone. Takes the lock that begin takes: once this is committed, no attempt
--- begins. Calls that are up end by themselves; calls_up tells how many there are. What was claimed and not
--- dialled is given back here, so that no worker is needed for it.
+-- Stop a project. Takes the same lock as begin: once this is committed, no attempt begins. Calls that are up end by
+-- themselves; calls_up says how many there are. Cases claimed and not dialled are given back here, so that no worker is
+-- needed for it.
 CREATE OR REPLACE PROCEDURE dialer_project_stop(p_project varchar(400))
 BEGIN
     DECLARE v_changed tinyint(1) DEFAULT false;

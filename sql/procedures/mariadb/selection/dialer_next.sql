@@ -1,7 +1,7 @@
 -- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc
--- What would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come first. They are
--- those against which nothing of their own stands (dialer_gate). p_now NULL means dialer_now(); another instant,
--- '2026-11-24 09:00' by the session's clock or with an offset ('+03'), asks about then.
+-- The cases that would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come
+-- first. All of them are without an own reason (dialer_gate). p_now NULL means dialer_now(); another instant,
+-- '2026-11-24 09:00' by the session's clock or with an offset ('+03'), asks about that time.
 CREATE OR REPLACE PROCEDURE dialer_next(p_project varchar(400), p_now varchar(400), p_n int)
 BEGIN
     DECLARE v_now datetime(6);
@@ -11,7 +11,7 @@ BEGIN
         SET @dialer_now = v_set;
         RESIGNAL;
     END;
-    -- As text: a datetime would take the hours of an offset for seconds.
+    -- As text, since a datetime would take an offset's hours for seconds.
     SELECT coalesce(dialer_read_instant(p_now), dialer_now()) INTO v_now;
     CALL dialer_pick(p_project, v_now, p_n);
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_in_hand (

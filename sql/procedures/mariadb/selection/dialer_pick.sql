@@ -1,7 +1,6 @@
 -- dialer_pick(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate
--- is asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is
--- locked or claimed.
+-- The next p_n cases in dial order, from 1, that have no own reason at p_now (dialer_gate). The gate is asked about the
+-- cases that dialer_pick_scan has found; if it objects to some, more are looked at. Nothing is locked or claimed.
 CREATE OR REPLACE PROCEDURE dialer_pick(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
     DECLARE v_reach int DEFAULT p_n;
@@ -13,7 +12,7 @@ BEGIN
         SET @dialer_now = v_set;
         RESIGNAL;
     END;
-    -- The rows come in this table of the session: a procedure's result can be read by no other one.
+    -- The rows are left in this temporary table, since no procedure can read another one's result.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
         case_id bigint NOT NULL UNIQUE,
@@ -25,8 +24,8 @@ BEGIN
         CALL dialer_pick_scan(p_project, p_now, v_reach);
         SELECT count(*) INTO v_scanned FROM dialer_scanned;
         DELETE FROM dialer_picked;
-        -- The instant that the gate goes by, for this statement alone, whatever becomes of it; half a microsecond more,
-        -- since the server cuts off what is less than a whole one.
+        -- The instant that the gate goes by, for this statement only, even if it fails; half a microsecond more, since
+        -- the server cuts off fractions of one.
         SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
         INSERT INTO dialer_picked (case_id, kind, due_at)
         SELECT s.case_id, s.kind, s.due_at

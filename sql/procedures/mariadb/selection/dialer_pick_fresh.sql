@@ -2,11 +2,11 @@
 -- Appends the first p_n fresh cases of the windows in dialer_windows_found, in the order of the project's sort,
 -- to dialer_scanned; for dialer_pick_scan. (PostgreSQL has one query for it, see its dialer_pick_text.)
 --
--- Column by column: of each window as many cases as are wanted, by an index on that column alone; merged, the
--- value of the last one wanted is the bound. What lies before it is chosen; among the cases at the bound the next
--- column decides, at last the id. So the ascending id that breaks ties needs no index of its own for each
--- direction, and nothing reads more than it returns (but what has a delay). utc is the same
--- throughout a window: where it is a column of the sort, windows of one offset are asked together.
+-- Column by column: from each window read as many cases as are wanted, by an index on that column alone; after merging,
+-- the value of the last one wanted is the bound. Cases before the bound are chosen; among those at the bound the next
+-- column decides, in the end the id. So the ascending id that breaks ties needs no index of its own for each direction,
+-- and nothing reads more than it returns (except cases with a delay). utc is the same throughout a window: if it is a
+-- column of the sort, windows with the same offset are read together.
 CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
     DECLARE v_sort varchar(400);
@@ -52,7 +52,8 @@ BEGIN
         END IF;
         SET v_seen = concat(v_seen, ',', v_column);
         IF v_column = 'minutes' THEN
-            -- The windows of one offset after the other; those of the first that has more than enough go on.
+            -- Go through the windows by offset; those of the first offset with more than enough cases go on to the next
+            -- column.
             FOR g IN (
                 SELECT DISTINCT f.minutes FROM dialer_windows_found f
                 ORDER BY IF(v_direction = ' DESC', -f.minutes, f.minutes)

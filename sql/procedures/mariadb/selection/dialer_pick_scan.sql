@@ -1,13 +1,13 @@
 -- dialer_pick_scan(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The first p_n cases in dial order of those that may go as far as an index knows: due scheduled callbacks by their
--- instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, none with a delay
--- that has not passed. What else may stand against a case is not asked here but of what was found (dialer_pick). Places
--- from 1. Nothing is locked or claimed.
+-- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
+-- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
+-- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
+-- 1. Nothing is locked or claimed.
 CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
     DECLARE v_kind varchar(20) DEFAULT 'scheduled';
     DECLARE v_left int DEFAULT p_n;
-    -- The rows come in this table of the session: a procedure's result can be read by no other one.
+    -- The rows are left in this temporary table, since no procedure can read another one's result.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
         case_id bigint NOT NULL UNIQUE,

@@ -1,7 +1,7 @@
 -- dialer_pick_windows(p_project, p_now, p_n, p_equal, p_order, p_minutes)
--- Fills dialer_candidates for dialer_pick_fresh: of each window in dialer_windows_found (of the offset p_minutes;
--- NULL: of all) the first p_n fresh cases for which p_equal holds, in the order of p_order. p_equal and p_order
--- are SQL that dialer_pick_fresh has composed, of column names and numbers alone.
+-- Fills dialer_candidates for dialer_pick_fresh: from each window in dialer_windows_found (with the offset p_minutes;
+-- NULL: from all) the first p_n fresh cases for which p_equal holds, in the order of p_order. p_equal and p_order are
+-- SQL composed by dialer_pick_fresh from column names and numbers only.
 CREATE OR REPLACE PROCEDURE dialer_pick_windows(
     p_project varchar(400),
     p_now datetime(6),
@@ -18,9 +18,9 @@ BEGIN
         WHEN p_equal LIKE '%created%' OR p_order LIKE 'created%' THEN 'fresh_created'
         ELSE 'fresh_id'
     END;
-    -- There is no LATERAL, so each window has a SELECT of its own. Cases after the last one that was seen belong to
-    -- open transactions, or came just now. Told so, an ascending scan passes them over in the index alone; if it had
-    -- to look at each row, below 10.6, it would cost the square of their number.
+    -- MariaDB has no LATERAL, so each window has a SELECT of its own. Cases after the last one seen belong to open
+    -- transactions, or have just come. With that bound an ascending scan skips them in the index alone; before 10.6,
+    -- looking at each row would cost the square of their number.
     SELECT group_concat(
         '(SELECT c.id, c.priority, c.created, ', f.minutes,
         ' FROM dialer_clients c FORCE INDEX (dialer_clients_', v_index, ')',

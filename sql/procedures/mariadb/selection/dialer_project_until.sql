@@ -1,8 +1,8 @@
 -- dialer_project_until(p_project, p_now) -> instant, NULL when nothing waits
--- When the next waiting case may be dialled: p_now itself when one may now, else the earliest next_at of dialer_gate.
--- A number in a call counts as free (ready_at of dialer_gate). Of each window the cases are asked that an index says
--- could go first, more of them until none behind can be earlier; so a long list costs no more than a short one, unless
--- the gate objects to very many of the first.
+-- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
+-- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
+-- cases that could go first according to an index, and about more until none after them can be earlier. So a long list
+-- costs no more than a short one, unless the gate objects to very many of the first cases.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar(400), p_now datetime(6))
 RETURNS datetime(6)
 READS SQL DATA
@@ -32,7 +32,7 @@ BEGIN
     kinds: WHILE v_kind IS NOT NULL DO
         SET v_key = IF(v_kind = 'fresh', '~', '');
         probe: LOOP
-            -- As dialer_windows does it, and why; a function cannot have its temporary table.
+            -- As in dialer_windows, for the same reasons; a function cannot use its temporary table.
             SET v_next = NULL;
             IF v_kind = 'fresh' THEN
                 SELECT c.window_key INTO v_next

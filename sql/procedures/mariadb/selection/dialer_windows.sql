@@ -1,10 +1,10 @@
 -- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
 -- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
 -- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
--- windows with a million cases cost nothing. One that cannot be read is closed (dialer_window_holds).
+-- windows with a million cases cost nothing. A window that cannot be read is closed (dialer_window_holds).
 CREATE OR REPLACE PROCEDURE dialer_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
 BEGIN
-    -- '~': after every key, which are of offsets, names of zones, and times
+    -- '~' sorts after every key: keys consist of offsets, zone names and times
     DECLARE v_key varchar(82) DEFAULT IF(p_kind = 'fresh', '~', '');
     DECLARE v_next varchar(82);
     DECLARE v_last bigint;
@@ -15,7 +15,7 @@ BEGIN
     DECLARE v_local datetime(6);
     DECLARE v_is_open tinyint(1);
     DECLARE v_minutes int;
-    -- The rows come in this table of the session: a procedure's result can be read by no other one.
+    -- The rows are left in this temporary table, since no procedure can read another one's result.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
         window_key varchar(82) NOT NULL PRIMARY KEY,
         zone varchar(400) NOT NULL,
@@ -30,9 +30,10 @@ BEGIN
     SELECT coalesce(v_project_zone, dialer_setting('server_zone')) INTO v_project_zone;
     probe: LOOP
         SET v_next = NULL;
-        -- Fresh cases from the last window down: below 10.6 an index scan that ascends over rows of open transactions
-        -- costs the square of their number (it keeps every page that it has looked at), one that descends does not.
-        -- The others upwards, away from the fresh ones: a scan that finds nothing looks beyond its range.
+        -- Fresh cases from the last window downwards: before 10.6 an ascending index scan over rows of open
+        -- transactions costs the square of their number (it keeps every page that it has looked at), a descending one
+        -- does not. The other kinds upwards, away from the fresh ones, since a scan that finds nothing looks beyond its
+        -- range.
         IF p_kind = 'fresh' THEN
             SELECT c.window_key, c.id INTO v_next, v_last
             FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)

@@ -1,8 +1,8 @@
--- dialer_stat_pacing: one row per predictive project: its abandon target against what was measured over its two
--- windows (day: the last abandon_hours, days: the last abandon_days; counted as in dialer_abandon_ledger), and the
--- last decision of its pacing (dialer_pacing_journal).
--- left_before_target: how many calls more may be abandoned now before the stricter window is over the target; 0:
--- its budget is used up; NULL: a target of 100 per cent is never reached. Rates are 0 to 1, the target is per cent.
+-- dialer_stat_pacing: one row per predictive project: its abandon target against the rates measured over its two
+-- windows (day: the last abandon_hours, days: the last abandon_days; counted as in dialer_abandon_ledger), and the last
+-- decision of its pacing (dialer_pacing_journal).
+-- left_before_target: how many more calls may be abandoned now before the stricter window exceeds the target; 0: its
+-- budget is used up; NULL: a target of 100 per cent is never reached. Rates go from 0 to 1, the target is in per cent.
 CREATE OR REPLACE VIEW dialer_stat_pacing AS
 SELECT
     p.project_id, p.abandon_target,
@@ -20,7 +20,7 @@ SELECT
     END AS left_before_target,
     j.mode, j.reason, j.quota, j.at AS decided_at, s.saved_at
 FROM (
-    -- DISTINCT: counted once, not once for each column that depends on it.
+    -- DISTINCT, so that it is counted once, not once for each column that depends on it.
     SELECT DISTINCT r.project_id, r.abandon_target,
         dialer_abandon_count(r.project_id, 'connected', dialer_now() - INTERVAL r.abandon_hours HOUR) AS day_connected,
         dialer_abandon_count(r.project_id, 'abandoned', dialer_now() - INTERVAL r.abandon_hours HOUR) AS day_abandoned,

@@ -1,4 +1,4 @@
--- dialer_offset(p_utc) -> minutes east of UTC, NULL when p_utc is no offset
+-- dialer_offset(p_utc) -> minutes east of UTC, NULL if p_utc is not an offset
 -- '+3', '+05:30', '-03.30h', '+03.00h' (hours.minutes), '+5.5h' and '+05.50h' (half an hour: no zone is off
 -- by 50 minutes, so decimal quarters cannot be mistaken), 'Z', 'UTC', 'GMT'. From -12:00 to +14:00.
 CREATE OR REPLACE FUNCTION dialer_offset(p_utc varchar(400))
@@ -16,7 +16,7 @@ BEGIN
     IF p_utc IS NULL OR p_utc NOT REGEXP '^[+-][0-9]{1,2}([.:][0-9]{1,2})?h?\\z' THEN
         RETURN NULL;
     END IF;
-    -- '3', '5:30', '03.00'; no regular expressions from here on: each window that is looked at pays for them.
+    -- '3', '5:30', '03.00'; no regular expressions from here on, as they would cost time for each window looked at.
     SET v_size = trim(TRAILING 'h' FROM substr(p_utc, 2)),
         v_hours = substring_index(replace(v_size, ':', '.'), '.', 1),
         v_mark = substr(v_size, char_length(v_hours) + 1, 1),

@@ -1,11 +1,11 @@
 -- dialer_offset_written(p_at, p_loaded) -> bool
--- May p_at, a value of the row that the statement under way writes, be the misreading of an instant with an offset? MariaDB
--- takes the 3 of '2026-11-29 10:00+03' for seconds and of '10+03' for minutes, without a warning (an offset with minutes
--- or after the seconds raises one). So the statement's own text is asked for such a literal. p_loaded: in a LOAD DATA,
--- whose values cannot be seen, seconds from 1 to 14 count as an offset, unless it reads the instant with str_to_date,
--- which refuses one. What another table's column of text or a variable holds is not seen.
--- Reading the text takes 0.4 ms, and 1 ms per MB of it; @dialer_read_at and @dialer_offset_written hold the answer for the
--- rest of the statement, and the triggers ask them first.
+-- Can p_at, a value in the row that the current statement writes, be a misread instant with an offset? MariaDB takes
+-- the 3 of '2026-11-29 10:00+03' for seconds and that of '10+03' for minutes, without a warning (an offset with minutes
+-- or after the seconds raises one). So the statement's own text is searched for such a literal. p_loaded: in a LOAD
+-- DATA, whose values cannot be seen, seconds from 1 to 14 count as an offset, unless it reads the instant with
+-- str_to_date, which refuses an offset. Values from a text column of another table, or from a variable, are not seen.
+-- Reading the text takes 0.4 ms, plus 1 ms per MB of it; @dialer_read_at and @dialer_offset_written hold the answer for
+-- the rest of the statement, and the triggers ask them first.
 CREATE OR REPLACE FUNCTION dialer_offset_written(p_at datetime(6), p_loaded tinyint(1))
 RETURNS tinyint(1)
 READS SQL DATA
@@ -13,7 +13,7 @@ BEGIN
     -- NOW(6) is the same throughout a statement.
     IF coalesce(@dialer_read_at <> now(6), true) THEN
         BEGIN
-            -- Not SELECT … INTO: that would be the statement under way itself.
+            -- Not SELECT … INTO: that would itself be the current statement.
             DECLARE v_text longtext DEFAULT (
                 SELECT p.info FROM information_schema.processlist p WHERE p.id = connection_id());
             -- 1: such a literal · 2: values that cannot be seen

@@ -1,6 +1,6 @@
 -- dialer_read_instant(p_text) -> instant
--- What a person writes for an instant: '2026-11-24 09:00' by the clock of the session, or with its offset, +03, -03:30 or
--- Z, which this server would take for seconds. Anything else is refused.
+-- An instant as a person writes it: '2026-11-24 09:00' by the session's clock, or with its offset, +03, -03:30 or Z,
+-- which MariaDB itself would take for seconds. Anything else is refused.
 CREATE OR REPLACE FUNCTION dialer_read_instant(p_text varchar(400))
 RETURNS datetime(6)
 DETERMINISTIC NO SQL
@@ -11,7 +11,7 @@ BEGIN
     -- 30 February
     DECLARE CONTINUE HANDLER FOR 1292 SET v_at = NULL;
     IF v_local NOT LIKE '%:%' THEN
-        -- the day of a date is no offset
+        -- the day of a date is not an offset
         SET v_local = p_text, v_offset = '';
     END IF;
     IF v_local REGEXP '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( +[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?\\z' THEN

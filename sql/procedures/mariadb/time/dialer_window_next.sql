@@ -1,7 +1,7 @@
 -- dialer_window_next(p_zone, p_start, p_stop, p_at) -> instant
--- When the call window is next open, p_at itself when it is open now; NULL when it never is (dialer_window_open). Where
--- the clock is put forward over the start, the window opens where it lands; where it is put back, it opens at each of the
--- two starts.
+-- When the call window is next open: p_at itself if it is open then; NULL if it never is (dialer_window_open). If the
+-- clock is put forward past the start, the window opens when the clock has jumped; if it is put back, the window opens
+-- at each of the two starts.
 CREATE OR REPLACE FUNCTION dialer_window_next(
     p_zone varchar(400),
     p_start varchar(400),
@@ -12,7 +12,7 @@ RETURNS datetime(6)
 DETERMINISTIC READS SQL DATA
 BEGIN
     DECLARE v_start time DEFAULT IF(dialer_time(p_start) = '24:00:00', '00:00:00', dialer_time(p_start));
-    -- Instants as seconds since 1970: added to without the session's own changes of the clock.
+    -- Instants are seconds since 1970, so additions do not depend on clock changes in the session's zone.
     DECLARE v_at decimal(20, 6) DEFAULT unix_timestamp(p_at);
     DECLARE v_local datetime(6);
     DECLARE v_wait decimal(20, 6);
@@ -23,7 +23,7 @@ BEGIN
     IF v_start IS NULL OR dialer_time(p_stop) IS NULL THEN
         RETURN NULL;
     END IF;
-    -- Beyond 2038 (somebody's "never") this server knows no instants.
+    -- This server knows no instants beyond 2038 (somebody's "never").
     IF v_at IS NULL OR v_at = 0 OR dialer_window_open(p_zone, p_start, p_stop, p_at) THEN
         RETURN p_at;
     END IF;

@@ -1,6 +1,6 @@
 -- dialer_window_open(p_zone, p_start, p_stop, p_at) -> bool
--- Is the call window open at p_at, by the wall clock in p_zone (dialer_window_holds)? In a zone that nobody knows only
--- the whole day is.
+-- Is the call window open at p_at, by the wall clock in p_zone (dialer_window_holds)? In an unknown zone only a window
+-- of the whole day is.
 CREATE OR REPLACE FUNCTION dialer_window_open(
     p_zone varchar(400),
     p_start varchar(400),

@@ -1,6 +1,6 @@
 -- dialer_trunk_lock(p_trunk, p_asterisk)
--- Lock what the dialer knows of a trunk (dialer_trunk_states) for the transaction; dialer_trunks itself, which people
--- edit, is only read. A template that has changed since it was failing begins anew.
+-- Lock what the dialer knows about a trunk (dialer_trunk_states) for the transaction; dialer_trunks itself, which
+-- people edit, is only read. If a failing trunk's template has changed, the trunk begins anew.
 CREATE OR REPLACE PROCEDURE dialer_trunk_lock(p_trunk varchar(400), p_asterisk varchar(400))
 BEGIN
     DECLARE v_state varchar(20);

@@ -1,12 +1,12 @@
 -- dialer_trunk_room(p_trunk, p_asterisk, p_now) -> room, retry_at, base_at, gap_seconds
--- How many calls may begin on a trunk now: its free lines, and what calls_per_second permits; retry_at: when to ask
--- for more, if it is the calls per second that bound them. Calls are spaced evenly (a virtual schedule, ITU-T I.371's
--- generic cell rate algorithm): the n-th from now may begin at base_at + n * gap_seconds, n from 0. A turn of the worker
--- takes a while, so what falls due in 50 ms may begin at once; what a turn that came late has missed is made good, up to
--- `burst` calls at once, and a trunk that was idle for a second begins evenly. A failing trunk gets one call at a time to
--- try, at growing intervals. The caller holds the row of dialer_trunk_states.
+-- How many calls may begin on a trunk now: its free lines, and what calls_per_second permits; retry_at: when to ask for
+-- more, if calls per second are the limit. Calls are spaced evenly (a virtual schedule, ITU-T I.371's generic cell rate
+-- algorithm): the n-th from now may begin at base_at + n * gap_seconds, n from 0. A turn of the worker takes a while,
+-- so calls due within 50 ms may begin at once; a turn that comes late may catch up with up to `burst` calls at once,
+-- and a trunk that was idle for a second begins evenly. A failing trunk gets one call at a time to try, at growing
+-- intervals. The caller holds the row of dialer_trunk_states.
 CREATE OR REPLACE FUNCTION dialer_trunk_room(p_trunk varchar(400), p_asterisk varchar(400), p_now datetime(6))
--- A function has one value here: a JSON object with the four as its members.
+-- A function on MariaDB returns one value: a JSON object with the four as its members.
 RETURNS varchar(200)
 READS SQL DATA
 BEGIN

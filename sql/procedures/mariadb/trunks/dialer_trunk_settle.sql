@@ -1,7 +1,7 @@
 -- dialer_trunk_settle(p_trunk, p_asterisk, p_reached, p_at)
--- What the end of an attempt says of its trunk: p_reached true, it gave a sign of life at p_at; false, one
--- more in the streak, ended at p_at; NULL, nothing. A conversation that was answered before the streak began
--- says nothing of the carrier now, so its end does not break the streak. The caller holds the row (dialer_trunk_lock).
+-- What the end of an attempt says about its trunk. p_reached true: it gave a sign of life at p_at; false: one more in
+-- the streak, ended at p_at; NULL: nothing. A conversation that was answered before the streak began says nothing about
+-- the carrier now, so its end does not break the streak. The caller holds the row (dialer_trunk_lock).
 CREATE OR REPLACE PROCEDURE dialer_trunk_settle(
     p_trunk varchar(400),
     p_asterisk varchar(400),
@@ -9,7 +9,7 @@ CREATE OR REPLACE PROCEDURE dialer_trunk_settle(
     p_at datetime(6)
 )
 BEGIN
-    -- Assignments go from left to right here, each sees those before it.
+    -- MariaDB assigns from left to right; each assignment sees those before it.
     IF p_reached THEN
         UPDATE dialer_trunk_states
         SET streak = CASE WHEN p_at < silent_at THEN streak ELSE 0 END,

@@ -1,9 +1,8 @@
 -- dialer_trunk_trip(p_trunk, p_asterisk, p_now)
--- Twenty attempts in a row without so much as ringing: the trunk is failing, and their cases go back as
--- they were, to wait for the next try. In a row: since the last sign of life, which may be that of a call
--- still up. A case that was called several times since goes back by as many steps; one with three INVALID of its own
--- stays used. What somebody's transaction holds is left for the next time. The caller holds the row
--- (dialer_trunk_lock).
+-- If twenty attempts in a row do not even ring, the trunk is failing, and their cases go back as they were, to wait for
+-- the next try. "In a row" means since the last sign of life, which a call still up may have given. A case that was
+-- called several times since then goes back by as many steps; one with three INVALID of its own stays used. Cases that
+-- somebody's transaction holds are left for the next time. The caller holds the row (dialer_trunk_lock).
 CREATE OR REPLACE PROCEDURE dialer_trunk_trip(p_trunk varchar(400), p_asterisk varchar(400), p_now datetime(6))
 BEGIN
     DECLARE v_state varchar(20);
@@ -50,7 +49,7 @@ BEGIN
     IF v_state <> 'ok' OR v_silent >= 20 THEN
         -- Calls that were up when it tripped end in the meantime; only a try that failed lengthens the interval.
         IF v_state = 'ok' OR v_retry_at <= p_now THEN
-            -- Assignments go from left to right here, each sees those before it.
+            -- MariaDB assigns from left to right; each assignment sees those before it.
             UPDATE dialer_trunk_states t
             JOIN dialer_trunks d ON d.trunk = t.trunk AND d.asterisk = t.asterisk
             SET t.since_at = IF(t.state = 'failing', t.since_at, p_now),
@@ -80,7 +79,7 @@ BEGIN
             ORDER BY q.case_id, q.id DESC
         ) DO
             one: BEGIN
-                -- What somebody's transaction holds, or the place in an index that the case moves to: next time.
+                -- If somebody's transaction holds the case, or the gap in an index that it moves to: next time.
                 DECLARE EXIT HANDLER FOR 1205 ROLLBACK TO SAVEPOINT dialer_back;
                 SAVEPOINT dialer_back;
                 IF attempt.outcome = 'INVALID' AND dialer_invalid_count(attempt.id) >= 3 THEN
@@ -109,7 +108,7 @@ BEGIN
                         AND NOT c.deferred_done
                   END;
                 IF v_match > 0 THEN
-                    -- Instead of an UPDATE, see dialer_case_settle.
+                    -- In place of an UPDATE, see dialer_case_settle.
                     SET STATEMENT innodb_lock_wait_timeout = 0 FOR
                     INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
                     VALUES (attempt.case_id, '', '-', '0')

@@ -1,6 +1,6 @@
--- dialer_invariants: what must never be. Empty, or there is a fault in the dialer (or a hand in its tables).
--- Cheap enough to be read every second: it looks at what is in hand, at the calls that are up, and at the last
--- thousand attempts, all by indexes.
+-- dialer_invariants: what must never be. Empty unless there is a fault in the dialer (or somebody has edited its
+-- tables). Cheap enough to be read every second: it looks at the cases in hand, at the calls that are up, and at the
+-- last thousand attempts, all through indexes.
 CREATE OR REPLACE VIEW dialer_invariants AS
 SELECT 'attempt_without_claim' AS kind, a.id, concat('attempt of case ', a.case_id,
     ' has no end and nobody has it in hand') AS detail

@@ -1,8 +1,9 @@
 -- dialer_prune(p_now)
--- Delete what nobody asks for any more, a thousand rows of each at a time: workers that left or died a day ago, numbers
+-- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
 -- whose protection after an abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings
--- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has told of for an hour, of cases those that were mended. For dialer_reap.
--- On a virtual clock only at the instant given: the database's own time says nothing about a simulated day.
+-- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
+-- for cases those that were mended. For dialer_reap. On a virtual clock only at the instant given: the database's own
+-- time says nothing about a simulated day.
 CREATE OR REPLACE PROCEDURE dialer_prune(p_now datetime(6))
 BEGIN
     DECLARE v_now datetime(6);
@@ -13,7 +14,7 @@ BEGIN
       AND id NOT IN (SELECT a.worker_id FROM dialer_asterisks a WHERE a.worker_id IS NOT NULL)
       AND id NOT IN (SELECT c.worker_id FROM dialer_calls c)
     ORDER BY id LIMIT 1000;
-    -- With nobody to listen they would be kept for ever.
+    -- If nobody listens they would otherwise be kept for ever.
     BEGIN
         DECLARE EXIT HANDLER FOR 1205 BEGIN END;
         SET STATEMENT innodb_lock_wait_timeout = 0 FOR

@@ -1,8 +1,9 @@
 -- dialer_reap() -> how many cases were given back
--- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
--- calls whose case was held by somebody's transaction when they ended, and moves those into the ledger that had to wait
--- for it (dialer_post). Heals `checked` where no claim stands behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
--- owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what has expired (dialer_prune).
+-- Free cases claimed and not dialled under an ownership that is over: begin would refuse them anyway. Settles calls
+-- whose case was held by somebody's transaction when they ended, and moves calls into the ledger that had to wait for
+-- it (dialer_post). Corrects `checked` where there is no claim. Locked rows are left for the next time. Attempts begun
+-- by a dead worker are left to the new owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what
+-- has expired (dialer_prune).
 CREATE OR REPLACE PROCEDURE dialer_reap()
 BEGIN
     DECLARE v_cases longtext;
@@ -10,7 +11,7 @@ BEGIN
     DECLARE v_id bigint;
     DECLARE v_settled tinyint(1);
     DECLARE v_posted tinyint(1);
-    DECLARE v_held int DEFAULT 0;  -- so many were in somebody's hands
+    DECLARE v_held int DEFAULT 0;  -- how many were held by somebody's transaction
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -42,7 +43,7 @@ BEGIN
         ORDER BY a.case_id
     ) DO
         SET v_id = NULL;
-        -- Short: claims are held by routines alone.
+        -- A short wait, since only routines hold claims.
         SELECT l.case_id INTO v_id FROM dialer_claims l
         WHERE l.case_id = late.case_id AND l.attempt_id = late.id FOR UPDATE;
         SET v_id = NULL;

@@ -1,9 +1,8 @@
 -- dialer_trouble_report(p_worker, p_asterisk, p_epoch, p_kind, p_subject, p_step, p_detail, p_now)
--- The owner of an Asterisk says what keeps one project, trunk, Asterisk, worker or case from being served there, at
--- which step of its work (p_detail, a sentence), or that this is over (NULL). Readers see it in dialer_warnings,
--- dialer_why and /readyz; what is not told for five minutes is over.
--- A claim that was given up makes the project hungry: the end of the transaction that was in the way may bring the
--- cases it waits for.
+-- The owner of an Asterisk reports what keeps one project, trunk, Asterisk, worker or case from being served there, and
+-- at which step of its work (p_detail, a sentence), or that this is over (NULL). Readers see it in dialer_warnings,
+-- dialer_why and /readyz; a trouble not reported for five minutes is over. A claim that was given up makes the project
+-- hungry: when the transaction in its way ends, the cases it waits for may appear.
 CREATE OR REPLACE PROCEDURE dialer_trouble_report(
     p_worker bigint,
     p_asterisk varchar(400),

@@ -1,4 +1,4 @@
--- dialer_warnings: what an operator should look at; each with a remedy.
+-- dialer_warnings: things an operator should look at, each with a remedy.
 CREATE OR REPLACE VIEW dialer_warnings AS
 SELECT 'no_project' AS kind, min(c.id) AS id, concat('cases of project ', c.project_id,
     ' wait, but it has no row in dialer_params') AS detail,

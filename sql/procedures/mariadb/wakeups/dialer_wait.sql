@@ -1,9 +1,9 @@
 -- dialer_wait(p_seconds, p_seen) -> session, project_id, only_hungry, written_at, is_wanted
--- Wait up to p_seconds until dialer_wakeups is another one than that of p_seen (what the last call gave as `mark`; NULL:
--- do not wait), then give all of its rows; the caller knows which of them are new to it.
+-- Wait up to p_seconds until dialer_wakeups differs from p_seen (the `mark` that the last call gave; NULL: do not
+-- wait), then return all of its rows; the caller knows which of them are new to it.
 -- is_wanted false: no worker waits for cases of that project now. PostgreSQL has NOTIFY for this.
--- A row is there for every worker, whatever the order in which transactions are committed; who has had one for a while
--- deletes it by its key. Reads only, and locks nothing.
+-- A row is there for every worker, whatever the order in which transactions are committed; a worker that has known one
+-- for a while deletes it by its key. Reads only, and locks nothing.
 CREATE OR REPLACE PROCEDURE dialer_wait(p_seconds decimal(10, 3), p_seen bigint)
 READS SQL DATA
 BEGIN
@@ -17,8 +17,8 @@ BEGIN
         IF NOT v_mark <=> p_seen OR sysdate(6) >= v_until THEN
             LEAVE look;
         END IF;
-        -- A wake-up is heard after half of this on average; what it costs the server cannot be seen at this length. Where
-        -- there are many rows, looking must not be all that the server does.
+        -- On average a wake-up is noticed after half of this; at this length the cost for the server cannot be
+        -- measured. If there are many rows, the server must not spend all its time looking.
         DO sleep(greatest(0.05, 20 * timestampdiff(MICROSECOND, v_began, sysdate(6)) / 1000000));
     END LOOP;
     SELECT v_mark AS mark, k.session, k.project_id, k.only_hungry, k.written_at,

@@ -1,6 +1,6 @@
 -- dialer_abandoned_add(p_number, p_abandoned_at, p_project, p_attempt)
--- A number was abandoned: for the next 72 hours (abandoned_hours in dialer_settings) it is called only with an
--- agent guaranteed, in whatever project. What is longer stands. For dialer_attempt_finish.
+-- A number was abandoned: for the next 72 hours (abandoned_hours in dialer_settings) it is called only with an agent
+-- guaranteed, in every project. An entry that lasts longer stays. For dialer_attempt_finish.
 CREATE OR REPLACE FUNCTION dialer_abandoned_add(
     p_number varchar,
     p_abandoned_at timestamptz,

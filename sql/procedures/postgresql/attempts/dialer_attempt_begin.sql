@@ -1,20 +1,21 @@
 -- dialer_attempt_begin(p_worker, p_asterisk, p_epoch, p_project, p_requests, p_now) -> a row per request
 -- The permission to dial, for claims of one project. p_requests: JSON array in dial order of
--- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true, if for this call an
--- agent is (calls in flight stay below free agents). With attempt_id: the attempt is written; once this is
--- committed, and only then, it may be originated as the row says. patience: seconds that an answered person
--- waits in the queue before the safe-harbour message; NULL: as long as there is a call. Else refusal:
+-- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true if an agent is guaranteed for
+-- this call (fewer calls in flight than free agents). With attempt_id: the attempt is written; once this is committed,
+-- and only then, it may be originated as the row says. patience: seconds that an answered person waits in the queue
+-- before the safe-harbour message; NULL: as long as the call lasts. Otherwise refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
---   not_claimed, gone, used  this case: its claim is given back; gone: there is none of that id and project, or another
---                           one than was claimed; used: also by a call that ended while the case was away (dialer_away)
---   bad_number              this case: its phone_number is none; it is used up, and dialer_warnings tells
---   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: what dialer_gate has
---                           against it (number_in_call also: its number has changed just now); its claim is given back
---   number_abandoned        also where agents could be guaranteed and the request gave no guarantee; its claim is given
+--   not_claimed, gone, used  this case: its claim is given back; gone: there is no case with that id and project, or it
+--                           is not the one claimed; used: also by a call that ended while the case was away
+--                           (dialer_away)
+--   bad_number              this case: its phone_number is not one; it is used up, and dialer_warnings shows it
+--   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: dialer_gate's reason
+--                           (number_in_call also: its number has just changed); its claim is given back
+--   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
---   locked                  this case: somebody's open transaction holds it, and nobody waits for that; its
---                           claim is given back as soon as it is over (dialer_reap)
+--   locked                  this case: somebody's open transaction holds it, and we do not wait; its claim is given
+--                           back as soon as that is over (dialer_reap)
 -- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
 CREATE OR REPLACE FUNCTION dialer_attempt_begin(
     p_worker bigint,
@@ -130,7 +131,7 @@ BEGIN
     ORDER BY c.phone_number, q.ordinality
     ON CONFLICT DO NOTHING;
 
-    -- First every row is locked, so that what the gate then sees of all of them stays so.
+    -- First lock every row, so that what the gate then sees stays true.
     FOR v_request IN
         SELECT (q.value ->> 'case_id')::bigint AS case_id
         FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
@@ -223,7 +224,7 @@ BEGIN
                 DELETE FROM dialer_away w WHERE w.case_id = v_case.id AND w.case_inserted_at = v_case.inserted_at;
             END IF;
             IF refusal = 'bad_number' THEN
-                -- last_attempt_id changes with it, so that no check of the row's other columns is in the way.
+                -- last_attempt_id changes along with it, so that no check of the row's other columns gets in the way.
                 UPDATE dialer_clients c SET used = true, last_attempt_id = -1 WHERE c.id = v_case.id;
                 PERFORM dialer_trouble_write('case', v_case.id::varchar, p_asterisk, 'begin', 'case ' || v_case.id
                     || ' of project ' || p_project || ' is used up: its phone_number is ''' || v_case.phone_number || '''',
@@ -252,7 +253,7 @@ BEGIN
         UPDATE dialer_claims l SET attempt_id = dialer_attempt_begin.attempt_id WHERE l.case_id = v_case.id;
         UPDATE dialer_live l SET attempt_id = dialer_attempt_begin.attempt_id
         WHERE l.phone_number = v_case.phone_number;
-        -- The promise is being kept; a callback promised from now on is a new one.
+        -- This promise is being kept now; a callback promised from here on is a new one.
         UPDATE dialer_clients c SET deferred_done = true
         WHERE c.id = v_case.id AND c.deferred_time IS NOT NULL AND NOT c.deferred_done;
         case_name := v_case.case_name;

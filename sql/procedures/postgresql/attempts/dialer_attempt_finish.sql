@@ -1,12 +1,12 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
 -- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
--- next call (dialer_case_settle), the number and the claim and the trunk's streak change in this one transaction; told
--- again, nothing changes. Then it goes into the ledger and dialer_stat (dialer_post). False: p_worker is not the owner,
--- nothing is written. "unsent": true says that it never left us: then it says nothing of the trunk.
--- Whatever the report says, what AMD() took for a machine and no agent spoke to is MACHINE, and not abandoned.
--- A person's patience (abandon_seconds) begins with AMD's verdict, where there is one: the completed greeting of
--- 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
+-- next call (dialer_case_settle), the number, the claim and the trunk's streak change in this one transaction; the same
+-- report again changes nothing. Then the attempt goes into the ledger and dialer_stat (dialer_post). False: p_worker is
+-- not the owner, nothing is written. "unsent": true means that Originate was never sent, so the end says nothing about
+-- the trunk. Whatever the report says, a call that AMD() took for a machine and that no agent spoke to is MACHINE, and
+-- not abandoned. A person's patience (abandon_seconds) begins with AMD's verdict if there is one: the completed
+-- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
 -- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE FUNCTION dialer_attempt_finish(
     p_worker bigint,
@@ -102,7 +102,7 @@ BEGIN
             DELETE FROM dialer_claims l WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id;
         END IF;
         IF v_posted IS NOT NULL THEN
-            v_posted := dialer_post(v_attempt.id);  -- if it could not, the others are dialer_reap's
+            v_posted := dialer_post(v_attempt.id);  -- if it could not, dialer_reap posts the others
         END IF;
     END LOOP;
     PERFORM dialer_trunk_trip(t.trunk, t.asterisk, v_now)

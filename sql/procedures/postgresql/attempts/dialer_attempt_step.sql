@@ -1,6 +1,6 @@
 -- dialer_attempt_step(p_attempt, p_report, p_now)
--- Write the steps of a report (see dialer_attempt_advance) into an attempt that has not ended: the first
--- instant told of each step stands, the state only moves on, whatever the order in which they are told.
+-- Write the steps of a report (see dialer_attempt_advance) into an attempt that has not ended: the first instant
+-- reported for each step stays, and the state only moves forward, whatever the order of the reports.
 CREATE OR REPLACE FUNCTION dialer_attempt_step(p_attempt bigint, p_report jsonb, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -1,6 +1,6 @@
 -- dialer_open_attempts(p_asterisk, p_now) -> attempts without an end, with the age in seconds of each step
--- For the owner of an Asterisk after it took over or connected: which calls it has to look for there.
--- signed_off: the worker that began it has left in order, so nothing of it is on its way to Asterisk any more.
+-- For the owner of an Asterisk after it took over or connected: the calls that it has to look for there.
+-- signed_off: the worker that began it signed off properly, so no Originate for it is still on its way to Asterisk.
 CREATE OR REPLACE FUNCTION dialer_open_attempts(p_asterisk varchar, p_now timestamptz)
 RETURNS TABLE (
     attempt_id bigint,

@@ -1,10 +1,10 @@
 -- dialer_post(p_attempt) -> bool
--- An attempt that has ended and settled its case moves from dialer_calls into the ledger, and into dialer_stat. Both
--- are tables that people work on (deleting what is old, an index that is built, a trigger of theirs), so nobody waits
--- for them: not_posted has the server's words, and dialer_reap comes back to it. False: this attempt was refused; NULL:
--- somebody is in the way of others, too, or a trigger takes the time that there is.
--- dial_count goes on for the same case (project, number and inserted_at as in the attempt); another one under its id
--- begins at 0. Attempts may come in any order: the last one to end gives a case its state.
+-- An attempt that has ended and settled its case moves from dialer_calls into the ledger, and into dialer_stat. People
+-- work on both tables (they delete old rows, build an index, add a trigger), so nobody waits for them: not_posted keeps
+-- the server's words, and dialer_reap tries again. False: this attempt was refused; NULL: others would fail, too,
+-- because somebody is in the way or a trigger takes all the time there is.
+-- dial_count goes on for the same case (project, number and inserted_at as in the attempt); another case with the same
+-- id begins at 0. Attempts may come in any order: the one that ended last decides the case's state.
 CREATE OR REPLACE FUNCTION dialer_post(p_attempt bigint)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -57,7 +57,7 @@ BEGIN
     FROM dialer_calls a
     WHERE a.id = p_attempt AND a.ended_at IS NOT NULL AND a.effect IS NOT NULL;
     DELETE FROM dialer_calls a WHERE a.id = p_attempt AND a.ended_at IS NOT NULL AND a.effect IS NOT NULL;
-    SET CONSTRAINTS ALL IMMEDIATE;  -- what somebody has deferred would undo the end of the call with it
+    SET CONSTRAINTS ALL IMMEDIATE;  -- a deferred constraint that fails would undo the end of the call, too
     RETURN true;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
     UPDATE dialer_calls SET not_posted = left(SQLERRM, 400) WHERE id = p_attempt;

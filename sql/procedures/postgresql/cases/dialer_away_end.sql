@@ -1,6 +1,6 @@
 -- dialer_away_end(p_case) -> attempt_id
--- The call that has used up a case while it was not in dialer_clients (an archive, and back); NULL: none. A redial that
--- it has left, and a promise, are still to be made.
+-- The call that used up a case while it was not in dialer_clients (moved to an archive and back); NULL: none. Redials
+-- that it has left, and a promise, are still to be kept.
 CREATE OR REPLACE FUNCTION dialer_away_end(p_case bigint)
 RETURNS bigint
 LANGUAGE sql STABLE

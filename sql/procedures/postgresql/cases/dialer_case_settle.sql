@@ -1,12 +1,11 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
--- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What
--- somebody wrote during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the
--- project's machine_period, if it has one, stands for the minutes of the case's list; the list still says how
--- many redials there are. p_reached as in dialer_trunk_settle. The third INVALID of a case is its own, whatever the
--- trunk. Another case that has its id by now (project, number or inserted_at differ) is left as it is; its own may come
--- back (dialer_away).
--- Locks the case. False: somebody's open transaction holds it, nothing was done; the caller leaves the claim, and
--- dialer_reap comes back to it.
+-- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
+-- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
+-- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
+-- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
+-- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
+-- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
+-- nothing was done; the caller leaves the claim, and dialer_reap tries again.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -37,7 +36,7 @@ BEGIN
         <> (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at)
     THEN
         UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
-        -- The same row, with another number or in another project: this claim on it is over.
+        -- It is the same row with another number or in another project: this claim on it is over.
         UPDATE dialer_clients SET checked = false
         WHERE id = v_case.id AND inserted_at = v_attempt.case_inserted_at AND checked;
         PERFORM dialer_away_note(p_attempt) WHERE v_case.inserted_at <> v_attempt.case_inserted_at;
@@ -74,7 +73,7 @@ BEGIN
             ELSE interval '10 seconds'
         END;
         IF v_trunk_failing AND NOT coalesce(p_reached, true) THEN
-            v_wait := interval '0';  -- the trunk's own delay holds it
+            v_wait := interval '0';  -- the trunk's own delay holds it back
         END IF;
     END IF;
     UPDATE dialer_calls SET effect = v_effect WHERE id = p_attempt;
@@ -94,7 +93,7 @@ BEGIN
         END,
         deferred_done = CASE
             WHEN v_effect = 'redial' THEN false
-            -- as it was: the promise that this call was for is still to be kept, unless it was withdrawn
+            -- as it was: the promise that this call was to keep stands, unless it was withdrawn
             WHEN v_effect = 'back' AND c.deferred_time = v_attempt.due_at THEN false
             ELSE c.deferred_done
         END,

@@ -1,7 +1,7 @@
 -- Trigger, AFTER INSERT ON dialer_clients, once per statement: wake the workers of the projects that wait
 -- for cases. Unconditional notifications would cut parallel single-row INSERTs to a third or less, because
--- NOTIFY holds a lock of the whole database over the commit. A worker that finds too few cases says so
--- (hungry) and looks once more, so that no INSERT falls in between.
+-- NOTIFY holds a lock of the whole database over the commit. A worker that finds too few cases marks the project as
+-- hungry and then looks once more, so that no INSERT is missed in between.
 CREATE OR REPLACE FUNCTION dialer_clients_after_insert()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,5 +1,5 @@
--- Trigger, AFTER UPDATE ON dialer_clients, once per row that was brought back, promised or given another
--- window: wake the workers. Equal notifications of one transaction arrive as one.
+-- Trigger, AFTER UPDATE ON dialer_clients, once per row that was brought back, promised or given another window: wake
+-- the workers. Equal notifications from one transaction arrive as one.
 CREATE OR REPLACE FUNCTION dialer_clients_after_update()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

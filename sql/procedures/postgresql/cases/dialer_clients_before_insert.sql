@@ -1,7 +1,7 @@
 -- Trigger, BEFORE INSERT ON dialer_clients: old names first, then what a promise means, then the checks.
--- What is inserted as used or with its promise kept stays so. A session that brings cases back exactly as they were (out
--- of an archive) says so: SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); only checked
--- is the dialer's even then.
+-- A case inserted as used, or with its promise kept, stays so. A session that brings cases back exactly as they were
+-- (from an archive) runs SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); even then
+-- checked is set by the dialer alone.
 CREATE OR REPLACE FUNCTION dialer_clients_before_insert()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -13,13 +13,13 @@ BEGIN
     NEW.recall := NULL;
     NEW.recall_period := NULL;
     NEW.checked := false;
-    -- Who the case is, whatever becomes of created. Its default, now, says that nobody has written it.
+    -- This identifies the case, whatever happens to created. Its default, now, shows that nobody has written it.
     NEW.inserted_at := coalesce(nullif(NEW.inserted_at, now()), NEW.created);
     IF NOT coalesce(nullif(current_setting('dialer.restoring', true), ''), 'off')::bool THEN
         IF NOT (NEW.used OR NEW.deferred_done) THEN
             NEW.deferred_kind := NULL;
         END IF;
-        -- Only the dialer counts what it did with a case.
+        -- These count what the dialer did with a case, so only the dialer writes them.
         NEW.redials_done := 0;
         NEW.failures := 0;
         NEW.brought_back := 0;

@@ -1,11 +1,11 @@
 -- Trigger, BEFORE UPDATE ON dialer_clients (not of checked alone): what somebody's UPDATE means.
--- The dialer's own writes are known by last_attempt_id changing with them and pass as they are; with them changes nothing
--- that is checked here, so that whatever a row holds, a call of it can end.
+-- The dialer's own writes change last_attempt_id, too, and pass unchecked; they change no column that is checked here,
+-- so a call can end whatever its row holds.
 --   deferred_time written: a scheduled callback, promised anew · written NULL: the promise is withdrawn
---   used set: the case is withdrawn, and what is pending goes with it
+--   used set: the case is withdrawn, and pending redials and callbacks go with it
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
--- Checked is what changes: a row that was bad before can be withdrawn.
+-- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE FUNCTION dialer_clients_before_update()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -62,7 +62,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER dialer_clients_before_update
--- Not OF checked: a claim touches nothing else and pays nothing here.
+-- Not OF checked: a claim changes only that column, and should cost nothing here.
 BEFORE UPDATE OF case_name, project_id, phone_number, priority, utc, used, call_back, allowed_start, allowed_stop,
     call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period
 ON dialer_clients

@@ -24,13 +24,13 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    -- Without bounds like {1,80}: those make a pattern many times its size.
+    -- Without bounds like {1,80}: they make a pattern many times larger.
     c_number CONSTANT varchar := '^[+*#]*[0-9][+*#0-9]*$';
     c_period CONSTANT varchar := '^ *([0-9]{1,6}( *, *[0-9]{1,6})* *)?$';
     c_usual_offset CONSTANT varchar := '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?$';
     v_instant record;
 BEGIN
-    -- Good rows, by far the most, pay for one expression; the rest finds out what is wrong with a bad one.
+    -- Good rows, by far the most, cost one expression; the rest finds out what is wrong with a bad row.
     IF p_phone_number ~ c_number AND length(p_phone_number) <= 80
        AND dialer_time(p_start) IS NOT NULL
        AND dialer_time(p_stop) IS NOT NULL
@@ -92,7 +92,7 @@ BEGIN
         PERFORM dialer_refuse('dialer_clients.created', NULL,
             'write an instant from 1971 to 2038-01-18, or leave the column out');
     END IF;
-    -- Beyond, MariaDB's TIMESTAMP holds nothing.
+    -- MariaDB's TIMESTAMP ends here.
     FOR v_instant IN
         SELECT i.name, i.value FROM (VALUES ('deferred_time', p_deferred_time), ('created', p_created),
             ('inserted_at', p_inserted_at)) i (name, value)

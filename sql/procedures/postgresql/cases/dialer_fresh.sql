@@ -1,4 +1,4 @@
--- dialer_fresh: waiting cases that nothing was promised to; the predicate of the dialer_clients_fresh indexes.
+-- dialer_fresh: waiting cases without a promise or a redial; the predicate of the dialer_clients_fresh indexes.
 CREATE OR REPLACE VIEW dialer_fresh AS
 SELECT id, project_id, window_key, phone_number, priority, utc, created, not_before_at
 FROM dialer_clients

@@ -1,6 +1,6 @@
 -- dialer_invalid_count(p_attempt) -> how many
--- Attempts of an attempt's case that ended INVALID since the case was fresh or brought back, this one included; not
--- those of another case that had its id before. For dialer_case_settle and dialer_trunk_trip.
+-- The attempts that ended INVALID for this attempt's case since it was fresh or brought back, this attempt included;
+-- not those of another case that had the same id before. For dialer_case_settle and dialer_trunk_trip.
 CREATE OR REPLACE FUNCTION dialer_invalid_count(p_attempt bigint)
 RETURNS bigint
 LANGUAGE sql STABLE

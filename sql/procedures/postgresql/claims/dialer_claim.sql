@@ -1,16 +1,15 @@
 -- dialer_claim(p_worker, p_asterisk, p_epoch, p_project, p_n, p_now) -> place, case_id, kind, due_at, guarded,
 --     dials, last_outcome
--- Take up to p_n more cases in hand for the owner of an Asterisk, in dial order; never more than the
--- project's case_limit are claimed and not yet dialled. Nothing comes back when p_worker is not the owner
--- any more or the project is not to be dialled.
+-- Claim up to p_n more cases for the owner of an Asterisk, in dial order; never more than the project's case_limit are
+-- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are
--- passed over, up to 2000 of them; when that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is
--- failing the case that was tried longest ago is first, whatever the dial order. p_n 0 only settles the state.
--- A claim of another case that had the same id before is dropped.
--- guarded: the number was abandoned lately, and only with an agent guaranteed will dialer_attempt_begin permit
--- the call; dials and last_outcome: what dialer_stat has of the case.
+-- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
+-- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
+-- case whose last try is longest ago comes first, whatever the dial order. p_n 0 only settles the state. A claim on
+-- another case that had the same id before is dropped.
+-- guarded: the number was abandoned lately, and dialer_attempt_begin permits the call only with an agent guaranteed;
+-- dials and last_outcome: the case's values in dialer_stat.
 CREATE OR REPLACE FUNCTION dialer_claim(
     p_worker bigint,
     p_asterisk varchar,

@@ -1,8 +1,8 @@
 -- dialer_claims_free(p_cases) -> how many
--- Give back cases that were claimed and not dialled. For other routines; locks the claims, then the cases.
--- A case that somebody's open transaction holds is not waited for: its claim is made nobody's (epoch -1), so
--- that it cannot be dialled, and dialer_reap gives it back when the transaction is over. Another case that has the id of
--- a claimed one by now (inserted_at differs) is not touched.
+-- Give back cases that were claimed and not dialled. For other routines; locks the claims, then the cases. It does not
+-- wait for a case that somebody's open transaction holds: the claim then belongs to nobody (epoch -1), so the case
+-- cannot be dialled, and dialer_reap gives it back when the transaction is over. If another case has the id of a
+-- claimed one by now (inserted_at differs), it is not touched.
 CREATE OR REPLACE FUNCTION dialer_claims_free(p_cases bigint[])
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE

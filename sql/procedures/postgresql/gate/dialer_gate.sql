@@ -1,17 +1,18 @@
--- dialer_gate: one row per case that is not used: what of its own stands against calling it at dialer_now().
--- The one place where it is stated whether a case may be called: dialer_pick, dialer_next, dialer_attempt_begin,
--- dialer_project_until and dialer_why ask here, each for the cases that it has in hand; one case is a lookup.
--- own_reason: the first that holds, NULL when none does:
---   scheduled, redial   the promised instant, or that of the redial, is ahead
---   delayed             a delay of the dialer's own is not over
---   number_abandoned    the number was abandoned lately, and the project has no agents of whom one could be guaranteed
---                       (where it has, dialer_attempt_begin asks for the guarantee)
---   window_closed       by the subscriber's clock
---   number_in_call      another call has the number
+-- dialer_gate: one row per case that is not used: which reason of its own speaks against calling it at dialer_now().
+-- The one place that decides whether a case may be called: dialer_pick, dialer_next, dialer_attempt_begin,
+-- dialer_project_until and dialer_why ask here, each about the cases it has in hand; one case is a lookup.
+-- own_reason: the first that holds, NULL if none does:
+--   scheduled, redial   the promised instant, or the redial's, is still ahead
+--   delayed             a delay set by the dialer is not over
+--   number_abandoned    the number was abandoned lately, and the project has no agents to guarantee one
+--                       (if it has, dialer_attempt_begin asks for the guarantee)
+--   window_closed       it is outside the case's hours by the subscriber's clock
+--   number_in_call      the number is in another call
 -- A case in a call of its own has none. own_until_at: when that reason ends by itself, own_detail: a sentence about it.
--- next_at: the first instant at which none holds if nothing else happens; NULL where nobody knows. ready_at: the same,
--- a call of the number aside, since calls end. Then what the reasons were made of: attempt_id, worker_id and claimed_at
--- of the case's claim; abandoned_until_at, abandoned_by: the attempt that abandoned the number lately.
+-- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
+-- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
+-- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
+-- lately.
 CREATE OR REPLACE VIEW dialer_gate AS
 SELECT
     c.id AS case_id,
@@ -51,7 +52,7 @@ SELECT
 FROM dialer_clients c
 CROSS JOIN (SELECT dialer_now() AS now OFFSET 0) t
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
--- Not the claim of another case that had this id before.
+-- Not the claim on another case that had this id before.
 LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
 LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
 LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > t.now
@@ -59,14 +60,14 @@ CROSS JOIN LATERAL (
     SELECT
         t.now,
         coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')) AS zone,
-        -- Which rules last until an instant that is known, whatever the hour: the latest of theirs.
+        -- The latest end of those rules that end at a known instant, whatever the hour.
         greatest(
             t.now,
             CASE WHEN NOT c.deferred_done THEN c.deferred_time END,
             c.not_before_at,
             CASE WHEN r.type = 'autoinforming' THEN b.until_at END
         ) AS waits_until,
-        -- Not while dialer_attempt_begin has taken it for this very case.
+        -- Does not count while dialer_attempt_begin has taken the number for this very case.
         n.phone_number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken
 ) f
 -- OFFSET 0: found once per case, not once for each column that depends on it.

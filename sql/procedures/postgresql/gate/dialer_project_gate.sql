@@ -1,8 +1,8 @@
--- dialer_project_gate: one row per project of dialer_params: what stands against calling any of its cases at
--- dialer_now(). What is alike for all of them is reckoned here, once. reason, until_at, detail: what comes before a
--- case's own reason (no_worker, asterisk_down, project_stopped, project_failing), NULL: nothing. further_reason,
--- further_until_at, further_detail: what comes after it (no_agent, no_line, pacing). is_guaranteed: an agent is certain
--- for one more call, since fewer calls are up than agents are free.
+-- dialer_project_gate: one row per project of dialer_params: which reason speaks against calling any of its cases at
+-- dialer_now(). What is the same for all of them is computed here, once. reason, until_at, detail: a reason that ranks
+-- before a case's own (no_worker, asterisk_down, project_stopped, project_failing), NULL: none. further_reason,
+-- further_until_at, further_detail: one that ranks after it (no_agent, no_line, pacing). is_guaranteed: an agent is
+-- guaranteed for one more call, as fewer calls are up than agents are free.
 CREATE OR REPLACE VIEW dialer_project_gate AS
 SELECT
     r.project_id,

@@ -1,12 +1,12 @@
 -- dialer_why: one row per case that is not used: the first reason why it is not being dialled at dialer_now().
--- reason: no_project, in_call, claimed, what dialer_project_gate says first, the case's own (dialer_gate), what
--- dialer_project_gate says further, pacing also for a number that was abandoned lately, until fewer calls are up than
--- agents are free; else queued (eligible, others first). until_at: when that changes by itself, where known.
--- own_reason, own_until_at: the case's own, so that what Start would dial can be seen before; next_at: the first
--- instant at which none of its own holds if nothing else happens, where known. One case is a lookup; so there is no
--- rank in it (dialer_next has that).
+-- reason: no_project, in_call, claimed, dialer_project_gate's reason, the case's own (dialer_gate),
+-- dialer_project_gate's further reason (pacing also for a number that was abandoned lately, until fewer calls are up
+-- than agents are free); otherwise queued (it may be called, but others come first). until_at: when that changes by
+-- itself, if known. own_reason, own_until_at: the case's own, so that one can see before a start what it would dial;
+-- next_at: the first instant at which no own reason holds if nothing else happens, if known. One case is a lookup, so
+-- there is no rank in it (dialer_next has that).
 CREATE OR REPLACE VIEW dialer_why AS
--- MATERIALIZED: reckoned once, however many cases there are and however few the planner expects.
+-- MATERIALIZED: computed once, however many cases there are and however few the planner expects.
 WITH projects AS MATERIALIZED (
     SELECT * FROM dialer_project_gate
 )

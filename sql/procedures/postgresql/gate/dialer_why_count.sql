@@ -1,8 +1,8 @@
 -- dialer_why_count: dialer_why summed: how many cases of a project have a reason at dialer_now().
 -- project_id, reason, own_reason, cases; until_at: the earliest of theirs; counted_at: dialer_now(). Cases of one call
--- window that wait for the same have the same reason: they are counted in an index, and dialer_why is asked of one of
--- them. It is asked of each case that stands apart: in hand, or with a number that is in a call or was abandoned
--- lately.
+-- window that wait for the same thing have the same reason: they are counted in an index, and dialer_why is asked about
+-- one of them. It is asked about each case that stands apart: in hand, or with a number that is in a call or was
+-- abandoned lately.
 CREATE OR REPLACE VIEW dialer_why_count AS
 WITH apart AS MATERIALIZED (
     SELECT c.id, c.project_id FROM dialer_claims l JOIN dialer_clients c ON c.id = l.case_id
@@ -42,7 +42,7 @@ FROM (
     WHERE d.id NOT IN (SELECT a.id FROM apart a)
     GROUP BY d.project_id, d.deferred_kind, d.window_key, d.deferred_time > dialer_now(), d.not_before_at > dialer_now()
 ) k
--- OFFSET 0: by the case's id, one after the other, whatever the planner thinks of their number.
+-- OFFSET 0: look up each case by its id, however many the planner expects.
 CROSS JOIN LATERAL (
     SELECT y.reason, y.own_reason, y.until_at FROM dialer_why y WHERE y.case_id = k.case_id OFFSET 0
 ) w

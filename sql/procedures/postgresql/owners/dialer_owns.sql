@@ -1,7 +1,7 @@
 -- dialer_owns(p_worker, p_asterisk, p_epoch) -> bool
--- Is p_worker the owner of p_asterisk, by the database's clock after the lock is held? Locks the ownership
+-- Is p_worker the owner of p_asterisk, by the database's clock once the lock is held? Locks the ownership
 -- until the transaction ends: no other worker can take the Asterisk over in between (dialer_asterisk_own
--- locks FOR UPDATE). A beat is not kept waiting: it changes no key.
+-- locks FOR UPDATE). A beat does not have to wait: it changes no key.
 CREATE OR REPLACE FUNCTION dialer_owns(p_worker bigint, p_asterisk varchar, p_epoch bigint)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE

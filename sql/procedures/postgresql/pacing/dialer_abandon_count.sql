@@ -1,6 +1,6 @@
 -- dialer_abandon_count(p_project, p_counts_as, p_since) -> how many
 -- Attempts of a project that ended after an instant and count as connected, abandoned or lost
--- (counts_as): one range of an index that holds nothing else, and those whose end is not in the ledger yet.
+-- (counts_as): one range of an index that holds nothing else, plus those whose end is not in the ledger yet.
 CREATE OR REPLACE FUNCTION dialer_abandon_count(p_project varchar, p_counts_as varchar, p_since timestamptz)
 RETURNS bigint
 LANGUAGE sql STABLE

@@ -1,7 +1,7 @@
 -- dialer_abandon_ledger(p_project, p_now) -> window, since_at, connected, abandoned, lost
--- What the abandon target of a project is measured by: two rows, its last abandon_hours ('hours') and its last
--- abandon_days ('days'). The rate is abandoned / (connected + abandoned); lost stands beside it: nobody knows
--- whether a person had answered. No row: there is no such project.
+-- The figures for a project's abandon target, in two rows: its last abandon_hours ('hours') and its last abandon_days
+-- ('days'). The rate is abandoned / (connected + abandoned); lost is not part of it: nobody knows whether a person had
+-- answered. No row: there is no such project.
 CREATE OR REPLACE FUNCTION dialer_abandon_ledger(p_project varchar, p_now timestamptz)
 RETURNS TABLE ("window" varchar, since_at timestamptz, connected bigint, abandoned bigint, lost bigint)
 LANGUAGE sql VOLATILE

@@ -1,6 +1,7 @@
 -- dialer_journal_write(p_worker, p_asterisk, p_epoch, p_rows, p_now) -> bool
--- Decisions of the pacing, oldest first. p_rows: JSON array of {"project_id", "ago": seconds since, "mode", "quota",
--- "granted", "reason", "inputs": a text, JSON itself}. False: p_worker is not the owner, nothing is written.
+-- Write decisions of the pacing, oldest first. p_rows: JSON array of {"project_id", "ago": seconds since then, "mode",
+-- "quota", "granted", "reason", "inputs": a text that is JSON itself}. False: p_worker is not the owner, nothing is
+-- written.
 CREATE OR REPLACE FUNCTION dialer_journal_write(
     p_worker bigint,
     p_asterisk varchar,

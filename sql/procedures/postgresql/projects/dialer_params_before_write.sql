@@ -1,4 +1,4 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: old names first, then the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks.
 CREATE OR REPLACE FUNCTION dialer_params_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,5 +1,5 @@
 -- dialer_project_count(p_project, p_now)
--- Count the waiting cases for dialer_stat_project; reads each of them, so a worker does it now and then.
+-- Count the waiting cases for dialer_stat_project; reads each of them, so a worker does it only now and then.
 CREATE OR REPLACE FUNCTION dialer_project_count(p_project varchar, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -11,7 +11,7 @@ BEGIN
     SELECT (SELECT count(*) FROM dialer_fresh f WHERE f.project_id = p_project)
         + (SELECT count(*) FROM dialer_deferred d WHERE d.project_id = p_project)
     INTO v_waiting;
-    -- Not if somebody holds the row: the next count will do.
+    -- Skip it if somebody holds the row: the next count will do.
     UPDATE dialer_projects j
     SET cases_waiting = v_waiting, counted_at = dialer_instant(p_now)
     WHERE j.project_id IN (

@@ -1,7 +1,7 @@
 -- dialer_project_report(p_worker, p_asterisk, p_epoch, p_project, p_reason, p_now)
--- The owner of an Asterisk says that a project cannot be dialled there (p_reason, a sentence with the
--- remedy), or that it can (NULL). Of other Asterisks that says nothing. It is looked at again by itself: after 5 s,
--- then at growing intervals up to a minute.
+-- The owner of an Asterisk reports that a project cannot be dialled there (p_reason, a sentence with the remedy), or
+-- that it can (NULL). This says nothing about other Asterisks. The worker checks again by itself: after 5 s, then at
+-- growing intervals of up to a minute.
 CREATE OR REPLACE FUNCTION dialer_project_report(
     p_worker bigint,
     p_asterisk varchar,

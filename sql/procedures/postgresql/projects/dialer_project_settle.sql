@@ -1,7 +1,7 @@
 -- dialer_project_settle(p_project, p_hungry, p_slow, p_now)
--- Write what a claim has found: p_hungry, fewer cases than could be dialled; p_slow: what kept it from cases that
--- wait (a sentence for dialer_warnings), or NULL. State: running while something is in hand or waits to be
--- claimed, idle until the next case is due, finished when nothing is left. The caller holds the project's row.
+-- Write what a claim has found. p_hungry: fewer cases than could be dialled; p_slow: what kept it from waiting cases (a
+-- sentence for dialer_warnings), or NULL. State: running while something is in hand or waits to be claimed, idle until
+-- the next case is due, finished when nothing is left. The caller holds the project's row.
 CREATE OR REPLACE FUNCTION dialer_project_settle(
     p_project varchar,
     p_hungry bool,
@@ -18,7 +18,7 @@ DECLARE
     v_state varchar := 'running';
 BEGIN
     IF p_hungry THEN
-        -- In this order: a call that ends in between leaves its case in neither of the two otherwise.
+        -- The order matters: otherwise a call that ends in between would leave its case in neither of the two.
         v_in_hand := EXISTS (SELECT FROM dialer_claims WHERE project_id = p_project);
         v_until := dialer_project_until(p_project, p_now);
         IF NOT v_in_hand AND (v_until IS NULL OR v_until > p_now) THEN

@@ -1,5 +1,5 @@
 -- dialer_project_start(p_project) -> project_id, wanted, state, reason, since_at, until_at, changed, calls_up
--- Ask for a project to be dialled; asking twice changes nothing. No row: there is no such project.
+-- Start a project; starting it twice changes nothing. No row: there is no such project.
 CREATE OR REPLACE FUNCTION dialer_project_start(p_project varchar)
 RETURNS TABLE (
     project_id varchar,

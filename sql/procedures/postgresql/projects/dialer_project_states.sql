@@ -1,8 +1,8 @@
 -- dialer_project_states: one row per project, its state as a reader should see it.
--- What was asked and found (dialer_projects), and what stands in the way: no live worker, Asterisk down, something
--- missing there (dialer_fitness), trunk missing or failing, trouble with this very project (dialer_troubles). A project
--- without agents is dialled on each Asterisk that has its trunk; it is failing when it can be dialled on none of them.
--- asterisk: the one that is meant.
+-- It combines what was asked and found (dialer_projects) with what stands in the way: no live worker, Asterisk down,
+-- something missing there (dialer_fitness), trunk missing or failing, trouble with this very project (dialer_troubles).
+-- A project without agents is dialled on each Asterisk that has its trunk; it is failing if it cannot be dialled on any
+-- of them. asterisk: the one that the row is about.
 CREATE OR REPLACE VIEW dialer_project_states AS
 SELECT
     p.project_id,
@@ -78,7 +78,7 @@ CROSS JOIN LATERAL (
           AND b.told_at > dialer_now() - interval '5 minutes'
         ORDER BY b.since_at LIMIT 1
     ) m ON true
-    -- Where it can be dialled first; of those where it cannot, the one that its parameters name.
+    -- First an Asterisk where it can be dialled; otherwise the one that its parameters name.
     ORDER BY
         CASE
             WHEN r.project_id IS NULL THEN 0

@@ -1,4 +1,4 @@
--- dialer_rules: the parameters of each project as the dialer reads them, defaults filled in.
+-- dialer_rules: the parameters of each project as the dialer reads them, with defaults filled in.
 -- dial_seconds: a dial_time under 1000 can only be seconds (the original's two schemas disagree).
 CREATE OR REPLACE VIEW dialer_rules AS
 SELECT

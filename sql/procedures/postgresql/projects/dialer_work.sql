@@ -1,9 +1,9 @@
 -- dialer_work(p_asterisk) -> one row per project that may be dialled on an Asterisk
--- What its owner has to know each turn: the rules, what is up and claimed, what the trunk has left.
--- Projects that serve agents belong to the Asterisk that holds their queue; autoinforming ones to each that has
--- their trunk. room: lines that it has left here, of its own and of its trunk (dialer_attempt_begin has the last word, and
--- calls per second are its business); NULL: there is no such trunk. unfit: something is missing here (dialer_fitness), to be
--- looked at again at unfit_until.
+-- What the owner of the Asterisk has to know in each turn: the rules, calls up and cases claimed, and what the trunk
+-- has left. Projects that serve agents belong to the Asterisk with their queue, autoinforming ones to each Asterisk
+-- that has their trunk. room: the lines left here, of the project and of its trunk (dialer_attempt_begin has the last
+-- word, and looks after calls per second); NULL: there is no such trunk. unfit: what is missing here (dialer_fitness),
+-- to be checked again at unfit_until.
 CREATE OR REPLACE FUNCTION dialer_work(p_asterisk varchar)
 RETURNS TABLE (
     project_id varchar,

@@ -1,7 +1,6 @@
 -- dialer_pick(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The next p_n cases in dial order, from 1, against which nothing of their own stands at p_now (dialer_gate). The gate
--- is asked of the cases that dialer_pick_scan has found; where it objects to some, more are looked at. Nothing is
--- locked or claimed.
+-- The next p_n cases in dial order, from 1, that have no own reason at p_now (dialer_gate). The gate is asked about the
+-- cases that dialer_pick_scan has found; if it objects to some, more are looked at. Nothing is locked or claimed.
 CREATE OR REPLACE FUNCTION dialer_pick(p_project varchar, p_now timestamptz, p_n int)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE
@@ -13,7 +12,7 @@ DECLARE
     v_cases bigint[];
     v_kinds varchar[];
     v_dues timestamptz[];
-    -- What the session has set for itself; after an error the rollback brings it back.
+    -- The session's own setting; after an error the rollback restores it.
     v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
     PERFORM set_config('dialer.now', p_now::text, true);
@@ -24,7 +23,7 @@ BEGIN
             array_agg(s.due_at ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL)
         INTO v_scanned, v_cases, v_kinds, v_dues
         FROM dialer_pick_scan(p_project, p_now, v_reach) s
-        -- OFFSET 0: by the case's id, one after the other, whatever the planner thinks of their number.
+        -- OFFSET 0: look up each case by its id, however many the planner expects.
         CROSS JOIN LATERAL (SELECT o.own_reason FROM dialer_gate o WHERE o.case_id = s.case_id OFFSET 0) g;
         EXIT WHEN v_scanned < v_reach OR coalesce(cardinality(v_cases), 0) >= p_n;
         v_reach := 2 * least(v_reach, 1000000000);

@@ -1,8 +1,8 @@
 -- dialer_pick_scan(p_project, p_now, p_n) -> place, case_id, kind, due_at
--- The first p_n cases in dial order of those that may go as far as an index knows: due scheduled callbacks by their
--- instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, none with a delay
--- that has not passed. What else may stand against a case is not asked here but of what was found (dialer_pick). Places
--- from 1. Nothing is locked or claimed.
+-- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
+-- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
+-- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
+-- 1. Nothing is locked or claimed.
 CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE

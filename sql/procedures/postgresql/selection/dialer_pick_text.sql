@@ -1,12 +1,12 @@
 -- dialer_pick_text(p_sort) -> SQL
 -- The query that takes the first fresh cases of each open window in the order of p_sort, for dialer_pick_scan:
--- $1 project, $2 window keys, $3 their offsets in minutes, $4 now, $5 how many. utc is the same throughout a
--- window, so inside one only priority and created order; the merge orders by all columns, ties by id.
+-- $1 project, $2 window keys, $3 their offsets in minutes, $4 now, $5 how many. utc is the same throughout a window, so
+-- inside one only priority and created matter for the order; the merge orders by all columns, ties by id.
 --
--- Inside a window: the value b in place $5 of the leading column is one probe of an index; what lies before
--- b is less than $5 rows; of those at b the next column (at last id) takes the first $5. So the ascending id
--- that breaks ties needs no index of its own for each direction, and no query reads more than it returns
--- (but what has a delay).
+-- Inside a window: the value b at place $5 of the leading column is one probe of an index; fewer than $5 rows lie
+-- before b; among the rows at b the next column (in the end id) picks the first $5. So the ascending id that breaks
+-- ties needs no index of its own for each direction, and no query reads more than it returns (except cases with a
+-- delay).
 CREATE OR REPLACE FUNCTION dialer_pick_text(p_sort varchar)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -36,7 +36,7 @@ BEGIN
         v_order := v_order || CASE v_column WHEN 'minutes' THEN 'k.' ELSE 'c.' END || v_column || v_direction || ', ';
         CONTINUE WHEN v_column = 'minutes';
         v_bound := 'b_' || v_column;
-        -- Fewer than $5 rows: everything lies before the end of the type.
+        -- Fewer than $5 rows: the bound is the end of the type, so all rows lie before it.
         v_last := CASE WHEN v_column = 'created'
                 THEN CASE WHEN v_descending THEN '''-infinity''::timestamptz' ELSE '''infinity''::timestamptz' END
                 ELSE CASE WHEN v_descending THEN '(-9223372036854775808)' ELSE '9223372036854775807' END

@@ -1,8 +1,8 @@
 -- dialer_project_until(p_project, p_now) -> instant, NULL when nothing waits
--- When the next waiting case may be dialled: p_now itself when one may now, else the earliest next_at of dialer_gate.
--- A number in a call counts as free (ready_at of dialer_gate). Of each window the cases are asked that an index says
--- could go first, more of them until none behind can be earlier; so a long list costs no more than a short one, unless
--- the gate objects to very many of the first.
+-- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
+-- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
+-- cases that could go first according to an index, and about more until none after them can be earlier. So a long list
+-- costs no more than a short one, unless the gate objects to very many of the first cases.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar, p_now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
@@ -24,15 +24,15 @@ BEGIN
         SELECT w.*, k.kind
         FROM (VALUES ('fresh'), ('scheduled'), ('redial')) k (kind)
         CROSS JOIN LATERAL dialer_windows(p_project, k.kind, p_now) w
-        -- In an open one a case may go now; then the others need not be asked.
+        -- In an open window a case may go now; then there is no need to ask the others.
         ORDER BY w.is_open DESC
     LOOP
         v_opens := dialer_window_next(v_window.zone, v_window.allowed_start, v_window.allowed_stop, p_now);
-        -- It never does, or none of its cases can be the first.
+        -- It never opens, or none of its cases can be the first.
         CONTINUE WHEN v_opens IS NULL OR v_opens >= v_until;
         v_reach := 1;
         LOOP
-            -- Three orders: nothing known to wait for, the end of a delay, the instant that is due.
+            -- Three orders: cases with nothing known to wait for, by the end of a delay, by the instant that is due.
             SELECT count(*), max(k.at), min(g.ready_at) INTO v_asked, v_last, v_ready
             FROM (
                 SELECT * FROM (

@@ -1,7 +1,7 @@
 -- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
 -- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
 -- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
--- windows with a million cases cost nothing. One that cannot be read is closed (dialer_window_holds).
+-- windows with a million cases cost nothing. A window that cannot be read is closed (dialer_window_holds).
 CREATE OR REPLACE FUNCTION dialer_windows(p_project varchar, p_kind varchar, p_now timestamptz)
 RETURNS TABLE (
     window_key varchar,
@@ -34,7 +34,7 @@ BEGIN
         END IF;
         EXIT WHEN NOT FOUND;
         window_key := v_key;
-        -- Windows of one zone follow each other: its clock is read once.
+        -- Windows of one zone follow each other, so its clock is read once.
         IF zone IS DISTINCT FROM coalesce(nullif(split_part(v_key, '|', 1), ''), v_project_zone) THEN
             zone := coalesce(nullif(split_part(v_key, '|', 1), ''), v_project_zone);
             v_local := dialer_local(zone, p_now);

@@ -1,5 +1,5 @@
 -- dialer_setting_number(p_name, p_default) -> number
--- A number of dialer_settings, 0 to 100000; p_default when there is no such row or something else stands there.
+-- A number of dialer_settings, 0 to 100000; p_default if there is no such row or it holds anything else.
 CREATE OR REPLACE FUNCTION dialer_setting_number(p_name varchar, p_default numeric)
 RETURNS numeric
 LANGUAGE sql STABLE

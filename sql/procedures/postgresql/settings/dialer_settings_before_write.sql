@@ -1,5 +1,5 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_settings: refuses values that the dialer could not read. Names that it does
--- not know are left to who wrote them.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_settings: refuses values that the dialer could not read. Names that the
+-- dialer does not know are not checked.
 CREATE OR REPLACE FUNCTION dialer_settings_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,5 +1,5 @@
--- dialer_stat_agent: queue members, what they do now and what they did in the last 24 hours. Queues go by Asterisk's
--- name; in dialer_attempts they are written as in dialer_params, in any case.
+-- dialer_stat_agent: queue members, what they do now and what they did in the last 24 hours. Queues have Asterisk's
+-- name; in dialer_attempts they are written as in dialer_params, whose case may differ.
 CREATE OR REPLACE VIEW dialer_stat_agent AS
 SELECT
     g.asterisk, g.queue, g.interface AS agent, g.name, g.state, g.since_at,

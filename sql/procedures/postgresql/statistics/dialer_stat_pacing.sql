@@ -1,8 +1,8 @@
--- dialer_stat_pacing: one row per predictive project: its abandon target against what was measured over its two
--- windows (day: the last abandon_hours, days: the last abandon_days; counted as in dialer_abandon_ledger), and the
--- last decision of its pacing (dialer_pacing_journal).
--- left_before_target: how many calls more may be abandoned now before the stricter window is over the target; 0:
--- its budget is used up; NULL: a target of 100 per cent is never reached. Rates are 0 to 1, the target is per cent.
+-- dialer_stat_pacing: one row per predictive project: its abandon target against the rates measured over its two
+-- windows (day: the last abandon_hours, days: the last abandon_days; counted as in dialer_abandon_ledger), and the last
+-- decision of its pacing (dialer_pacing_journal).
+-- left_before_target: how many more calls may be abandoned now before the stricter window exceeds the target; 0: its
+-- budget is used up; NULL: a target of 100 per cent is never reached. Rates go from 0 to 1, the target is in per cent.
 CREATE OR REPLACE VIEW dialer_stat_pacing AS
 SELECT
     p.project_id, p.abandon_target,
@@ -11,7 +11,7 @@ SELECT
     p.days_connected, p.days_abandoned,
     round(p.days_abandoned::numeric / nullif(p.days_connected + p.days_abandoned, 0), 5) AS days_rate,
     p.days_lost,
-    -- One more abandoned call is one more that counts, too.
+    -- One more abandoned call also adds one to the calls that count.
     CASE WHEN p.abandon_target < 100 THEN
         CAST(greatest(0, floor(least(
             p.abandon_target * (p.day_connected + p.day_abandoned) - 100 * p.day_abandoned,
@@ -22,7 +22,7 @@ SELECT
 FROM (
     SELECT r.project_id, r.abandon_target, c.*
     FROM dialer_rules r
-    -- OFFSET 0: counted once, not once for each column that depends on it.
+    -- OFFSET 0, so that it is counted once, not once for each column that depends on it.
     CROSS JOIN LATERAL (
         SELECT
             dialer_abandon_count(r.project_id, 'connected', dialer_now() - r.abandon_hours * interval '1 hour') AS day_connected,

@@ -1,8 +1,8 @@
 -- dialer_stat_project: one row per project: its state, what is up now, and the last 24 hours.
 -- answer_rate: answered / attempts; abandon_rate: abandoned / (connected + abandoned), people only (counts_as of
--- dialer_attempts); connected: people who had an agent in time, a late agent's call is abandoned; talked: calls that an
--- agent had; heard: messages played to the end; lost: attempts whose end nobody knows, beside the rate.
--- cases_waiting is counted every few seconds (counted_at), since a count reads every waiting case.
+-- dialer_attempts); connected: people who had an agent in time (a call with a late agent counts as abandoned); talked:
+-- calls that an agent had; heard: messages played to the end; lost: attempts whose end nobody knows, not part of the
+-- rate. cases_waiting is counted every few seconds (counted_at), since a count reads every waiting case.
 CREATE OR REPLACE VIEW dialer_stat_project AS
 SELECT
     s.project_id, s.type, s.wanted, s.state, s.reason, s.since_at, s.until_at,

@@ -1,5 +1,5 @@
 -- dialer_stat_trunk: one row per trunk: its settings, the lines in use and free, and whether it works.
--- One that was failing with another dial_template is ok: the new one is tried at once.
+-- A trunk that was failing with another dial_template is ok: the new one is tried at once.
 CREATE OR REPLACE VIEW dialer_stat_trunk AS
 SELECT
     t.trunk, t.asterisk, t.dial_template, t.max_lines, t.calls_per_second, t.burst,

@@ -1,4 +1,4 @@
--- dialer_local(p_zone, p_at) -> local date and time, NULL when p_zone is none
+-- dialer_local(p_zone, p_at) -> local date and time, NULL if p_zone is not a zone
 -- What the wall clock shows at p_at in p_zone: an offset or an IANA zone, with its daylight saving time.
 CREATE OR REPLACE FUNCTION dialer_local(p_zone varchar, p_at timestamptz)
 RETURNS timestamp

@@ -1,7 +1,7 @@
 -- dialer_now() -> instant
--- The time that views and routines mean when none is given: the start of the statement by the database's clock, or what
--- the session has set: SET dialer.now = '2026-03-29 02:30:00+03' (PostgreSQL), SET @dialer_now = the same (MariaDB); empty:
--- the clock again.
+-- The time that views and routines use if none is given: the start of the statement by the database's clock, or what
+-- the session has set: SET dialer.now = '2026-03-29 02:30:00+03' (PostgreSQL), SET @dialer_now = the same (MariaDB);
+-- empty means the clock again.
 CREATE OR REPLACE FUNCTION dialer_now()
 RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -1,4 +1,4 @@
--- dialer_offset(p_utc) -> minutes east of UTC, NULL when p_utc is no offset
+-- dialer_offset(p_utc) -> minutes east of UTC, NULL if p_utc is not an offset
 -- '+3', '+05:30', '-03.30h', '+03.00h' (hours.minutes), '+5.5h' and '+05.50h' (half an hour: no zone is off
 -- by 50 minutes, so decimal quarters cannot be mistaken), 'Z', 'UTC', 'GMT'. From -12:00 to +14:00.
 CREATE OR REPLACE FUNCTION dialer_offset(p_utc varchar)

@@ -1,5 +1,5 @@
--- dialer_time(p_text) -> time of day, NULL when p_text is none
--- '9:00', '09:00:00', '24:00'. What the call windows of cases are read by.
+-- dialer_time(p_text) -> time of day, NULL if p_text is not one
+-- '9:00', '09:00:00', '24:00'. Reads the times of the cases' call windows.
 CREATE OR REPLACE FUNCTION dialer_time(p_text varchar)
 RETURNS time
 LANGUAGE sql STABLE PARALLEL SAFE

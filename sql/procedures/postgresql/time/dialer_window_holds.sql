@@ -1,7 +1,8 @@
 -- dialer_window_holds(p_start, p_stop, p_local) -> bool
 -- Is a call window open when the wall clock there shows p_local? p_start and p_stop are local times: start inclusive,
 -- stop exclusive; start = stop is the whole day; start later than stop crosses midnight; 24:00 is a day's end as a stop
--- and its beginning as a start. A window that cannot be read is closed, and with p_local NULL any but the whole day.
+-- and its beginning as a start. A window that cannot be read is closed; with p_local NULL every window is, except the
+-- whole day.
 CREATE OR REPLACE FUNCTION dialer_window_holds(p_start varchar, p_stop varchar, p_local timestamp)
 RETURNS bool
 LANGUAGE plpgsql STABLE

@@ -1,7 +1,7 @@
 -- dialer_window_next(p_zone, p_start, p_stop, p_at) -> instant
--- When the call window is next open, p_at itself when it is open now; NULL when it never is (dialer_window_open). Where
--- the clock is put forward over the start, the window opens where it lands; where it is put back, it opens at each of the
--- two starts.
+-- When the call window is next open: p_at itself if it is open then; NULL if it never is (dialer_window_open). If the
+-- clock is put forward past the start, the window opens when the clock has jumped; if it is put back, the window opens
+-- at each of the two starts.
 CREATE OR REPLACE FUNCTION dialer_window_next(
     p_zone varchar,
     p_start varchar,
@@ -24,14 +24,14 @@ BEGIN
     IF v_start IS NULL OR dialer_time(p_stop) IS NULL THEN
         RETURN NULL;
     END IF;
-    -- Somebody's "never"; beyond it dates cannot be added to.
+    -- Somebody's "never"; beyond this nothing can be added to a date.
     IF p_at >= '9999-01-01' OR dialer_window_open(p_zone, p_start, p_stop, p_at) THEN
         RETURN p_at;
     END IF;
     IF dialer_local(p_zone, p_at) IS NULL THEN
         RETURN NULL;
     END IF;
-    -- Each round goes to the next start by the wall clock, or only to the change of the clock before it.
+    -- Each round goes to the next start by the wall clock, or only as far as a clock change before it.
     FOR v_round IN 1..10 LOOP
         v_local := dialer_local(p_zone, v_at);
         v_wait := (v_local::date + v_start) - v_local;

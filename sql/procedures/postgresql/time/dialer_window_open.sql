@@ -1,6 +1,6 @@
 -- dialer_window_open(p_zone, p_start, p_stop, p_at) -> bool
--- Is the call window open at p_at, by the wall clock in p_zone (dialer_window_holds)? In a zone that nobody knows only
--- the whole day is.
+-- Is the call window open at p_at, by the wall clock in p_zone (dialer_window_holds)? In an unknown zone only a window
+-- of the whole day is.
 CREATE OR REPLACE FUNCTION dialer_window_open(
     p_zone varchar,
     p_start varchar,
@@ -12,7 +12,7 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    -- For a whole day, as most of them are written, no clock is read.
+    -- Most windows are the whole day; then no clock is read.
     IF p_start = p_stop AND dialer_window_holds(p_start, p_stop, NULL) THEN
         RETURN true;
     END IF;

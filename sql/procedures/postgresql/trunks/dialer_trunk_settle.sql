@@ -1,7 +1,7 @@
 -- dialer_trunk_settle(p_trunk, p_asterisk, p_reached, p_at)
--- What the end of an attempt says of its trunk: p_reached true, it gave a sign of life at p_at; false, one
--- more in the streak, ended at p_at; NULL, nothing. A conversation that was answered before the streak began
--- says nothing of the carrier now, so its end does not break the streak. The caller holds the row (dialer_trunk_lock).
+-- What the end of an attempt says about its trunk. p_reached true: it gave a sign of life at p_at; false: one more in
+-- the streak, ended at p_at; NULL: nothing. A conversation that was answered before the streak began says nothing about
+-- the carrier now, so its end does not break the streak. The caller holds the row (dialer_trunk_lock).
 CREATE OR REPLACE FUNCTION dialer_trunk_settle(
     p_trunk varchar,
     p_asterisk varchar,

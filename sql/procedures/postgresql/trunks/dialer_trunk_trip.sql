@@ -1,9 +1,8 @@
 -- dialer_trunk_trip(p_trunk, p_asterisk, p_now)
--- Twenty attempts in a row without so much as ringing: the trunk is failing, and their cases go back as
--- they were, to wait for the next try. In a row: since the last sign of life, which may be that of a call
--- still up. A case that was called several times since goes back by as many steps; one with three INVALID of its own
--- stays used. What somebody's transaction holds is left for the next time. The caller holds the row
--- (dialer_trunk_lock).
+-- If twenty attempts in a row do not even ring, the trunk is failing, and their cases go back as they were, to wait for
+-- the next try. "In a row" means since the last sign of life, which a call still up may have given. A case that was
+-- called several times since then goes back by as many steps; one with three INVALID of its own stays used. Cases that
+-- somebody's transaction holds are left for the next time. The caller holds the row (dialer_trunk_lock).
 CREATE OR REPLACE FUNCTION dialer_trunk_trip(p_trunk varchar, p_asterisk varchar, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -20,7 +19,7 @@ BEGIN
     FROM dialer_live l
     JOIN dialer_calls a ON a.id = l.attempt_id
     WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk;
-    -- Nobody rings for longer than dial_time, ten minutes at most: so far back their beginnings lie.
+    -- No call rings for longer than dial_time, ten minutes at most, so they began no longer ago than that.
     v_silent := ARRAY(
         SELECT a.attempt_id FROM dialer_stat_attempt a
         JOIN dialer_outcomes o ON o.outcome = a.outcome AND NOT o.reached
@@ -35,7 +34,7 @@ BEGIN
     IF v_trunk.state = 'ok' AND cardinality(v_silent) < 20 THEN
         RETURN;
     END IF;
-    -- Calls that were up when it tripped end in the meantime; only a try that failed lengthens the interval.
+    -- Calls that were up when it tripped end meanwhile; only a failed try lengthens the interval.
     IF v_trunk.state = 'ok' OR v_trunk.retry_at <= p_now THEN
         UPDATE dialer_trunk_states t
         SET state = 'failing',
@@ -60,9 +59,9 @@ BEGIN
         CONTINUE WHEN NOT FOUND;
         PERFORM FROM dialer_attempts a WHERE a.id = v_attempt.attempt_id FOR UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND AND EXISTS (SELECT FROM dialer_attempts a WHERE a.id = v_attempt.attempt_id);
-        -- The case becomes what it was before the attempt, down to last_attempt_id, so that an earlier one of
-        -- the streak can be taken back as well. That this id changes tells the trigger that the dialer writes.
-        -- A case that was withdrawn, promised or brought back since, or is another one, is left as it is.
+        -- The case becomes what it was before the attempt, including last_attempt_id, so that an earlier attempt of the
+        -- streak can be taken back as well. The trigger sees from this id changing that the dialer is writing. A case
+        -- that was withdrawn, promised or brought back since, or is another case by now, is left as it is.
         UPDATE dialer_clients c
         SET used = false,
             deferred_time = v_attempt.due_at,

@@ -1,4 +1,4 @@
--- Trigger, AFTER INSERT OR UPDATE ON dialer_trunks (not of its state): let every project look again.
+-- Trigger, AFTER INSERT OR UPDATE ON dialer_trunks (not of its state): have every project looked at again.
 CREATE OR REPLACE FUNCTION dialer_trunks_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,13 +1,13 @@
--- dialer_invariants: what must never be. Empty, or there is a fault in the dialer (or a hand in its tables).
--- Cheap enough to be read every second: it looks at what is in hand, at the calls that are up, and at the last
--- thousand attempts, all by indexes.
+-- dialer_invariants: what must never be. Empty unless there is a fault in the dialer (or somebody has edited its
+-- tables). Cheap enough to be read every second: it looks at the cases in hand, at the calls that are up, and at the
+-- last thousand attempts, all through indexes.
 CREATE OR REPLACE VIEW dialer_invariants AS
 SELECT 'attempt_without_claim'::varchar AS kind, a.id, ('attempt of case ' || a.case_id
     || ' has no end and nobody has it in hand')::varchar AS detail
 FROM dialer_calls a
 WHERE a.ended_at IS NULL
   AND NOT EXISTS (SELECT FROM dialer_claims l WHERE l.case_id = a.case_id AND l.attempt_id = a.id)
-  -- another case that has its id by now may be in other hands
+  -- another case with its id by now may be in other hands
   AND EXISTS (SELECT FROM dialer_clients c WHERE c.id = a.case_id AND c.inserted_at = a.case_inserted_at)
 UNION ALL
 SELECT 'attempt_overdue', a.id, 'attempt begun at ' || a.begun_at || ' could ring for ' || a.dial_seconds
@@ -20,13 +20,13 @@ WHERE a.ended_at IS NULL
   AND o.state = 'up'
   AND o.since_at < statement_timestamp() - interval '5 minutes'
   AND o.lease_until > statement_timestamp()
-  -- ages by a virtual clock say nothing
+  -- ages by a virtual clock mean nothing
   AND dialer_setting('virtual_clock') IS DISTINCT FROM 'true'
 UNION ALL
 SELECT 'claim_of_ended_attempt', l.case_id, 'claim points to attempt ' || l.attempt_id || ', which has ended'
 FROM dialer_claims l
 WHERE l.attempt_id IS NOT NULL
-  -- without an effect: the case was held by somebody's transaction, dialer_reap settles it
+  -- it had no effect because somebody's transaction held the case; dialer_reap settles it
   AND NOT EXISTS (
     SELECT FROM dialer_calls a WHERE a.id = l.attempt_id AND (a.ended_at IS NULL OR a.effect IS NULL))
 UNION ALL
@@ -71,7 +71,7 @@ FROM (
 ) r
 JOIN dialer_stat s ON s.id = r.case_id
     AND (s.project_id, s.phone_number, s.case_inserted_at) = (r.project_id, r.phone_number, r.case_inserted_at)
--- More than the ledger has: old attempts may have been deleted.
+-- It may be more than the ledger has, since old attempts may have been deleted.
 WHERE s.dial_count < r.calls
 UNION ALL
 SELECT 'settled_another_case', r.id, 'attempt ' || r.id || ' has settled case ' || r.case_id
@@ -82,7 +82,7 @@ WHERE c.inserted_at <> r.case_inserted_at
 UNION ALL
 SELECT 'claim_not_mirrored', l.case_id, 'claimed, but checked is false'
 FROM dialer_claims l
--- a lookup for each: no planner reads the list for it
+-- a lookup for each, so that no planner reads the whole list
 WHERE NOT (
     SELECT c.checked FROM dialer_clients c WHERE c.id = l.case_id AND c.inserted_at = l.case_inserted_at)
 UNION ALL

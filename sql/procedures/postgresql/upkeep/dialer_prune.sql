@@ -1,8 +1,9 @@
 -- dialer_prune(p_now)
--- Delete what nobody asks for any more, a thousand rows of each at a time: workers that left or died a day ago, numbers
+-- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
 -- whose protection after an abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings
--- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has told of for an hour, of cases those that were mended. For dialer_reap.
--- On a virtual clock only at the instant given: the database's own time says nothing about a simulated day.
+-- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
+-- for cases those that were mended. For dialer_reap. On a virtual clock only at the instant given: the database's own
+-- time says nothing about a simulated day.
 CREATE OR REPLACE FUNCTION dialer_prune(p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -11,7 +12,7 @@ AS $$
 DECLARE
     v_now timestamptz := dialer_instant(p_now);
 BEGIN
-    -- Workers go by the database's clock, whatever that of the calls is.
+    -- Workers go by the database's clock, whatever clock the calls go by.
     DELETE FROM dialer_workers
     WHERE id IN (
         SELECT w.id FROM dialer_workers w

@@ -1,8 +1,9 @@
 -- dialer_reap() -> how many cases were given back
--- Free what was claimed and not dialled under an ownership that is over: begin would refuse it anyway. Settles
--- calls whose case was held by somebody's transaction when they ended, and moves those into the ledger that had to wait
--- for it (dialer_post). Heals `checked` where no claim stands behind it. What is locked is left for the next time. Attempts that a dead worker has begun are for the new
--- owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what has expired (dialer_prune).
+-- Free cases claimed and not dialled under an ownership that is over: begin would refuse them anyway. Settles calls
+-- whose case was held by somebody's transaction when they ended, and moves calls into the ledger that had to wait for
+-- it (dialer_post). Corrects `checked` where there is no claim. Locked rows are left for the next time. Attempts begun
+-- by a dead worker are left to the new owner of their Asterisk, which can ask it (dialer_open_attempts). Deletes what
+-- has expired (dialer_prune).
 CREATE OR REPLACE FUNCTION dialer_reap()
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -11,7 +12,7 @@ AS $$
 DECLARE
     v_freed bigint;
     v_late record;
-    v_held int := 0;  -- so many were in somebody's hands
+    v_held int := 0;  -- how many were held by somebody's transaction
 BEGIN
     v_freed := dialer_claims_free(ARRAY(
         SELECT l.case_id FROM dialer_claims l
@@ -38,7 +39,7 @@ BEGIN
     FOR v_late IN
         SELECT a.id FROM dialer_calls a
         WHERE a.ended_at IS NOT NULL AND a.effect IS NOT NULL
-        -- Those that were refused after those that never were, and each in its turn.
+        -- Those never refused come first, then those refused before, each in its turn.
         ORDER BY a.not_posted IS NOT NULL, random()
         LIMIT 1000
         FOR UPDATE SKIP LOCKED
