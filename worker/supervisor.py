@@ -95,5 +95,5 @@ def errand(work: Callable[..., object], *arguments: Any) -> gevent.Greenlet[...,
 
 
 def later(seconds: float, work: Callable[[], object]) -> None:
-    """Run `work`, which must be short, after so many seconds of the machine's time."""
+    """Run `work`, which must be short, after `seconds` of the machine's time."""
     gevent.spawn_later(seconds, work)

@@ -161,7 +161,7 @@ class Call:
         )
 
     def reach(self, step: Step, now: float, ago: float = 0.0) -> bool:
-        """Note that a step was reached so many seconds ago; False: that was known already."""
+        """Note that a step was reached `ago` seconds before `now`; False: that was known already."""
         if step in self.steps:
             return False
         place = _STEPS.index(step)

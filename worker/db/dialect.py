@@ -53,8 +53,8 @@ class Dialect(Protocol):
         """The statement that calls a routine with named bind parameters."""
 
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
-        """The statements to execute so that the server gives up on `statement` after so many seconds; the last of them
-        has the result."""
+        """The statements to execute so that the server gives up on `statement` after `seconds`; the last of them has
+        the result."""
 
     def sqlstate(self, error: BaseException) -> str | None:
         """The SQLSTATE of an error that the driver raised, if the server gave one."""

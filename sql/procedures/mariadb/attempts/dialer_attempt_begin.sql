@@ -172,7 +172,7 @@ BEGIN
 
         UPDATE dialer_begun SET refusal = IF(v_retry_at IS NULL, 'no_line', 'pacing'), retry_at = v_retry_at
         WHERE place > v_room;
-        -- First every row is locked, so that what the gate then sees of all of them stays so.
+        -- First lock every row, so that what the gate then sees stays true.
         FOR request IN (SELECT q.place, q.case_id FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place) DO
             SET v_id = NULL;
             SELECT l.case_id INTO v_id FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
@@ -237,7 +237,8 @@ BEGIN
                     DELETE FROM dialer_away WHERE case_id = v_id AND case_inserted_at = v_inserted;
                 END IF;
                 IF v_refusal = 'bad_number' THEN
-                    -- last_attempt_id changes with it, so that no check of the row's other columns is in the way.
+                    -- last_attempt_id changes along with it, so that no check of the row's other columns gets in the
+                    -- way.
                     UPDATE dialer_clients SET used = true, last_attempt_id = -1 WHERE id = v_id;
                     CALL dialer_trouble_write('case', v_id, p_asterisk, 'begin', concat('case ', v_id, ' of project ',
                         p_project, ' is used up: its phone_number is ''', v_phone_number, ''''), v_now);
@@ -262,7 +263,7 @@ BEGIN
                 SET v_attempt = last_insert_id();
                 UPDATE dialer_claims SET attempt_id = v_attempt WHERE case_id = v_id;
                 UPDATE dialer_live SET attempt_id = v_attempt WHERE phone_number = v_phone_number;
-                -- The promise is being kept; a callback promised from now on is a new one.
+                -- This promise is being kept now; a callback promised from here on is a new one.
                 UPDATE dialer_clients SET deferred_done = true
                 WHERE id = v_id AND deferred_time IS NOT NULL AND NOT deferred_done;
                 UPDATE dialer_begun SET attempt_id = v_attempt WHERE place = request.place;

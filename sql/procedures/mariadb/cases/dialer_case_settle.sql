@@ -70,7 +70,7 @@ BEGIN
         IF v_id IS NULL OR NOT (v_case_project = v_project AND v_case_number = v_number
             AND v_case_inserted = v_inserted) THEN
             IF v_case_inserted = v_inserted THEN
-                -- The same row, with another number or in another project: this claim on it is over.
+                -- It is the same row with another number or in another project: this claim on it is over.
                 SET STATEMENT innodb_lock_wait_timeout = 0 FOR
                 INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
                 VALUES (v_id, '', '-', '0')
@@ -130,7 +130,7 @@ BEGIN
             deferred_kind = IF(v_effect = 'redial', 'redial', deferred_kind),
             deferred_done = CASE
                 WHEN v_effect = 'redial' THEN false
-                -- as it was: the promise that this call was for is still to be kept, unless it was withdrawn
+                -- as it was: the promise that this call was to keep stands, unless it was withdrawn
                 WHEN v_effect = 'back' AND v_deferred_time = v_due_at THEN false
                 ELSE deferred_done
             END,

@@ -15,13 +15,13 @@ BEGIN
             NEW.recall_period = NULL;
     END IF;
     SET NEW.checked = false,
-        -- Who the case is, whatever becomes of created. Its default, now, says that nobody has written it.
+        -- This identifies the case, whatever happens to created. Its default, now, shows that nobody has written it.
         NEW.inserted_at = coalesce(nullif(NEW.inserted_at, now(6)), NEW.created);
     IF NOT coalesce(CAST(@dialer_restoring AS char) IN ('1', 'on', 'true'), false) THEN
         IF NOT (NEW.used OR NEW.deferred_done) THEN
             SET NEW.deferred_kind = NULL;
         END IF;
-        -- Only the dialer counts what it did with a case.
+        -- These count what the dialer did with a case, so only the dialer writes them.
         SET NEW.redials_done = 0,
             NEW.failures = 0,
             NEW.brought_back = 0,

@@ -67,21 +67,21 @@ FROM (
             c.id AS case_id, c.project_id, c.phone_number, c.deferred_time, c.deferred_done, c.deferred_kind,
             c.not_before_at, c.allowed_start, c.allowed_stop, r.type, dialer_now() AS now,
             coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')) AS zone,
-            -- Which rules last until an instant that is known, whatever the hour: the latest of theirs.
+            -- The latest end of those rules that end at a known instant, whatever the hour.
             greatest(
                 dialer_now(),
                 coalesce(IF(c.deferred_done, NULL, c.deferred_time), dialer_now()),
                 coalesce(c.not_before_at, dialer_now()),
                 coalesce(IF(r.type = 'autoinforming', b.until_at, NULL), dialer_now())
             ) AS waits_until,
-            -- Not while dialer_attempt_begin has taken it for this very case.
+            -- Does not count while dialer_attempt_begin has taken the number for this very case.
             n.phone_number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken,
             n.case_id AS other_case_id, n.project_id AS other_project_id,
             l.attempt_id, l.worker_id, l.claimed_at,
             b.until_at AS abandoned_until_at, b.attempt_id AS abandoned_by
         FROM dialer_clients c
         LEFT JOIN dialer_rules r ON r.project_id = c.project_id
-        -- Not the claim of another case that had this id before.
+        -- Not the claim on another case that had this id before.
         LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
         LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
         LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > dialer_now()

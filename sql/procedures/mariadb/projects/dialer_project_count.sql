@@ -9,7 +9,7 @@ BEGIN
     WHERE c.project_id = p_project AND c.waits_as IN ('fresh', 'scheduled', 'redial');
     SELECT dialer_instant(p_now) INTO v_now;
     BEGIN
-        -- Not if somebody holds the row: the next count will do.
+        -- Skip it if somebody holds the row: the next count will do.
         DECLARE EXIT HANDLER FOR 1205 BEGIN END;
         SET STATEMENT innodb_lock_wait_timeout = 0 FOR
         UPDATE dialer_projects SET cases_waiting = v_waiting, counted_at = v_now WHERE project_id = p_project;

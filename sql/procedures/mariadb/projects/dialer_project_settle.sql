@@ -13,7 +13,7 @@ BEGIN
     DECLARE v_in_hand bigint;
     DECLARE v_state varchar(20) DEFAULT 'running';
     IF p_hungry THEN
-        -- In this order: a call that ends in between leaves its case in neither of the two otherwise.
+        -- The order matters: otherwise a call that ends in between would leave its case in neither of the two.
         SELECT count(*) INTO v_in_hand FROM dialer_claims l WHERE l.project_id = p_project;
         SELECT dialer_project_until(p_project, p_now) INTO v_until;
         IF v_in_hand = 0 AND (v_until IS NULL OR v_until > p_now) THEN

@@ -47,7 +47,7 @@ FROM (
         END AS obstacle_since_at,
         CASE k.fault WHEN 'unfit' THEN k.unfit_until_at WHEN 'trunk_failing' THEN k.trunk_retry_at END
             AS obstacle_until_at,
-        -- Where it can be dialled first; of those where it cannot, the one that its parameters name.
+        -- First an Asterisk where it can be dialled; otherwise the one that its parameters name.
         row_number() OVER (PARTITION BY k.project_id ORDER BY
             CASE k.fault WHEN 'no_worker' THEN 3 WHEN 'asterisk_down' THEN 2 WHEN 'no_project' THEN 0 ELSE k.fault IS NOT NULL END,
             k.asterisk <> k.own_asterisk, k.asterisk) AS place

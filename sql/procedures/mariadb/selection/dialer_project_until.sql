@@ -53,7 +53,7 @@ BEGIN
                 v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
                 v_stop = substring_index(v_key, '|', -1),
                 v_opens = dialer_window_next(v_zone, v_start, v_stop, p_now);
-            -- It never does, or none of its cases can be the first.
+            -- It never opens, or none of its cases can be the first.
             IF v_opens IS NULL OR v_opens >= v_until THEN
                 ITERATE probe;
             END IF;
@@ -71,7 +71,8 @@ BEGIN
                     ) k
                     STRAIGHT_JOIN dialer_gate g ON g.case_id = k.id;
                 ELSE
-                    -- Three orders: nothing known to wait for, the end of a delay, the instant that is due.
+                    -- Three orders: cases with nothing known to wait for, by the end of a delay, by the instant that is
+                    -- due.
                     SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
                     SELECT count(*), max(k.at), min(g.ready_at) INTO v_asked, v_last, v_ready
                     FROM (

@@ -49,7 +49,7 @@ BEGIN
             LEAVE probe;
         END IF;
         SET v_key = v_next;
-        -- Windows of one zone follow each other: its clock is read once.
+        -- Windows of one zone follow each other, so its clock is read once.
         IF NOT v_zone <=> coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone) THEN
             SET v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
                 v_local = dialer_local(v_zone, p_now),

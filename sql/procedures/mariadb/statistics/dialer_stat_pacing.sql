@@ -11,7 +11,7 @@ SELECT
     p.days_connected, p.days_abandoned,
     round(CAST(p.days_abandoned AS decimal(20, 10)) / nullif(p.days_connected + p.days_abandoned, 0), 5) AS days_rate,
     p.days_lost,
-    -- One more abandoned call is one more that counts, too.
+    -- One more abandoned call also adds one to the calls that count.
     CASE WHEN p.abandon_target < 100 THEN
         CAST(greatest(0, floor(least(
             p.abandon_target * (p.day_connected + p.day_abandoned) - 100 * p.day_abandoned,

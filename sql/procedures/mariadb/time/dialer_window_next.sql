@@ -30,7 +30,7 @@ BEGIN
     IF dialer_local(p_zone, p_at) IS NULL THEN
         RETURN NULL;
     END IF;
-    -- Each round goes to the next start by the wall clock, or only to the change of the clock before it.
+    -- Each round goes to the next start by the wall clock, or only as far as a clock change before it.
     search: WHILE v_round < 10 DO
         SET v_round = v_round + 1;
         SET v_local = dialer_local(p_zone, from_unixtime(v_at));

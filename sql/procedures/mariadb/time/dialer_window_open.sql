@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION dialer_window_open(
 RETURNS tinyint(1)
 DETERMINISTIC READS SQL DATA
 BEGIN
-    -- For a whole day, as most of them are written, no clock is read.
+    -- Most windows are the whole day; then no clock is read.
     IF p_start = p_stop AND dialer_window_holds(p_start, p_stop, NULL) THEN
         RETURN true;
     END IF;

@@ -28,14 +28,14 @@ BEGIN
     SET v_gap = CAST(1 AS decimal(20, 10)) / v_calls_per_second,
         v_turn = ceiling(v_calls_per_second / 20),
         v_burst = greatest(v_burst, v_turn);
-    -- Later than a gap from now it never is: the clock was set back, or calls were rarer then.
+    -- It is never later than one gap from now; if it seems so, the clock was set back, or the gap was longer then.
     SET v_base = CASE
         WHEN v_next BETWEEN p_now - INTERVAL 1 SECOND AND p_now + INTERVAL v_gap SECOND
             THEN greatest(v_next, p_now - INTERVAL ((v_burst - 1) * v_gap) SECOND)
         ELSE p_now - INTERVAL ((v_turn - 1) * v_gap) SECOND
     END;
     IF v_state = 'failing' THEN
-        -- Conversations go on meanwhile; only a try that is still out stands in the way of the next.
+        -- Conversations go on meanwhile; only a try still under way keeps the next one from beginning.
         SELECT count(*) INTO v_out
         FROM dialer_live l
         JOIN dialer_calls a ON a.id = l.attempt_id

@@ -22,7 +22,7 @@ BEGIN
     JOIN dialer_calls a ON a.id = l.attempt_id
     WHERE l.trunk = p_trunk AND l.asterisk = p_asterisk;
     SET v_life = coalesce(greatest(v_sound_at, v_life), v_sound_at, v_life, '1971-01-01');
-    -- Nobody rings for longer than dial_time, ten minutes at most: so far back their beginnings lie.
+    -- No call rings for longer than dial_time, ten minutes at most, so they began no longer ago than that.
     INSERT INTO dialer_silent (id)
     (SELECT a.id FROM dialer_attempts a
     JOIN dialer_outcomes o ON o.outcome = a.outcome AND NOT o.reached
@@ -47,7 +47,7 @@ BEGIN
     LIMIT 2000);
     SELECT count(*) INTO v_silent FROM dialer_silent;
     IF v_state <> 'ok' OR v_silent >= 20 THEN
-        -- Calls that were up when it tripped end in the meantime; only a try that failed lengthens the interval.
+        -- Calls that were up when it tripped end meanwhile; only a failed try lengthens the interval.
         IF v_state = 'ok' OR v_retry_at <= p_now THEN
             -- MariaDB assigns from left to right; each assignment sees those before it.
             UPDATE dialer_trunk_states t
@@ -89,9 +89,10 @@ BEGIN
                 IF v_locked THEN
                     LEAVE one;
                 END IF;
-                -- The case becomes what it was before the attempt, down to last_attempt_id, so that an earlier one of
-                -- the streak can be taken back as well. That this id changes tells the trigger that the dialer writes.
-                -- A case that was withdrawn, promised or brought back since, or is another one, is left as it is.
+                -- The case becomes what it was before the attempt, including last_attempt_id, so that an earlier
+                -- attempt of the streak can be taken back as well. The trigger sees from this id changing that the
+                -- dialer is writing. A case that was withdrawn, promised or brought back since, or is another case by
+                -- now, is left as it is.
                 SELECT max(p.id) INTO v_before FROM dialer_attempts p
                 WHERE p.case_id = attempt.case_id AND p.id < attempt.id;
                 SELECT count(*) INTO v_match FROM dialer_clients c

@@ -21,7 +21,7 @@ BEGIN
     IF NOT coalesce(NEW.burst BETWEEN 1 AND 1000, false) THEN
         CALL dialer_refuse('dialer_trunks.burst', NEW.burst, 'write calls, 1 to 1000');
     END IF;
-    -- A channel has at most 255 bytes in AMI, 80 of them the number's.
+    -- A channel's name has at most 255 bytes in AMI, of which the number may take 80.
     IF NOT coalesce(NEW.dial_template REGEXP '^[A-Za-z0-9_]+/[^,&]*\\z' AND dialer_printable(NEW.dial_template)
         AND NEW.dial_template NOT LIKE '% %' AND NEW.dial_template REGEXP '^[^{}]*[{]number[}][^{}]*\\z'
         AND octet_length(NEW.dial_template) <= 180, false) THEN

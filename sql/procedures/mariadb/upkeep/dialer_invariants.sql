@@ -7,7 +7,7 @@ SELECT 'attempt_without_claim' AS kind, a.id, concat('attempt of case ', a.case_
 FROM dialer_calls a
 WHERE a.ended_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = a.case_id AND l.attempt_id = a.id)
-  -- another case that has its id by now may be in other hands
+  -- another case with its id by now may be in other hands
   AND EXISTS (SELECT 1 FROM dialer_clients c WHERE c.id = a.case_id AND c.inserted_at = a.case_inserted_at)
 UNION ALL
 SELECT 'attempt_overdue', a.id, concat('attempt begun at ', a.begun_at, ' could ring for ', a.dial_seconds,
@@ -20,13 +20,13 @@ WHERE a.ended_at IS NULL
   AND o.state = 'up'
   AND o.since_at < now(6) - INTERVAL 5 MINUTE
   AND o.lease_until > now(6)
-  -- ages by a virtual clock say nothing
+  -- ages by a virtual clock mean nothing
   AND coalesce(dialer_setting('virtual_clock'), '') <> 'true'
 UNION ALL
 SELECT 'claim_of_ended_attempt', l.case_id, concat('claim points to attempt ', l.attempt_id, ', which has ended')
 FROM dialer_claims l
 WHERE l.attempt_id IS NOT NULL
-  -- without an effect: the case was held by somebody's transaction, dialer_reap settles it
+  -- it had no effect because somebody's transaction held the case; dialer_reap settles it
   AND NOT EXISTS (
     SELECT 1 FROM dialer_calls a WHERE a.id = l.attempt_id AND (a.ended_at IS NULL OR a.effect IS NULL))
 UNION ALL
@@ -71,7 +71,7 @@ FROM (
 ) r
 JOIN dialer_stat s ON s.id = r.case_id AND s.project_id = r.project_id AND s.phone_number = r.phone_number
     AND s.case_inserted_at = r.case_inserted_at
--- More than the ledger has: old attempts may have been deleted.
+-- It may be more than the ledger has, since old attempts may have been deleted.
 WHERE s.dial_count < r.calls
 UNION ALL
 SELECT 'settled_another_case', r.id, concat('attempt ', r.id, ' has settled case ', r.case_id,
@@ -82,7 +82,7 @@ WHERE c.inserted_at <> r.case_inserted_at
 UNION ALL
 SELECT 'claim_not_mirrored', l.case_id, 'claimed, but checked is false'
 FROM dialer_claims l
--- a lookup for each: no planner reads the list for it
+-- a lookup for each, so that no planner reads the whole list
 WHERE NOT (
     SELECT c.checked FROM dialer_clients c WHERE c.id = l.case_id AND c.inserted_at = l.case_inserted_at)
 UNION ALL

@@ -8,7 +8,7 @@ CREATE OR REPLACE PROCEDURE dialer_prune(p_now datetime(6))
 BEGIN
     DECLARE v_now datetime(6);
     DECLARE v_before datetime(6);
-    -- Workers go by the database's clock, whatever that of the calls is.
+    -- Workers go by the database's clock, whatever clock the calls go by.
     DELETE FROM dialer_workers
     WHERE coalesce(stopped_at, lease_until) < sysdate(6) - INTERVAL 1 DAY
       AND id NOT IN (SELECT a.worker_id FROM dialer_asterisks a WHERE a.worker_id IS NOT NULL)

@@ -58,7 +58,7 @@ BEGIN
     FOR ended IN (
         SELECT a.id FROM dialer_calls a
         WHERE a.ended_at IS NOT NULL AND a.effect IS NOT NULL
-        -- Those that were refused after those that never were, and each in its turn.
+        -- Those never refused come first, then those refused before, each in its turn.
         ORDER BY a.not_posted IS NOT NULL, rand()
         LIMIT 1000
     ) DO

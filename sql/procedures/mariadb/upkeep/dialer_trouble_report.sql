@@ -28,7 +28,7 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         START TRANSACTION;
     END IF;
-    -- Without the ownership's lock, which may be the very trouble; the word of an owner of before is soon forgotten.
+    -- Without the ownership's lock, which may be the very trouble; a report by a previous owner is soon forgotten.
     IF EXISTS (
         SELECT 1 FROM dialer_asterisks a
         WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch)
