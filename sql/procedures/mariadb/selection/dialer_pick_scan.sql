@@ -20,23 +20,29 @@ BEGIN
     ) ENGINE = MEMORY;
     DELETE FROM dialer_scanned;
     kinds: WHILE v_kind IS NOT NULL AND v_left > 0 DO
-        DELETE FROM dialer_due;
-        CALL dialer_windows(p_project, v_kind, p_now);
-        FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
-            INSERT INTO dialer_due (case_id, due_at)
-            SELECT c.id, c.deferred_time
-            FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
-            WHERE c.project_id = p_project
-              AND c.waits_as = v_kind
-              AND c.window_key = w.window_key
-              AND c.deferred_time <= p_now
-              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
-            ORDER BY c.deferred_time, c.id
-            LIMIT v_left;
-        END FOR;
-        INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
-        SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
-        SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
+        -- Mostly there are none, and their windows are not asked for.
+        IF EXISTS (
+            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+            WHERE c.project_id = p_project AND c.waits_as = v_kind
+        ) THEN
+            DELETE FROM dialer_due;
+            CALL dialer_windows(p_project, v_kind, p_now);
+            FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
+                INSERT INTO dialer_due (case_id, due_at)
+                SELECT c.id, c.deferred_time
+                FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+                WHERE c.project_id = p_project
+                  AND c.waits_as = v_kind
+                  AND c.window_key = w.window_key
+                  AND c.deferred_time <= p_now
+                  AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+                ORDER BY c.deferred_time, c.id
+                LIMIT v_left;
+            END FOR;
+            INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
+            SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
+            SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
+        END IF;
         SET v_kind = IF(v_kind = 'scheduled', 'redial', NULL);
     END WHILE;
     IF v_left > 0 THEN
