@@ -7,6 +7,7 @@ CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datet
 BEGIN
     DECLARE v_kind varchar(20) DEFAULT 'scheduled';
     DECLARE v_left int DEFAULT p_n;
+    DECLARE v_waits tinyint(1);
     -- The rows come in this table of the session: a procedure's result can be read by no other one.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -20,11 +21,12 @@ BEGIN
     ) ENGINE = MEMORY;
     DELETE FROM dialer_scanned;
     kinds: WHILE v_kind IS NOT NULL AND v_left > 0 DO
-        -- Mostly there are none, and their windows are not asked for.
-        IF EXISTS (
+        -- Mostly there are none, and their windows are not asked for. In the condition of IF the question would lock.
+        SELECT EXISTS (
             SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
             WHERE c.project_id = p_project AND c.waits_as = v_kind
-        ) THEN
+        ) INTO v_waits;
+        IF v_waits THEN
             DELETE FROM dialer_due;
             CALL dialer_windows(p_project, v_kind, p_now);
             FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
