@@ -5,9 +5,9 @@
 -- from 1. Nothing is locked or claimed.
 CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
-    DECLARE v_kind varchar(20) DEFAULT 'scheduled';
+    DECLARE v_kinds varchar(40);
+    DECLARE v_kind varchar(20);
     DECLARE v_left int DEFAULT p_n;
-    DECLARE v_waits tinyint(1);
     -- The rows come in this table of the session: a procedure's result can be read by no other one.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -20,32 +20,34 @@ BEGIN
         due_at datetime(6) NOT NULL
     ) ENGINE = MEMORY;
     DELETE FROM dialer_scanned;
-    kinds: WHILE v_kind IS NOT NULL AND v_left > 0 DO
-        -- Mostly there are none, and their windows are not asked for. In the condition of IF the question would lock.
-        SELECT EXISTS (
-            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-            WHERE c.project_id = p_project AND c.waits_as = v_kind
-        ) INTO v_waits;
-        IF v_waits THEN
-            DELETE FROM dialer_due;
-            CALL dialer_windows(p_project, v_kind, p_now);
-            FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
-                INSERT INTO dialer_due (case_id, due_at)
-                SELECT c.id, c.deferred_time
-                FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
-                WHERE c.project_id = p_project
-                  AND c.waits_as = v_kind
-                  AND c.window_key = w.window_key
-                  AND c.deferred_time <= p_now
-                  AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
-                ORDER BY c.deferred_time, c.id
-                LIMIT v_left;
-            END FOR;
-            INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
-            SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
-            SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
-        END IF;
-        SET v_kind = IF(v_kind = 'scheduled', 'redial', NULL);
+    -- Mostly there are neither, and no windows are asked for. (In the condition of an IF the question would lock.)
+    SELECT concat_ws(
+        ',',
+        (SELECT 'scheduled' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+         WHERE c.project_id = p_project AND c.waits_as = 'scheduled' LIMIT 1),
+        (SELECT 'redial' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+         WHERE c.project_id = p_project AND c.waits_as = 'redial' LIMIT 1)
+    ) INTO v_kinds;
+    kinds: WHILE v_kinds <> '' AND v_left > 0 DO
+        SET v_kind = substring_index(v_kinds, ',', 1),
+            v_kinds = substr(v_kinds, char_length(v_kind) + 2);
+        DELETE FROM dialer_due;
+        CALL dialer_windows(p_project, v_kind, p_now);
+        FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
+            INSERT INTO dialer_due (case_id, due_at)
+            SELECT c.id, c.deferred_time
+            FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+            WHERE c.project_id = p_project
+              AND c.waits_as = v_kind
+              AND c.window_key = w.window_key
+              AND c.deferred_time <= p_now
+              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+            ORDER BY c.deferred_time, c.id
+            LIMIT v_left;
+        END FOR;
+        INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
+        SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
+        SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
     END WHILE;
     IF v_left > 0 THEN
         CALL dialer_windows(p_project, 'fresh', p_now);
