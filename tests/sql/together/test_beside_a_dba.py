@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -84,6 +85,21 @@ def test_cases_behind_those_that_are_held_are_dialled(caller: Caller, other: Dat
     assert caller.claim(10) == cases[:10][:held]
     assert slow(caller) == []
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_who_looks_for_callbacks_and_redials_waits_for_nobody(caller: Caller, other: Database) -> None:
+    promised = add_case(caller.db, deferred_time=caller.now - timedelta(minutes=1))
+    fresh = add_case(caller.db)
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET call_back = true, priority = 5 WHERE id = {promised}")
+        dba.exec_driver_sql(
+            "INSERT INTO dialer_clients (case_name, project_id, phone_number, utc, deferred_time)"
+            " VALUES ('new', 'p', '79990001122', 'Z', '2026-01-01')"
+        )
+        with at_once():
+            assert caller.next() == [promised, fresh]
+            assert caller.claim() == [fresh]
+    assert len(caller.claim()) == 2
 
 
 def test_project_of_which_all_is_held_waits_visibly_and_is_not_finished(caller: Caller, other: Database) -> None:

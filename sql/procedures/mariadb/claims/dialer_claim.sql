@@ -31,6 +31,7 @@ BEGIN
     DECLARE v_got int DEFAULT 0;
     DECLARE v_reach int;
     DECLARE v_picked int;
+    DECLARE v_claimed int;
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -76,7 +77,9 @@ BEGIN
         SET v_reach = IF(v_failing, v_n + 2000, v_n);
         reach: LOOP
             CALL dialer_pick(p_project, v_now, v_reach);
-            SELECT count(*) INTO v_picked FROM dialer_picked;
+            SELECT count(*), count(l.case_id) INTO v_picked, v_claimed
+            FROM dialer_picked k
+            LEFT JOIN dialer_claims l ON l.case_id = k.case_id FOR UPDATE;
             IF v_failing THEN
                 UPDATE dialer_picked k
                 JOIN (
@@ -87,11 +90,13 @@ BEGIN
                 -- After all the others, so that two rows never have the same place in between.
                 SET k.place = o.place + 1000000;
             END IF;
-            DELETE l FROM dialer_picked k
-            STRAIGHT_JOIN dialer_claims l ON l.case_id = k.case_id
-            STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
-            WHERE c.inserted_at <> l.case_inserted_at;
-            DELETE FROM dialer_picked WHERE case_id IN (SELECT l.case_id FROM dialer_claims l);
+            IF v_claimed > 0 THEN
+                DELETE l FROM dialer_picked k
+                STRAIGHT_JOIN dialer_claims l ON l.case_id = k.case_id
+                STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
+                WHERE c.inserted_at <> l.case_inserted_at;
+                DELETE FROM dialer_picked WHERE case_id IN (SELECT l.case_id FROM dialer_claims l);
+            END IF;
             CALL dialer_claim_take(v_n - v_got, v_locked);
             INSERT INTO dialer_claims (
                 case_id, project_id, asterisk, worker_id, epoch, kind, due_at, claimed_at, case_inserted_at)
@@ -117,7 +122,7 @@ BEGIN
     FROM dialer_taken t
     STRAIGHT_JOIN dialer_claims l ON l.case_id = t.case_id
     LEFT JOIN dialer_clients c ON c.id = t.case_id
-    LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > v_now
+    LEFT JOIN dialer_abandoned b FORCE INDEX (PRIMARY) ON b.phone_number = c.phone_number AND b.until_at > v_now
     LEFT JOIN dialer_stat s ON s.id = t.case_id AND s.project_id = c.project_id
         AND s.phone_number = c.phone_number AND s.case_inserted_at = c.inserted_at
     ORDER BY l.place;

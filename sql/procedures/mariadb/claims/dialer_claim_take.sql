@@ -19,10 +19,10 @@ BEGIN
                 SELECT c.id FROM dialer_picked k STRAIGHT_JOIN dialer_clients c ON c.id = k.case_id
                 WHERE NOT c.used AND NOT c.checked FOR UPDATE;
                 SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-                UPDATE dialer_picked k
-                STRAIGHT_JOIN dialer_taken t ON t.case_id = k.case_id
+                UPDATE dialer_taken t
                 STRAIGHT_JOIN dialer_clients c ON c.id = t.case_id
-                SET c.checked = true;
+                SET c.checked = true
+                WHERE NOT c.checked;
             END;
             IF NOT p_locked THEN
                 LEAVE work;

@@ -2,11 +2,11 @@
 -- Appends the first p_n fresh cases of the windows in dialer_windows_found, in the order of the project's sort,
 -- to dialer_scanned; for dialer_pick_scan. (PostgreSQL has one query for it, see its dialer_pick_text.)
 --
--- Column by column: from each window read as many cases as are wanted, by an index on that column alone; after merging,
+-- Column by column: from each window read one case more than is wanted, by an index on that column alone; after merging,
 -- the value of the last one wanted is the bound. Cases before the bound are chosen; among those at the bound the next
--- column decides, in the end the id. So the ascending id that breaks ties needs no index of its own for each direction,
--- and nothing reads more than it returns (except cases with a delay). utc is the same throughout a window: if it is a
--- column of the sort, windows with the same offset are read together.
+-- column decides, in the end the id, unless all of them are wanted. So the ascending id that breaks ties needs no index of
+-- its own for each direction, and nothing reads more than it returns (except that one case, and cases with a delay). utc is
+-- the same throughout a window: if it is a column of the sort, windows with the same offset are read together.
 CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int)
 BEGIN
     DECLARE v_sort varchar(400);
@@ -74,9 +74,9 @@ BEGIN
             END IF;
             ITERATE columns;
         END IF;
-        CALL dialer_pick_windows(p_project, p_now, v_left, v_equal, concat(v_column, v_direction), v_minutes);
+        CALL dialer_pick_windows(p_project, p_now, v_left + 1, v_equal, concat(v_column, v_direction), v_minutes);
         SELECT count(*) INTO v_found FROM dialer_candidates;
-        IF v_found < v_left THEN
+        IF v_found <= v_left THEN
             INSERT INTO dialer_chosen SELECT * FROM dialer_candidates;
             LEAVE columns;
         END IF;
@@ -106,6 +106,13 @@ BEGIN
                 SET v_equal = concat(v_equal, ' AND c.created = ', quote(v_bound));
         END CASE;
         SELECT p_n - count(*) INTO v_left FROM dialer_chosen;
+        SELECT count(*) INTO v_found FROM dialer_candidates
+        WHERE IF(v_column = 'priority', priority = v_bound, created = v_bound);
+        IF v_found = v_left THEN
+            INSERT INTO dialer_chosen SELECT * FROM dialer_candidates
+            WHERE IF(v_column = 'priority', priority = v_bound, created = v_bound);
+            LEAVE columns;
+        END IF;
     END WHILE;
     EXECUTE IMMEDIATE concat('INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)',
         ' SELECT id, ''fresh'', NULL FROM dialer_chosen ORDER BY ', v_order, 'id LIMIT ', p_n);

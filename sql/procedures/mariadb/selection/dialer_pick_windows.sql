@@ -5,7 +5,7 @@
 CREATE OR REPLACE PROCEDURE dialer_pick_windows(
     p_project varchar(400),
     p_now datetime(6),
-    p_n int,
+    p_n bigint,
     p_equal varchar(200),
     p_order varchar(50),
     p_minutes int
