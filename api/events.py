@@ -18,10 +18,12 @@ from functools import cached_property
 from typing import Any
 
 import bottle
+import gevent
 from gevent.queue import Empty, Queue
 
 from api.answers import Json, as_json, response
 from api.refusals import Refused, later, refused_by
+from worker.errors import DialerError
 from worker.supervisor import errand
 
 MOST = 250
@@ -95,6 +97,8 @@ class _Stream:
             with closing(events):
                 for event in events:
                     self._read.put(event.encoded)
+        except gevent.Timeout as late:  # is no Exception
+            self._read.put(DialerError(f"The events took too long ({late})."))
         except Exception as error:
             self._read.put(error)
         else:

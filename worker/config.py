@@ -80,8 +80,11 @@ _T = TypeVar("_T", str, Secret)
 
 
 def _printable(value: _T) -> _T:
-    if re.search(r"[\x00-\x1f\x7f]", value.reveal() if isinstance(value, Secret) else value):
+    written = value.reveal() if isinstance(value, Secret) else value
+    if re.search(r"[\x00-\x1f\x7f]", written):
         raise refusal("holds a control character (a line end, perhaps)", "Remove it.")
+    if re.search(r"[\ud800-\udfff]", written):
+        raise refusal("holds bytes that are not UTF-8", "Write it in UTF-8.")
     return value
 
 

@@ -47,7 +47,11 @@ def report(error: ValidationError, sources: Sources, classes: Mapping[str, type]
             sources.missing(place)
         else:
             field = fields_of(classes[section.partition(".")[0]])[str(name)]
-            sources.wrong(sources.source(place), *_sentence(detail, field))
+            fault, remedy = _sentence(detail, field)
+            source = sources.source(place)
+            if source.upper().endswith("_FILE") and not isinstance(detail["input"], Unreadable):
+                fault = "names a file that holds something else"  # a password, perhaps, so it is not shown
+            sources.wrong(source, fault, remedy)
 
 
 def _sentence(detail: ErrorDetails, field: FieldInfo) -> tuple[str, str]:

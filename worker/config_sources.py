@@ -7,6 +7,7 @@ config.py says which names there are, and which values are accepted; this module
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import re
 import tomllib
@@ -90,12 +91,14 @@ class Sources:
 
     def _parse(self, path: Path, language: str, loads: Callable[[str], Any]) -> dict[str, Any] | None:
         try:
-            document = loads(path.read_text("utf-8-sig"))
+            document = loads(_read(path, "utf-8-sig"))
         except OSError as error:
             remedy = (
                 "Give --config a TOML file or the folder with the four JSON files, and the dialer the right to read."
             )
             self.wrong(str(path), f"cannot be read ({error.strerror})", remedy)
+        except RecursionError:
+            self.wrong(str(path), f"is not {language} (its brackets are nested too deeply)", "Correct that.")
         except ValueError as error:
             # A UnicodeDecodeError would show the file's contents.
             reason = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
@@ -181,9 +184,16 @@ class Sources:
         return self._asterisk(found[1].lower()), names[found[2].upper()]
 
 
+def _read(path: Path, encoding: str) -> str:
+    """Of a file or a pipe; a device may never end."""
+    if path.is_char_device() or path.is_block_device():
+        raise OSError(errno.ENODEV, "it is a device")
+    return path.read_text(encoding)
+
+
 def _content(path: Path) -> str | Unreadable:
     try:
-        return path.read_text("utf-8").rstrip("\r\n")
+        return _read(path, "utf-8").rstrip("\r\n")
     except OSError as error:
         return Unreadable(path, str(error.strerror))
     except UnicodeDecodeError:

@@ -233,6 +233,17 @@ def test_without_super_beside_a_binary_log_the_remedy_comes_before_the_first_tab
             assert faults(settings) == []
 
 
+@pytest.mark.docker
+def test_a_server_that_lets_nobody_set_the_time_is_refused_before_the_first_table() -> None:
+    with MariaDbContainer(options={"secure-timestamp": "YES"}) as server:
+        databases = server.databases()
+        settings = settings_of(databases.create())
+        with pytest.raises(DialerError, match="Set secure_timestamp = NO"):
+            migrate(settings.database)
+        with opened(settings.database) as database:
+            assert database.query("SHOW TABLES") == []
+
+
 # --- the server's zone --------------------------------------------------------------------------------------------
 
 

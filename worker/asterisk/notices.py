@@ -49,6 +49,7 @@ class Notices:
 
     def put(self, notice: Notice) -> None:
         """Add a notice; never waits."""
+        self._unread.pop(notice, None)  # of several obstacles the latest counts
         self._unread[notice] = None
         self.arrived.set()
 

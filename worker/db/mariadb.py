@@ -236,6 +236,11 @@ class MariaDB:
                 "Set log_bin_trust_function_creators = 1 in the server's configuration, and at once by `SET GLOBAL`:"
                 " else only SUPER may make functions and triggers beside a binary log."
             )
+        if number == _LOCK_TIMEOUT:
+            return (
+                "Somebody's open transaction holds it: SELECT * FROM information_schema.innodb_trx ORDER BY trx_started"
+                " shows whose it may be. Have that ended."
+            )
         if number in _NAME_TAKEN:
             return f"Something else has that name in {settings.schema}: rename or drop it."
         return "The server's error log may tell more."
@@ -266,13 +271,18 @@ class MariaDB:
         """Checks before the first table what would stop it half way: MariaDB cannot roll a migration back."""
         quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
         _require_server(connection)
-        connection.execute(text("SELECT GET_LOCK('dialer migrate', 3600)"))
+        if connection.execute(text("SELECT GET_LOCK('dialer migrate', 3600)")).scalar() != 1:
+            raise DialerError(
+                "Another `dialer migrate` is at work on this server, and this one was not let wait for it to the end."
+                " Run it again when the other one is over."
+            )
         found = connection.execute(
             text("SELECT 1 FROM information_schema.schemata WHERE schema_name = :schema"), {"schema": schema}
         ).scalar()
         if not found:
             connection.execute(text(f"CREATE DATABASE {quoted} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"))
         connection.execute(text(f"USE {quoted}"))
+        connection.execute(text(f"SET lock_wait_timeout = {_MIGRATION_LOCK_SECONDS}"))
         if connection.execute(text("SELECT @@log_bin AND NOT @@log_bin_trust_function_creators")).scalar():
             execute(connection, f"CREATE OR REPLACE FUNCTION {SCRATCH}() RETURNS int DETERMINISTIC NO SQL RETURN 1")
             execute(connection, f"DROP FUNCTION {SCRATCH}")
@@ -327,6 +337,7 @@ class MariaDB:
     ) -> Iterator[Mistake]:
         """What keeps the dialer from working with this server and schema, as far as one session can see."""
         yield from _binary_log(connection)
+        yield from _instant(connection)
         there = standing(connection)
         lacking = [one for one in objects if (one.kind, one.name) not in there]
         yield from missing(lacking)
@@ -439,8 +450,22 @@ def _require_server(connection: Connection) -> None:
         raise DialerError(
             f"The server is {version}, the dialer needs MariaDB 10.3 or later (or PostgreSQL 12 or later)."
         )
-    for wrong in _binary_log(connection):
+    for wrong in (*_binary_log(connection), *_instant(connection)):
         raise DialerError(f"{wrong.name} {wrong.fault}. {wrong.remedy}")
+
+
+def _instant(connection: Connection) -> Iterator[Mistake]:
+    """The gate is asked about an instant by `SET STATEMENT timestamp`."""
+    try:
+        connection.execute(text("SET STATEMENT timestamp = 1 FOR SELECT 1"))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        yield Mistake(
+            "secure_timestamp",
+            "keeps the dialer's user from asking about an instant, so nothing could be dialled",
+            "Set secure_timestamp = NO in the server's configuration, and restart it.",
+        )
 
 
 def _binary_log(connection: Connection) -> Iterator[Mistake]:

@@ -41,6 +41,8 @@ _STATEMENT_POOLING = "statement pooling"
 # No such routine, relation or schema; no right to it.
 _BROKEN = {"42883", "42P01", "3F000", "42501", "42804", "42703"}
 _INSUFFICIENT = "42501"
+_LOCK_TIMEOUT = "55P03"
+_MIGRATION_LOCK_SECONDS = 5
 
 # Settings that the server, the database or the role may have as defaults, and that would change what statements mean or
 # cut them short.
@@ -199,6 +201,11 @@ class PostgreSQL:
             return f"Run it as the owner, or give what stands there to the user: `ALTER … OWNER TO {user}`."
         if self.sqlstate(error) == _INSUFFICIENT:
             return f"`GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}`, or make {user} the schema's owner."
+        if self.sqlstate(error) == _LOCK_TIMEOUT:
+            return (
+                "Somebody's open transaction holds it: SELECT pid, usename, xact_start, query FROM pg_stat_activity"
+                " WHERE xact_start IS NOT NULL ORDER BY xact_start shows whose it may be. Have that ended."
+            )
         if self.sqlstate(error) in {"42P07", "42809", "42710", "42723"}:
             return f"Something else has that name in schema {schema}: rename or drop it."
         # Something uses what is to be dropped or to get another type; the detail says what.
@@ -233,6 +240,8 @@ class PostgreSQL:
         found = connection.execute(text("SELECT 1 FROM pg_namespace WHERE nspname = :name"), {"name": schema}).scalar()
         if not found:
             connection.execute(text(f"CREATE SCHEMA {connection.dialect.identifier_preparer.quote(schema)}"))
+        # Behind a lock that this waits for everybody else waits, too, even who only reads.
+        connection.execute(text(f"SET lock_timeout = '{_MIGRATION_LOCK_SECONDS}s'"))
         connection.commit()
         yield
 

@@ -42,6 +42,8 @@ _OUR_TRIGGERS = """
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
     WHERE NOT t.tgisinternal AND t.tgname = ANY(:triggers)
+      -- Ours is named after its table; somebody's archive may have one of the same name.
+      AND c.relname = regexp_replace(t.tgname, '_(before|after)_.*$', '')
 """
 # What depends directly on each of our objects. In the catalogue it is a view's rule that depends, so the rule counts as
 # the view; a function that takes or returns rows of a view depends on their type, which counts as the view, too.
@@ -58,7 +60,7 @@ _HANGING = f"""
             CASE WHEN t.oid IS NULL THEN d.refclassid ELSE 'pg_class'::regclass::oid END AS refclass,
             coalesce(t.relation, d.refobjid) AS refoid
         FROM pg_depend d
-        LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+        LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND r.rulename = '_RETURN'
         LEFT JOIN types t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
         WHERE d.deptype IN ('n', 'a')
     )

@@ -56,6 +56,7 @@ class Fitness:
     def look_again(self) -> None:
         """Asterisk, or a trunk, may have changed: check what failed before its time."""
         self._found.clear()
+        self._shown.clear()
         self._changes += 1
 
     def fit(self, item: Work) -> bool:

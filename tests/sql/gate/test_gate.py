@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 
 from tests.support.caller import NOON, Caller
-from tests.support.dialects import execute, query_at
+from tests.support.dialects import execute, query_at, servers
 from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from tests.support.windows import is_open
 from worker.db.database import Row
@@ -462,3 +463,20 @@ def test_the_instant_that_is_asked_about_ends_with_the_question(informing: Calle
             assert until.replace(tzinfo=NOON.tzinfo) == tonight
             assert ask("SELECT dialer_now()")[0].replace(tzinfo=NOON.tzinfo) == now
             assert ask(f"SELECT own_reason FROM dialer_gate WHERE case_id = {case}") == ["window_closed"]
+
+
+@pytest.mark.parametrize("dialect", servers("postgresql"), indirect=True)
+@pytest.mark.parametrize("style", ["SQL, DMY", "Postgres, MDY", "German"])
+def test_a_session_that_writes_dates_in_its_own_way_is_told_the_same(informing: Caller, style: str) -> None:
+    """Names of zones are no way to write an instant: CST is China's and Chicago's."""
+    add_case(informing.db, utc="+8", allowed_start="09:00", allowed_stop="18:00")
+
+    def asked(connection: Connection) -> tuple[int, bool]:
+        connection.execute(text(f"SET LOCAL datestyle = '{style}'"))
+        connection.execute(text("SET LOCAL timezone = 'Asia/Shanghai'"))
+        connection.execute(text("SET LOCAL dialer.now = '2026-06-01 12:00+08'"))
+        found = connection.execute(text("SELECT count(*) FROM dialer_next('p', NULL, 10)")).scalar_one()
+        due = connection.execute(text("SELECT dialer_project_until('p', dialer_now()) = dialer_now()")).scalar_one()
+        return int(found), bool(due)
+
+    assert informing.db.run(asked) == (1, True)

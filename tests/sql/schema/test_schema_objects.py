@@ -13,9 +13,11 @@ from alembic import command
 from dialer.check import findings
 from dialer.finding import Verdict
 from dialer.migrate import migrate
+from tests.sql.attempts.test_begin import in_background
 from tests.support.caller import a_call_from_end_to_end
 from tests.support.containers import Databases, MariaDbDatabases, PostgresDatabases
 from tests.support.dialects import Dialect, execute, servers
+from tests.support.waiting import wait_for
 from worker.config import DatabaseSettings, HttpSettings, Settings, WorkerSettings
 from worker.db import Database, mariadb
 from worker.db.migration import config, head, objects_at_head
@@ -304,3 +306,48 @@ def mend(dialect: Dialect, url: str, wanted: object) -> None:
     assert dialect.catalog(database).keys() == wanted
     a_call_from_end_to_end(database, dialect)
     database.dispose()
+
+
+def test_somebodys_open_transaction_is_not_waited_for_without_end(
+    installed: Database, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a lock that a migration waits for everybody else waits, too."""
+    monkeypatch.setattr(f"worker.db.{dialect.name}._MIGRATION_LOCK_SECONDS", 1)
+    execute(installed, "DROP VIEW dialer_warnings")
+    with installed._engine.connect() as reader:
+        reader.execute(text("SELECT * FROM dialer_why"))
+        with pytest.raises(DialerError, match=r"(?s)refused the routines.*open transaction.*Have that ended"):
+            migrate(installed.settings)
+    assert "made anew" in migrate(installed.settings)
+
+
+@ON_POSTGRESQL
+def test_what_is_a_dbas_own_stays_though_it_is_called_like_ours(installed: Database, dialect: Dialect) -> None:
+    execute(installed, "CREATE TABLE archive (LIKE dialer_clients)")
+    execute(installed, "CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    execute(
+        installed,
+        "CREATE TRIGGER dialer_clients_before_insert BEFORE INSERT ON archive FOR EACH ROW EXECUTE FUNCTION mine()",
+    )
+    execute(installed, "CREATE RULE aside AS ON INSERT TO dialer_stat_hour DO INSTEAD NOTHING")
+    execute(installed, "DROP VIEW dialer_warnings")
+    migrate(installed.settings)
+    kept = "SELECT count(*) AS n FROM pg_trigger WHERE tgrelid = 'archive'::regclass"
+    assert installed.query(kept)[0]["n"] == 1
+    assert installed.query("SELECT count(*) AS n FROM pg_rules WHERE rulename = 'aside'")[0]["n"] == 1
+
+
+@ON_MARIADB
+def test_a_migration_that_is_not_given_the_lock_does_nothing(installed: Database, dialect: Dialect) -> None:
+    execute(installed, "DROP VIEW dialer_warnings")
+    waiting = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK%'"
+    with installed._engine.connect() as holder:
+        assert holder.execute(text("SELECT GET_LOCK('dialer migrate', 0)")).scalar() == 1
+        second = in_background(migrate, installed.settings)
+        wait_for(lambda: bool(installed.query(waiting)), 20, "the second one to wait")
+        execute(installed, f"KILL QUERY {installed.query(waiting)[0]['id']}")
+        with pytest.raises(DialerError):
+            second.get(timeout=20)
+        holder.execute(text("SELECT RELEASE_LOCK('dialer migrate')"))
+    with pytest.raises(DatabaseUnfit, match="lacks 1"):
+        installed.query("SELECT * FROM dialer_warnings")

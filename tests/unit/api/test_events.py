@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import gevent
 import pytest
 from gevent.queue import Queue
 
@@ -29,7 +30,7 @@ class Floor:
 
     def __init__(self) -> None:
         self.installation = Installation()
-        self.told: Queue[Event | Exception | None] = Queue()
+        self.told: Queue[Event | BaseException | None] = Queue()
         self.reading = 0
         """Generators that have been begun and not closed."""
         self.streams = Events(most=3, beat_seconds=BEAT)
@@ -43,7 +44,7 @@ class Floor:
         self.reading += 1
         try:
             while (event := self.told.get()) is not None:
-                if isinstance(event, Exception):
+                if isinstance(event, BaseException):
                     raise event
                 yield event
         finally:
@@ -248,3 +249,13 @@ def test_many_readers_of_one_event_have_it_encoded_once() -> None:
 def test_a_line_break_cannot_get_into_the_fields_of_an_event(field: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         _ = Event(1, **{field: "a\nevent: b"}).encoded
+
+
+def test_a_time_out_in_a_handler_ends_its_stream(floor: Floor, read: Read) -> None:
+    """gevent's is no Exception."""
+    floor.told.put(Event("first"))
+    reader = read()
+    assert [reader.line() for _ in range(2)] == ["retry: 2000", 'data: "first"']
+    floor.told.put(gevent.Timeout(1))
+    assert reader.line() == "event: refused"
+    wait_for(lambda: floor.streams.open == 0, 5, "its place to be free")

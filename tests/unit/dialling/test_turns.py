@@ -17,7 +17,7 @@ from worker.ami.actions import UnsafeAction
 from worker.ami.errors import AmiLinkLost, AmiRefused
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
-from worker.asterisk.notices import CasesChanged, Notices, Obstacle
+from worker.asterisk.notices import CasesChanged, LookAgain, Notices, Obstacle
 from worker.asterisk.session import Session
 from worker.calls.call import Call
 from worker.calls.ledger import Ledger
@@ -1002,3 +1002,26 @@ def test_queue_that_came_after_the_last_list_is_found(lab: Lab) -> None:
     lab.turn()
     assert lab.database.reports == []
     assert lab.session.client.asked.count("QueueStatus") == 1
+
+
+def test_what_stood_in_the_way_before_asterisk_changed_is_forgotten(lab: Lab) -> None:
+    """Its project was stopped meanwhile, so nobody has looked at it."""
+    lab.staff(1)
+    lab.database.project("p", cases=1)
+    row = lab.database.projects.pop("p")
+    lab.session.notices.put(Obstacle("p", "Asterisk refused its call: no"))
+    lab.turn()
+    lab.session.notices.put(LookAgain())
+    lab.turn()
+    lab.database.projects["p"] = row
+    lab.turn()
+    assert lab.database.reports == []
+    assert lab.cases() == [100]
+
+
+def test_of_several_obstacles_the_latest_is_told(lab: Lab) -> None:
+    lab.database.project("p", cases=1)
+    for why in ("first", "second", "first"):
+        lab.session.notices.put(Obstacle("p", why))
+    lab.turn()
+    assert lab.database.reports == [("p", "first")]

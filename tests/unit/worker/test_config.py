@@ -509,3 +509,31 @@ def test_a_secret_shows_itself_to_nobody(tmp_path: Path) -> None:
         assert not any(secret in shown for secret in ("111222", "123qwe", "456rty"))
     assert Secret("a") == Secret("a") != Secret("b")
     assert not Secret("")
+
+
+def test_what_a_file_of_a_variable_holds_is_not_shown(tmp_path: Path) -> None:
+    """It may be the password's, named in the wrong variable."""
+    secret = tmp_path / "secret"
+    secret.write_text("hush, it is a secret")
+    for name in ("DATABASE_MAX_OPEN_CONNS", "HTTP_PORT", "HTTP_IP", "WORKER_LEASE_SECONDS", "AMI_TLS"):
+        found = mistakes(None, DATABASE | {f"DIALER_{name}_FILE": str(secret)})
+        assert f"DIALER_{name}_FILE" in found
+        assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("name", ["settings.toml", "dbconfig.json"])
+def test_what_is_nested_too_deeply_is_a_mistake_of_the_file(tmp_path: Path, name: str) -> None:
+    deep = "[" * 100_000
+    (tmp_path / name).write_text(deep if name.endswith("json") else f"a = {deep}")
+    path = tmp_path if name.endswith("json") else tmp_path / name
+    assert "nested too deeply" in str(mistakes(path, DATABASE))
+
+
+def test_a_device_is_no_file(tmp_path: Path) -> None:
+    assert "device" in str(mistakes(Path("/dev/zero"), DATABASE))
+    assert "device" in str(mistakes(None, DATABASE | {"DIALER_HTTP_IP_FILE": "/dev/zero"}))
+
+
+def test_what_is_not_utf_8_is_said_so(tmp_path: Path) -> None:
+    found = mistakes(None, DATABASE | {"DIALER_WORKER_NAME": "a\udcff"})
+    assert "UTF-8" in found["DIALER_WORKER_NAME"]

@@ -13,6 +13,7 @@ BEGIN
     DECLARE v_cases longtext;
     DECLARE v_freed bigint;
     DECLARE v_result tinyint(1) DEFAULT false;
+    DECLARE v_others int;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -27,10 +28,10 @@ BEGIN
         START TRANSACTION;
     END IF;
     work: BEGIN
-        IF NOT EXISTS (
-            SELECT 1 FROM dialer_workers w
-            WHERE w.id <> p_worker AND w.stopped_at IS NULL AND dialer_lease_alive(w.lease_until, w.lease_seconds))
-        THEN
+        -- Not IF EXISTS, which would lock the rows of the others.
+        SELECT count(*) INTO v_others FROM dialer_workers w
+        WHERE w.id <> p_worker AND w.stopped_at IS NULL AND dialer_lease_alive(w.lease_until, w.lease_seconds);
+        IF v_others = 0 THEN
             LEAVE work;
         END IF;
         -- Waits for what this worker still has under way (dialer_owns).

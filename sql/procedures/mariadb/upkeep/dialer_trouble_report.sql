@@ -15,6 +15,7 @@ CREATE OR REPLACE PROCEDURE dialer_trouble_report(
 )
 BEGIN
     DECLARE v_now datetime(6);
+    DECLARE v_owner int;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -28,11 +29,11 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         START TRANSACTION;
     END IF;
-    -- Without the ownership's lock, which may be the very trouble; a report by a previous owner is soon forgotten.
-    IF EXISTS (
-        SELECT 1 FROM dialer_asterisks a
-        WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch)
-    THEN
+    -- Without the ownership's lock, which may be the very trouble, and not as IF EXISTS, which would lock the row; a
+    -- report by a previous owner is soon forgotten.
+    SELECT count(*) INTO v_owner FROM dialer_asterisks a
+    WHERE a.asterisk = p_asterisk AND a.worker_id = p_worker AND a.epoch = p_epoch;
+    IF v_owner > 0 THEN
         SELECT dialer_instant(p_now) INTO v_now;
         CALL dialer_trouble_write(p_kind, p_subject, p_asterisk, p_step, p_detail, v_now);
         IF p_kind = 'project' AND p_step = 'claim' AND p_detail IS NOT NULL THEN

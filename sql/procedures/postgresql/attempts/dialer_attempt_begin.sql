@@ -47,6 +47,8 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
+-- Other styles write names of zones, and CST is not read as what it was written for.
+SET datestyle TO 'ISO'
 AS $$
 DECLARE
     v_now timestamptz;

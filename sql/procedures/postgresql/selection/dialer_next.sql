@@ -14,6 +14,8 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
+-- Other styles write names of zones, and CST is not read as what it was written for.
+SET datestyle TO 'ISO'
 AS $$
 DECLARE
     v_now timestamptz := coalesce(p_now, dialer_now());

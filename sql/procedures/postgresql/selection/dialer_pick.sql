@@ -5,6 +5,8 @@ CREATE OR REPLACE FUNCTION dialer_pick(p_project varchar, p_now timestamptz, p_n
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
+-- Other styles write names of zones, and CST is not read as what it was written for.
+SET datestyle TO 'ISO'
 AS $$
 DECLARE
     v_reach int := p_n;

@@ -7,6 +7,8 @@ CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar, p_now timesta
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
+-- Other styles write names of zones, and CST is not read as what it was written for.
+SET datestyle TO 'ISO'
 AS $$
 DECLARE
     v_window record;
