@@ -33,7 +33,7 @@ test-faults: venv prepare ## workers, Asterisks, databases and links die under l
 	$(BIN)/pytest tests/faults
 
 .PHONY: unit
-unit: venv ## only the tests that need no server: seconds
+unit: venv ## only the tests that need no server: a minute or two
 	$(BIN)/pytest -m "not docker and not full" $(TESTS)
 
 .PHONY: lint
@@ -52,10 +52,13 @@ bench-pacing: $(VENV_TEST) ## how busy agents are and how many calls are abandon
 	$(BIN)/python -m benchmarks.pacing
 
 .PHONY: rework
-rework: $(VENV_TEST) ## start a change of SQL: make rework name=add_dnc changes="dialer_work" adds="gate/dialer_dnc"
-	@test -n "$(name)" || { echo 'name the migration: make rework name=add_dnc changes="dialer_work dialer_why"' \
-		'adds="gate/dialer_dnc" removes="dialer_old" tables=yes' >&2; exit 2; }
+rework: named $(VENV_TEST) ## start a change of SQL: make rework name=add_dnc changes="dialer_work" adds="gate/dialer_numbers"
 	$(BIN)/python -m scripts.rework $(name) $(if $(tables),--tables) --changes $(changes) --adds $(adds) --removes $(removes)
+
+.PHONY: named
+named:
+	@test -n "$(name)" || { echo 'name the migration: make rework name=add_dnc changes="dialer_work dialer_why"' \
+		'adds="gate/dialer_numbers" removes="dialer_old" tables=yes' >&2; exit 2; }
 
 .PHONY: routines
 routines: $(VENV_TEST) ## renew docs/routines.md, the index of all routines, views and triggers

@@ -22,6 +22,12 @@ find_python() {
     return 1
 }
 
+# Two makes at once must not fill the same .venv together.
+if have flock; then
+    exec 9>"$CACHE/make-venv.lock"
+    flock 9
+fi
+
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     python=$(find_python) || fail "no Python 3.11 or newer was found on the PATH." \
         "Install one (on Debian 12: apt-get install python3 python3-venv), or name it: PYTHON=/path/to/python make venv"

@@ -26,9 +26,7 @@ KEPT = re.compile(r"(?P<name>\w+)@before_(?P<revision>\w+)")
 
 _COMMENT = re.compile(r"--[^\n]*")
 _BEGINS = re.compile(r"^CREATE ", re.MULTILINE)
-_EVENTS = re.compile(
-    r"^CREATE OR REPLACE TRIGGER (\w+)_write (BEFORE|AFTER) (INSERT OR UPDATE(?: OR DELETE)?) ON ", re.MULTILINE
-)
+_EVENTS = re.compile(r"^CREATE OR REPLACE TRIGGER (\w+) (BEFORE|AFTER) (\w+(?: OR \w+)+) ON ", re.MULTILINE)
 _MARIADB_TEXT = re.compile(r"\b((?:[pv]_\w+|RETURNS)\s+(?:varchar\(\d+\)|(?:tiny|medium|long)?text\b))")
 
 
@@ -101,8 +99,9 @@ def statements(dialect: str, text: str) -> list[str]:
     """The statements of a file under procedures/ as they go to the server; each begins with CREATE at the start of a
     line.
 
-    A trigger on MariaDB can have only one event. So a trigger named `…_write` that says INSERT OR UPDATE (OR DELETE)
-    stands for one trigger per event, named `…_insert` and so on; as on PostgreSQL, OLD is NULL in INSERT.
+    A trigger on MariaDB can have only one event. So a trigger named `…_write` that says INSERT OR UPDATE, say, stands
+    for one trigger per event, named `…_insert` and so on; as on PostgreSQL, OLD is NULL in INSERT, and NEW in DELETE.
+    ValueError: a trigger of several events has another name.
     """
     starts = [match.start() for match in _BEGINS.finditer(text)]
     # The comment at the top belongs to the first one.
@@ -118,11 +117,14 @@ def _by_event(statement: str) -> list[str]:
     if match is None:
         return [statement]
     name, timing, events = match.groups()
+    if not name.endswith("_write"):
+        raise ValueError(f"{name} is a trigger of {events}: name it …_write, so that there is a name for each event")
+    name = name.removesuffix("_write")
     made = []
     for event in events.split(" OR "):
         body = statement[match.end() :]
-        if event == "INSERT":
-            body = re.sub(r"\bOLD\.(\w+|`\w+`)", "NULL", body)
+        if missing := {"INSERT": "OLD", "DELETE": "NEW"}.get(event):
+            body = re.sub(rf"\b{missing}\.(\w+|`\w+`)", "NULL", body)
         first = f"CREATE OR REPLACE TRIGGER {name}_{event.lower()} {timing} {event} ON "
         made.append(statement[: match.start()] + first + body)
     return made

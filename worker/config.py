@@ -46,6 +46,7 @@ from sqlalchemy.exc import ArgumentError
 
 from worker.config_mistakes import fields_of, refusal, report, shown
 from worker.config_sources import Given, Sources, Unreadable
+from worker.config_url import wrong_option
 from worker.errors import SettingsError
 
 POSTGRESQL = "postgresql+psycopg"
@@ -92,6 +93,14 @@ def _server(value: str) -> str:
     value = value.strip()
     if re.search(r"[\s/@?]", value.replace(", ", ",")) and not value.startswith("/"):
         raise refusal(f"{shown(value)} is not a server", "Give an IP address or a host name alone.")
+    if re.search(r"(^|,)\s*[^:,]+:\d+\s*(,|$)", value):
+        raise refusal(f"{shown(value)} is a server and a port", "Give the server alone, and the port as Port.")
+    return value
+
+
+def _no_url(value: str) -> str:
+    if "://" in value:
+        raise refusal("is a url", "Give the name alone, or the url as url.")
     return value
 
 
@@ -131,6 +140,7 @@ Text = Annotated[str, BeforeValidator(_digits_are_text), AfterValidator(_printab
 Password = Annotated[
     Secret, BeforeValidator(_digits_are_text), AfterValidator(_printable), Field(description="the password as text")
 ]
+Name = Annotated[Text, AfterValidator(_no_url)]
 Server = Annotated[Text, AfterValidator(_server)]
 Whole = Annotated[int, BeforeValidator(_truth_is_no_number)]
 Number = Annotated[float, BeforeValidator(_truth_is_no_number)]
@@ -154,9 +164,9 @@ class DatabaseSettings:
     port: Annotated[
         Port, Field(alias="Port", default_factory=lambda data: 5432 if data["driver"] == POSTGRESQL else 3306)
     ]
-    name: Annotated[Text, Field(alias="DB_Name", default="")]
+    name: Annotated[Name, Field(alias="DB_Name", default="")]
     schema: Annotated[
-        Text,
+        Name,
         Field(alias="Scheme", default_factory=lambda data: "public" if data["driver"] == POSTGRESQL else data["name"]),
     ]
     """On PostgreSQL the schema, on MariaDB the database that holds the tables."""
@@ -360,6 +370,15 @@ def _take_apart(url: Given, parts: list[str], sources: Sources) -> None:
     if text.partition("?")[0].count("@") > 1:
         remedy = "Write %40 for an '@' in the user name or the password."
         sources.wrong(url.source, "has more than one '@'", remedy)
+        return
+    driver = DRIVERS.get(made.drivername.lower())
+    option = wrong_option(made.set(drivername=driver)) if driver else None
+    if option is not None:
+        fault = "has an option that the database's driver cannot take"
+        if option and "@" not in text.partition("?")[2]:  # else it is the rest of a password
+            fault += f": {option[:60]}"
+        remedy = "Correct what stands behind the '?', or leave it out; a '?' in a password is %3F."
+        sources.wrong(url.source, fault, remedy)
         return
     query = dict(made.query)
     password = made.password or query.pop("password", None)  # libpq takes it there, too

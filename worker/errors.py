@@ -22,13 +22,19 @@ class Mistake:
         return f"{self.name}: {self.fault}. {self.remedy}"
 
 
+_TOLD = 100  # who gives the wrong file gets a page, not a book
+
+
 class SettingsError(DialerError):
-    """The settings cannot be used; `mistakes` holds every one of them, the message lists them all."""
+    """The settings cannot be used; `mistakes` holds every one of them, the message lists the first 100."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         count = "One setting is wrong" if len(mistakes) == 1 else f"{len(mistakes)} settings are wrong"
-        super().__init__("\n".join([f"{count}:", *(f"  - {mistake}" for mistake in mistakes)]))
+        lines = [f"  - {mistake}" for mistake in mistakes[:_TOLD]]
+        if len(mistakes) > _TOLD:
+            lines.append(f"  - and {len(mistakes) - _TOLD} more, to be told when these are mended")
+        super().__init__("\n".join([f"{count}:", *lines]))
 
 
 class UnknownProject(DialerError):  # noqa: N818 - what it says is plain enough

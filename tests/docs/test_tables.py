@@ -13,6 +13,7 @@ import pytest
 import sql
 from tests.docs.extract import ROOT, names, table
 from tests.docs.world import World
+from tests.support.schema_texts import newest
 from worker import config
 from worker.config import load
 from worker.errors import SettingsError
@@ -171,8 +172,7 @@ def reasons_in_sql(dialect: str) -> set[str]:
 
 def kinds_in_sql(dialect: str) -> set[str]:
     view = sql.LIBRARY.text(dialect, "dialer_warnings")
-    troubles = re.search(r"kind IN \(('project', .*?)\)", (ROOT / "sql" / "schema" / dialect / "0001.sql").read_text())
-    assert troubles is not None
+    troubles = newest(dialect, r"kind IN \(('project', [^)]*)\)")
     found = set(re.findall(r"^SELECT '([a-z_]+)'", view, re.MULTILINE))
     return found | {"claims_slow"} | {f"{kind}_trouble" for kind in re.findall(r"'(\w+)'", troubles[1])}
 

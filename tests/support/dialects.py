@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -18,29 +18,17 @@ from worker.config import DatabaseSettings, load
 from worker.db import Database
 from worker.db.database import Row
 from worker.db.dialect import Wakeups
+from worker.db.migration import VERSION_TABLE
 
-# Everything but dialer_outcomes and dialer_settings, which migrations fill.
-TABLES = (
-    "dialer_clients",
-    "dialer_stat",
-    "dialer_claims",
-    "dialer_live",
-    "dialer_calls",
-    "dialer_attempts",
-    "dialer_fitness",
-    "dialer_troubles",
-    "dialer_abandoned",
-    "dialer_away",
-    "dialer_pacing_state",
-    "dialer_pacing_journal",
-    "dialer_agents",
-    "dialer_params",
-    "dialer_projects",
-    "dialer_trunks",
-    "dialer_trunk_states",
-    "dialer_asterisks",
-    "dialer_workers",
-)
+NOT_THE_TESTS = {
+    VERSION_TABLE,
+    "dialer_ownerships",
+    "dialer_outcomes",
+    "dialer_servers",
+    "dialer_settings",
+    "dialer_wakeups",
+}
+"""The tables that no test empties: migrations fill them, or all sessions share them."""
 
 
 class Dialect(Protocol):
@@ -392,11 +380,22 @@ def wait_for_waiting(db: Database, dialect: Dialect, count: int = 1) -> None:
     wait_for(lambda: dialect.waiting_sessions(db) >= count, 10, f"{count} sessions to wait for a lock")
 
 
-def clean(db: Database, tables: Sequence[str] = TABLES) -> None:
-    """Empty the tables; the zone of the server is UTC and time is what the tests say."""
+def tables(db: Database) -> list[str]:
+    """The tables that hold what people and the dialer write."""
+    found = db.query(
+        "SELECT table_name AS name FROM information_schema.tables"
+        " WHERE table_schema = :schema AND table_type = 'BASE TABLE' AND table_name LIKE 'dialer%'",
+        schema=db.schema,
+    )
+    return sorted({row["name"] for row in found} - NOT_THE_TESTS)
+
+
+def clean(db: Database, *names: str) -> None:
+    """Empty the tables, or those named alone; the zone of the server is UTC and time is what the tests say."""
+    names = names or tuple(tables(db))
 
     def work(connection: Connection) -> None:
-        for name in tables:
+        for name in names:
             connection.execute(text(f"DELETE FROM {name}"))
         for setting, value in {"server_zone": "UTC", "virtual_clock": "true"}.items():
             connection.execute(

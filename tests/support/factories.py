@@ -5,7 +5,7 @@ Written through SQLAlchemy's tables, so that names are quoted and new ids come b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, column, insert, table
@@ -14,71 +14,6 @@ from worker.db import Database
 
 PROJECT = "p"
 
-_metadata = MetaData()
-
-
-def _table(name: str, columns: Sequence[str]) -> Table:
-    return Table(
-        name,
-        _metadata,
-        Column("id", BigInteger, primary_key=True),
-        *(Column(one) for one in columns),
-    )
-
-
-_CLIENTS = _table(
-    "dialer_clients",
-    [
-        "case_name",
-        "project_id",
-        "phone_number",
-        "priority",
-        "utc",
-        "used",
-        "call_back",
-        "allowed_start",
-        "allowed_stop",
-        "checked",
-        "call_back_period",
-        "deferred_time",
-        "deferred_done",
-        "created",
-        "deferred_kind",
-        "recall",
-        "recall_period",
-    ],
-)
-_PARAMS = _table(
-    "dialer_params",
-    [
-        "project_id",
-        "lines",
-        "dial_time",
-        "case_limit",
-        "sort",
-        "type",
-        "exten",
-        "context",
-        "queue",
-        "zone",
-        "asterisk",
-        "trunk",
-        "caller_id",
-        "abandon_seconds",
-        "abandon_target",
-        "abandon_hours",
-        "abandon_days",
-        "abandon_action",
-        "calls_per_agent",
-        "predictive_agents",
-        "dial_ratio",
-        "amd",
-        "machine_action",
-        "machine_period",
-        "priority",
-        "call_time",
-    ],
-)
 _numbers = iter(range(5_000_000, 9_000_000))
 
 
@@ -95,14 +30,14 @@ def case_values(**columns: Any) -> dict[str, Any]:
 
 def add_case(db: Database, **columns: Any) -> int:
     """Insert a case; its id."""
-    return _insert(db, _CLIENTS, case_values(**columns))
+    return _insert(db, "dialer_clients", case_values(**columns))
 
 
 def add_cases(db: Database, rows: Sequence[dict[str, Any]]) -> None:
     """Insert many cases in one statement; every row has to name the same columns."""
     values = [case_values(**row) for row in rows]
     if values:
-        db.run(lambda connection: connection.execute(insert(_CLIENTS).values(values)))
+        db.run(lambda connection: connection.execute(insert(_table("dialer_clients", values[0])).values(values)))
 
 
 def add_project(db: Database, project_id: str = PROJECT, **columns: Any) -> str:
@@ -114,7 +49,7 @@ def add_project(db: Database, project_id: str = PROJECT, **columns: Any) -> str:
         "context": "autoinforming",
         **columns,
     }
-    _insert(db, _PARAMS, values)
+    _insert(db, "dialer_params", values)
     return project_id
 
 
@@ -133,8 +68,13 @@ def add_trunk(db: Database, trunk: str = "default", **columns: Any) -> str:
     return trunk
 
 
-def _insert(db: Database, into: Table, values: dict[str, Any]) -> int:
+def _insert(db: Database, into: str, values: dict[str, Any]) -> int:
     def work(connection: Any) -> int:
-        return int(connection.execute(insert(into).values(values)).inserted_primary_key[0])
+        return int(connection.execute(insert(_table(into, values)).values(values)).inserted_primary_key[0])
 
     return db.run(work)
+
+
+def _table(name: str, columns: Iterable[str]) -> Table:
+    others: list[Column[Any]] = [Column(one) for one in columns if one != "id"]
+    return Table(name, MetaData(), Column("id", BigInteger, primary_key=True), *others)

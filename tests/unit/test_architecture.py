@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.schema_texts import newest
 from worker.model import ENDINGS, TRANSITIONS, Outcome, State, Step, reached
 
 ROOT = Path(__file__).parents[2]
@@ -49,12 +50,9 @@ def test_every_state_is_reached_and_left_and_the_end_is_the_end() -> None:
 
 
 def test_states_are_those_of_the_table() -> None:
-    schema = (ROOT / "sql" / "schema" / "postgresql" / "0001.sql").read_text("utf-8")
-    found = re.search(r"state varchar NOT NULL DEFAULT 'begun'\s+CHECK \(state IN \((.*?)\)\)", schema)
-    assert found is not None
+    found = newest("postgresql", r"state varchar NOT NULL DEFAULT 'begun'\s+CHECK \(state IN \((.*?)\)\)")
     assert re.findall(r"'(\w+)'", found[1]) == list(State)
-    found = re.search(r"INSERT INTO dialer_outcomes .*? VALUES(.*?);", schema, re.DOTALL)
-    assert found is not None
+    found = newest("postgresql", r"INSERT INTO dialer_outcomes [^;]*? VALUES(.*?);")
     assert re.findall(r"^\s+\('(\w+)'", found[1], re.MULTILINE) == list(Outcome)
 
 

@@ -316,6 +316,13 @@ def test_why_summed_is_why_grouped(world: World, instants: list[datetime]) -> No
             assert sorted(map(str, one)) == sorted(str(row) for row in grouped if row["project_id"] == project)
 
 
+def test_who_stands_apart_is_found_as_the_gate_says(world: World, instants: list[datetime]) -> None:
+    for instant in instants:
+        found = {row["case_id"] for row in world.at(instant, "SELECT case_id FROM dialer_apart")}
+        gate = world.at(instant, "SELECT case_id, stands_apart FROM dialer_gate")
+        assert {row["case_id"] for row in gate if row["stands_apart"]} == found & {row["case_id"] for row in gate}
+
+
 # --- single cases -------------------------------------------------------------------------------------------------
 
 

@@ -18,9 +18,9 @@ from tests.sql.schema import made_up_history
 from tests.sql.schema.made_up_history import History
 from tests.support.caller import a_call_from_end_to_end
 from tests.support.containers import Databases, MariaDbDatabases, PostgresDatabases
-from tests.support.dialects import TABLES, Dialect, execute, rows_of, servers
+from tests.support.dialects import Dialect, execute, rows_of, servers, tables
 from worker.db import Database
-from worker.db.migration import config
+from worker.db.migration import config, objects_at_head
 from worker.errors import DialerError
 
 ON_MARIADB = pytest.mark.parametrize("dialect", servers("mariadb"), indirect=True)
@@ -75,7 +75,8 @@ def data(database: Database) -> dict[str, list[dict[str, Any]]]:
             ({name: value for name, value in row.items() if name != "made_up"} for row in rows_of(database, table)),
             key=str,
         )
-        for table in TABLES
+        for table in tables(database)
+        if "made_up" not in table
     }
 
 
@@ -230,6 +231,38 @@ def test_what_was_granted_stays_through_all_of_it_on_mariadb(
         with server.connect(theirs) as reader, reader.cursor() as cursor:
             cursor.execute("SELECT * FROM dialer_rules")
             cursor.execute("CALL dialer_next('p', NULL, 1)")
+
+
+@ON_MARIADB
+def test_a_dbas_triggers_stay_where_they_were_among_ours(
+    history: History, fresh: Callable[[], Database], dialect: Dialect
+) -> None:
+    database = fresh()
+    first, *later = history.revisions
+    go(database, history, first)
+    ours = "dialer_params_before_insert"
+    for name, place in (("their last", ""), ("their first", f"PRECEDES {ours}"), ("their second", f"PRECEDES {ours}")):
+        execute(database, f"CREATE TRIGGER `{name}` BEFORE INSERT ON dialer_params FOR EACH ROW {place} SET @x = 1")
+    asked = (
+        "SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_schema = database()"
+        " AND event_object_table = 'dialer_params' AND action_timing = 'BEFORE' AND event_manipulation = 'INSERT'"
+        " ORDER BY action_order"
+    )
+    order = ["their first", "their second", ours, "their last"]
+    assert [row["name"] for row in database.query(asked)] == order
+    for revision in later:
+        go(database, history, revision)
+        assert [row["name"] for row in database.query(asked)] == order, revision
+
+
+@ON_MARIADB
+def test_a_trigger_made_again_before_a_dbas_is_as_it_should_be(own_database: Database, dialect: Dialect) -> None:
+    execute(own_database, "CREATE TRIGGER theirs BEFORE INSERT ON dialer_params FOR EACH ROW SET @x = 1")
+    execute(own_database, "DROP VIEW dialer_why_count")
+    migrate(own_database.settings)
+    with own_database.transaction() as connection:
+        objects = objects_at_head(dialect.name)
+        assert own_database.dialect.differing(connection, own_database.schema, objects) == []
 
 
 # --- what hangs on ours ---------------------------------------------------------------------------------------------

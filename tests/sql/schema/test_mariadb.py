@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from alembic import command
@@ -66,6 +67,30 @@ def test_the_database_keeps_its_own_collation(own_database: Database) -> None:
         "SELECT default_collation_name AS name FROM information_schema.schemata WHERE schema_name = database()"
     )
     assert rows[0]["name"] == "utf8mb4_general_ci", "as the test made it; the dialer only borrows it"
+
+
+def test_a_session_with_safe_updates_may_ask_what_comes_next(caller: Caller) -> None:
+    """As the client of whoever starts it with --safe-updates."""
+    add_project(caller.db)
+    case = add_case(caller.db)
+
+    def work(connection: Connection) -> list[int]:
+        connection.execute(text("SET sql_safe_updates = ON"))
+        try:
+            return [row.case_id for row in connection.execute(text("CALL dialer_next('p', NULL, 10)"))]
+        finally:
+            connection.execute(text("SET sql_safe_updates = OFF"))
+
+    assert caller.db.run(work) == [case]
+
+
+@pytest.mark.parametrize("instant", ["1969-12-31 23:00", "2399-12-31 00:00"])
+def test_an_instant_outside_the_servers_clock_is_refused_where_it_cannot_be_set(caller: Caller, instant: str) -> None:
+    add_project(caller.db)
+    case = add_case(caller.db, deferred_time=NOON)
+    with pytest.raises(DBAPIError, match=f"The instant is '{instant}.*': write one from 1970 to 2037"):
+        caller.db.call("dialer_next", "p", instant, 10)
+    assert [row["case_id"] for row in caller.db.call("dialer_next", "p", "2037-12-31 23:00", 10)] == [case]
 
 
 @pytest.mark.parametrize("zone", ["-05:00", "+05:45", "Europe/Berlin"])

@@ -56,7 +56,7 @@ def test_next_and_claim_give_the_order_of_a_python_sort(
     caller: Caller, rows: list[dict[str, Any]], sort: str, batch: int
 ) -> None:
     db = caller.db
-    clean(db, ["dialer_claims", "dialer_clients", "dialer_params", "dialer_projects"])
+    clean(db, "dialer_claims", "dialer_clients", "dialer_params", "dialer_projects")
     add_project(db, sort=sort)
     caller.start()
     add_cases(db, [{**row, "allowed_stop": "18:00"} for row in rows])

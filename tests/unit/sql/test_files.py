@@ -48,19 +48,25 @@ def test_the_files_tell_what_stood_at_each_revision(
 
 
 TRIGGER = """-- Trigger
-CREATE OR REPLACE TRIGGER dialer_t_before_write BEFORE INSERT OR UPDATE OR DELETE ON dialer_t
-FOR EACH ROW SET NEW.a = coalesce(OLD.a, OLD.`b`), @old = OLDER.a
+CREATE OR REPLACE TRIGGER dialer_t_after_write AFTER DELETE OR INSERT OR UPDATE ON dialer_t
+FOR EACH ROW CALL dialer_x(coalesce(OLD.a, OLD.`b`), OLDER.a, NEW.a)
 """
 
 
 def test_on_mariadb_a_trigger_of_several_events_stands_for_one_of_each() -> None:
-    insert, update, delete = sql.statements("mariadb", TRIGGER)
-    assert "TRIGGER dialer_t_before_insert BEFORE INSERT ON dialer_t" in insert
-    assert "coalesce(NULL, NULL), @old = OLDER.a" in insert
-    assert "TRIGGER dialer_t_before_update BEFORE UPDATE ON dialer_t" in update
-    assert "coalesce(OLD.a, OLD.`b`)" in update
-    assert "TRIGGER dialer_t_before_delete BEFORE DELETE ON dialer_t" in delete
+    delete, insert, update = sql.statements("mariadb", TRIGGER)
+    assert "TRIGGER dialer_t_after_insert AFTER INSERT ON dialer_t" in insert
+    assert "dialer_x(coalesce(NULL, NULL), OLDER.a, NEW.a)" in insert
+    assert "TRIGGER dialer_t_after_update AFTER UPDATE ON dialer_t" in update
+    assert "dialer_x(coalesce(OLD.a, OLD.`b`), OLDER.a, NEW.a)" in update
+    assert "TRIGGER dialer_t_after_delete AFTER DELETE ON dialer_t" in delete
+    assert "dialer_x(coalesce(OLD.a, OLD.`b`), OLDER.a, NULL)" in delete
     assert sql.statements("postgresql", TRIGGER) == [TRIGGER.rstrip()]
+
+
+def test_a_trigger_of_several_events_has_a_name_for_each() -> None:
+    with pytest.raises(ValueError, match="dialer_t_check is a trigger of DELETE OR INSERT OR UPDATE"):
+        sql.statements("mariadb", TRIGGER.replace("dialer_t_after_write", "dialer_t_check"))
 
 
 def test_a_file_of_postgresql_has_a_function_and_its_trigger() -> None:

@@ -420,12 +420,59 @@ def test_several_postgresql_servers_are_possible_in_url_and_parts() -> None:
         "postgresql://u:hush@h:port/d",
         "postgresql://u:hush@h",
         "oracle://u:hush@h/d",
+        "mysql://u:x@y/z?hush=tail@h/d",
     ],
 )
 def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
     told = mistakes(None, {"DIALER_DATABASE_URL": url})["DIALER_DATABASE_URL"]
     assert "hush" not in told
     assert "tail" not in told
+
+
+@pytest.mark.parametrize(
+    ("url", "option"),
+    [
+        ("mysql://u:p@h/d?compres=1", "compres"),
+        ("mysql://u:p@h/d?charset=utf8mb4&read_timeout=soon", "read_timeout"),
+        ("mariadb://u:p@h/d?ssl_ca=/a&ssl_ca=/b", "ssl_ca"),
+        ("mariadb://u:p@/d?host=a&host=b", "host"),
+        ("postgresql://u:p@h/d?sslmode=require&compres=1", "compres"),
+        ("postgresql://u:p@h/d?autocommit=1", "autocommit"),
+        ("postgresql://u:p@/d?host=a&port=1&port=2", "port"),
+    ],
+)
+def test_an_option_that_the_driver_cannot_take_is_named(url: str, option: str) -> None:
+    told = mistakes(None, {"DIALER_DATABASE_URL": url})["DIALER_DATABASE_URL"]
+    assert f"cannot take: {option}." in told
+
+
+@pytest.mark.parametrize("name", ["DB_NAME", "SCHEME"])
+def test_a_url_for_a_name_is_not_shown(name: str) -> None:
+    parts = {"DRIVER": "pgx", "DB_SERVER": "h", "DB_NAME": "d", "USERNAME": "u", name: "postgresql://u:hush@h/d"}
+    found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
+    assert found[f"DIALER_DATABASE_{name}"].startswith("is a url")
+    assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("server", ["db:5432", "one, two:5433"])
+def test_a_port_beside_the_server_is_told_where_it_belongs(server: str) -> None:
+    parts = {"DRIVER": "pgx", "DB_SERVER": server, "DB_NAME": "d", "USERNAME": "u"}
+    found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
+    assert found["DIALER_DATABASE_DB_SERVER"].endswith("and the port as Port.")
+
+
+def test_an_address_of_ipv6_has_no_port() -> None:
+    environ = {"DIALER_AMI_IP": "::1", "DIALER_AMI_USERNAME": "u", "DIALER_AMI_PASSWORD": "p"}
+    assert [one.host for one in load(None, DATABASE | environ).asterisks] == ["::1"]
+
+
+def test_thousands_of_mistakes_are_told_in_a_page() -> None:
+    environ = DATABASE | {f"DIALER_X{number}": "x" for number in range(1000)}
+    with pytest.raises(SettingsError) as failed:
+        load(None, environ)
+    assert len(failed.value.mistakes) == 1000
+    assert str(failed.value).splitlines()[0] == "1000 settings are wrong:"
+    assert str(failed.value).splitlines()[-1] == "  - and 900 more, to be told when these are mended"
 
 
 def test_a_password_in_a_urls_query_is_a_password_too() -> None:

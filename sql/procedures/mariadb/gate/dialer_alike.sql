@@ -1,8 +1,8 @@
 -- dialer_alike(p_project, p_kind, p_window, p_waits_for) -> text
 -- For dialer_why_count: among the waiting cases of one kind and window, those that wait for the same thing at
 -- dialer_now(). p_waits_for: instant, when they are due; delay, the end of a delay; nothing, neither of these. Returns
--- a JSON object: cases, how many there are; case_id, one of them that does not stand apart (see there; NULL if all do);
--- first_at, the earliest instant. (PostgreSQL groups by an index instead. MariaDB reads a range of an index only
+-- a JSON object: cases, how many there are; case_id, one of them that does not stand apart (dialer_gate; NULL if all
+-- do); first_at, the earliest instant. (PostgreSQL groups by an index instead. MariaDB reads a range of an index only
 -- between values known in advance, and quickly only in a statement of its own.)
 CREATE OR REPLACE FUNCTION dialer_alike(
     p_project varchar(400),
@@ -31,10 +31,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND c.not_before_at > v_now
-              AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
-              AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.phone_number = c.phone_number)
-              AND NOT EXISTS (
-                  SELECT 1 FROM dialer_abandoned b WHERE b.phone_number = c.phone_number AND b.until_at > v_now)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
             LIMIT 1;
         ELSE
             SELECT count(*) - v_late, NULL INTO v_cases, v_first
@@ -44,10 +41,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND (c.not_before_at IS NULL OR c.not_before_at <= v_now)
-              AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
-              AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.phone_number = c.phone_number)
-              AND NOT EXISTS (
-                  SELECT 1 FROM dialer_abandoned b WHERE b.phone_number = c.phone_number AND b.until_at > v_now)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
             LIMIT 1;
         END IF;
     ELSEIF p_waits_for = 'instant' THEN
@@ -59,10 +53,7 @@ BEGIN
         FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
         WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
           AND c.deferred_time > v_now
-          AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
-          AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.phone_number = c.phone_number)
-          AND NOT EXISTS (
-              SELECT 1 FROM dialer_abandoned b WHERE b.phone_number = c.phone_number AND b.until_at > v_now)
+          AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
         LIMIT 1;
     ELSE
         SELECT count(*), min(c.not_before_at) INTO v_late, v_first
@@ -75,10 +66,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND c.not_before_at > v_now AND c.deferred_time <= v_now
-              AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
-              AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.phone_number = c.phone_number)
-              AND NOT EXISTS (
-                  SELECT 1 FROM dialer_abandoned b WHERE b.phone_number = c.phone_number AND b.until_at > v_now)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
             LIMIT 1;
         ELSE
             SELECT count(*) - v_late, NULL INTO v_cases, v_first
@@ -89,10 +77,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND c.deferred_time <= v_now AND (c.not_before_at IS NULL OR c.not_before_at <= v_now)
-              AND NOT EXISTS (SELECT 1 FROM dialer_claims l WHERE l.case_id = c.id)
-              AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.phone_number = c.phone_number)
-              AND NOT EXISTS (
-                  SELECT 1 FROM dialer_abandoned b WHERE b.phone_number = c.phone_number AND b.until_at > v_now)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
             LIMIT 1;
         END IF;
     END IF;

@@ -12,7 +12,8 @@
 -- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
 -- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
 -- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
--- lately.
+-- lately. stands_apart: one of these facts, or a call of the number, may give the case another answer than others of its
+-- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these).
 CREATE OR REPLACE VIEW dialer_gate AS
 SELECT
     w.case_id,
@@ -48,7 +49,8 @@ SELECT
     w.worker_id,
     w.claimed_at,
     w.abandoned_until_at,
-    w.abandoned_by
+    w.abandoned_by,
+    w.stands_apart
 FROM (
     SELECT
         f.*,
@@ -78,7 +80,9 @@ FROM (
             n.phone_number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken,
             n.case_id AS other_case_id, n.project_id AS other_project_id,
             l.attempt_id, l.worker_id, l.claimed_at,
-            b.until_at AS abandoned_until_at, b.attempt_id AS abandoned_by
+            b.until_at AS abandoned_until_at, b.attempt_id AS abandoned_by,
+            c.checked OR l.case_id IS NOT NULL OR n.phone_number IS NOT NULL OR b.phone_number IS NOT NULL
+                AS stands_apart
         FROM dialer_clients c
         LEFT JOIN dialer_rules r ON r.project_id = c.project_id
         -- Not the claim on another case that had this id before.

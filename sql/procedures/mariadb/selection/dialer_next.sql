@@ -13,14 +13,18 @@ BEGIN
     END;
     -- As text, since a datetime would take an offset's hours for seconds.
     SELECT coalesce(dialer_read_instant(p_now), dialer_now()) INTO v_now;
-    CALL dialer_pick(p_project, v_now, p_n);
+    IF coalesce(unix_timestamp(v_now), 0) <= 0 THEN
+        CALL dialer_refuse('The instant', v_now, 'write one from 1970 to 2037: this server''s clock knows no others');
+    END IF;
+    -- The client of a careful DBA refuses a DELETE of whole tables.
+    SET STATEMENT sql_safe_updates = OFF FOR CALL dialer_pick(p_project, v_now, p_n);
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_in_hand (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
         case_id bigint NOT NULL,
         kind varchar(20) NOT NULL,
         due_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    DELETE FROM dialer_in_hand;
+    SET STATEMENT sql_safe_updates = OFF FOR DELETE FROM dialer_in_hand;
     SET @dialer_now = NULL;
     -- As in dialer_pick.
     SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR

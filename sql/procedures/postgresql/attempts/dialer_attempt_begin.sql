@@ -10,8 +10,7 @@
 --                           is not the one claimed; used: also by a call that ended while the case was away
 --                           (dialer_away)
 --   bad_number              this case: its phone_number is not one; it is used up, and dialer_warnings shows it
---   scheduled, redial, delayed, number_abandoned, window_closed, number_in_call   this case: dialer_gate's reason
---                           (number_in_call also: its number has just changed); its claim is given back
+--   an own_reason of dialer_gate  this case; its claim is given back. number_in_call also: its number has just changed
 --   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
 --   locked                  this case: somebody's open transaction holds it, and we do not wait; its claim is given

@@ -12,7 +12,8 @@
 -- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
 -- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
 -- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
--- lately.
+-- lately. stands_apart: one of these facts, or a call of the number, may give the case another answer than others of its
+-- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these).
 CREATE OR REPLACE VIEW dialer_gate AS
 SELECT
     c.id AS case_id,
@@ -48,7 +49,8 @@ SELECT
     l.worker_id,
     l.claimed_at,
     b.until_at AS abandoned_until_at,
-    b.attempt_id AS abandoned_by
+    b.attempt_id AS abandoned_by,
+    c.checked OR l.case_id IS NOT NULL OR n.phone_number IS NOT NULL OR b.phone_number IS NOT NULL AS stands_apart
 FROM dialer_clients c
 CROSS JOIN (SELECT dialer_now() AS now OFFSET 0) t
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
@@ -59,7 +61,7 @@ LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at >
 CROSS JOIN LATERAL (
     SELECT
         t.now,
-        coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')) AS zone,
+        coalesce(nullif(c.utc, ''), r.zone, (SELECT dialer_setting('server_zone'))) AS zone,
         -- The latest end of those rules that end at a known instant, whatever the hour.
         greatest(
             t.now,

@@ -1,22 +1,10 @@
 -- dialer_why_count: dialer_why summed: how many cases of a project have a reason at dialer_now().
 -- project_id, reason, own_reason, cases; until_at: the earliest of theirs; counted_at: dialer_now(). Cases of one call
 -- window that wait for the same thing have the same reason: they are counted in an index, and dialer_why is asked about
--- one of them. It is asked about each case that stands apart: in hand, or with a number that is in a call or was
--- abandoned lately.
+-- one of them. It is asked about each case that stands apart (dialer_apart).
 CREATE OR REPLACE VIEW dialer_why_count AS
 WITH apart AS MATERIALIZED (
-    SELECT c.id, c.project_id FROM dialer_claims l JOIN dialer_clients c ON c.id = l.case_id
-    UNION
-    SELECT c.id, c.project_id FROM dialer_clients c WHERE c.checked
-    UNION
-    SELECT c.id, c.project_id
-    FROM dialer_live n
-    JOIN dialer_clients c ON c.phone_number = n.phone_number AND NOT c.used AND NOT c.checked
-    UNION
-    SELECT c.id, c.project_id
-    FROM dialer_abandoned b
-    JOIN dialer_clients c ON c.phone_number = b.phone_number AND NOT c.used AND NOT c.checked
-    WHERE b.until_at > dialer_now()
+    SELECT c.id, c.project_id FROM dialer_apart a JOIN dialer_clients c ON c.id = a.case_id
 )
 SELECT
     k.project_id,

@@ -11,7 +11,8 @@ SELECT
     exten,
     context,
     coalesce(queue, project_id) AS queue,
-    coalesce(zone, dialer_setting('server_zone')) AS zone,
+    -- A subquery, so that it is looked up once per statement, not for each row.
+    coalesce(zone, (SELECT dialer_setting('server_zone'))) AS zone,
     coalesce(asterisk, 'default') AS asterisk,
     coalesce(trunk, 'default') AS trunk,
     caller_id,

@@ -2,8 +2,11 @@
 -- A row of dialer_settings; NULL when there is none.
 CREATE OR REPLACE FUNCTION dialer_setting(p_name varchar)
 RETURNS varchar
-LANGUAGE sql STABLE
+-- Not LANGUAGE sql: that would be planned again for each query that calls it.
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
-    SELECT value FROM dialer_settings WHERE name = p_name
+BEGIN
+    RETURN (SELECT s.value FROM dialer_settings s WHERE s.name = p_name);
+END
 $$
