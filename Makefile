@@ -26,7 +26,7 @@ test: venv prepare lint ## all that a change must pass, in less than 25 minutes
 
 .PHONY: test-full
 test-full: venv prepare-full lint ## everything: what takes longer, and current PostgreSQL and MariaDB
-	$(BIN)/pytest $(TESTS)
+	$(if $(TESTS),$(BIN)/pytest,scripts/run-tests.sh) $(TESTS)
 
 .PHONY: test-faults
 test-faults: venv prepare ## workers, Asterisks, databases and links die under load; how long each takes is a table
