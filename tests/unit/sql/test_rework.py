@@ -93,16 +93,16 @@ def test_what_is_removed_stands_until_then_and_no_longer(tree: Path) -> None:
 def test_what_is_added_stands_from_then_on(tree: Path) -> None:
     before = head(tree)
     library = Library(tree / "sql")
-    done = rework("add_dnc", adds=["gate/dialer_dnc"], root=tree)
-    assert {path.name for path in done.edit} == {"dialer_dnc.sql"}
+    done = rework("made_up_more", adds=["gate/dialer_made_up"], root=tree)
+    assert {path.name for path in done.edit} == {"dialer_made_up.sql"}
     for path in done.edit:
-        path.write_text("-- dialer_dnc\nCREATE OR REPLACE VIEW dialer_dnc AS SELECT 1\n")
+        path.write_text("-- dialer_made_up\nCREATE OR REPLACE VIEW dialer_made_up AS SELECT 1\n")
     for dialect in DIALECTS:
-        assert library.room(dialect, "dialer_dnc") == "gate"
-        assert "dialer_dnc" not in library.at(dialect, before)
-        assert "dialer_dnc" in library.at(dialect, head(tree))
-    rework("no_dnc", removes=["dialer_dnc"], root=tree)
-    stood = ["dialer_dnc" in library.at("mariadb", following(before, by)) for by in range(3)]
+        assert library.room(dialect, "dialer_made_up") == "gate"
+        assert "dialer_made_up" not in library.at(dialect, before)
+        assert "dialer_made_up" in library.at(dialect, head(tree))
+    rework("made_up_less", removes=["dialer_made_up"], root=tree)
+    stood = ["dialer_made_up" in library.at("mariadb", following(before, by)) for by in range(3)]
     assert stood == [False, True, False]
 
 
@@ -127,9 +127,9 @@ def test_changes_of_tables_have_files_of_their_own_for_both_ways(tree: Path) -> 
         ({"removes": ["../claim"]}, "There is no"),
         ({"changes": [""]}, "There is no"),
         ({"changes": ["dialer_claim@before_0002"]}, "There is no"),
-        ({"adds": ["dialer_dnc"]}, "write room/name.*The rooms are .*gate"),
-        ({"adds": ["gat/dialer_dnc"]}, "no room 'gat'.*Did you mean gate"),
-        ({"adds": ["../dialer_dnc"]}, "write room/name"),
+        ({"adds": ["dialer_made_up"]}, "write room/name.*The rooms are .*gate"),
+        ({"adds": ["gat/dialer_made_up"]}, "no room 'gat'.*Did you mean gate"),
+        ({"adds": ["../dialer_made_up"]}, "write room/name"),
         ({"adds": ["claims/dialer_claim"]}, "There is a dialer_claim already: say that it changes"),
         ({"name": "Add DNC"}, "cannot name a migration"),
     ],
@@ -137,5 +137,5 @@ def test_changes_of_tables_have_files_of_their_own_for_both_ways(tree: Path) -> 
 def test_an_error_is_a_sentence_and_nothing_is_written(tree: Path, wrong: dict[str, object], said: str) -> None:
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
     with pytest.raises(ReworkError, match=said):
-        rework(**{"name": "add_dnc", "root": tree, **wrong})  # type: ignore[arg-type]
+        rework(**{"name": "made_up_more", "root": tree, **wrong})  # type: ignore[arg-type]
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
