@@ -23,11 +23,11 @@ _REMEDY = "Ask GET /?action=start&projectid=ID; action is start, stop or pause (
 def index_or_control(projects: Projects) -> dict[str, Any]:
     """`GET /`: carries out an action; without any parameter, says what can be asked."""
     if not acts():
+        paths = [route.rule.replace("<project_id:path>", "ID") for route in bottle.request.app.routes]
         return {
             "service": "dialer",
             "control": "GET /?action=start|stop|pause&projectid=ID",
-            "projects": "GET /projects, /projects/ID, /projects/ID/stats",
-            "health": "GET /healthz, /readyz",
+            "paths": [path for path in paths if path != "/"],
         }
     action = _parameter("action").lower()
     if action not in ACTIONS:

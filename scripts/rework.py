@@ -23,7 +23,10 @@ from worker.errors import DialerError
 ROOT = Path(__file__).resolve().parents[1]
 
 _NOTHING = "-- There was nothing of this name before {revision}.\n"
-_TABLES = "-- What {revision} {does} tables and rows. MariaDB commits each statement: write what can be run again.\n"
+_TABLES = """-- What {revision} does to tables and rows. MariaDB commits each statement: write what can be run again.
+
+-- Down: how that is taken back.
+"""
 
 
 class ReworkError(DialerError):
@@ -51,7 +54,7 @@ def rework(
     """Prepare a migration called `name` under `root`.
 
     changes, removes: routines, views and triggers by their names. adds: as room/name. tables: it changes tables or
-    rows, too, in files of its own under sql/schema. Raises ReworkError, and then nothing is written.
+    rows, too, in a file of its own under sql/schema. Raises ReworkError, and then nothing is written.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,38}", name):
         raise ReworkError(f"{name!r} cannot name a migration: write small letters, digits and _, up to 39.")
@@ -68,7 +71,7 @@ def rework(
 
     done = Reworked(Path(head.path))
     if not again:
-        run = [f'op.run("{revision}")', f'op.run("{revision}_down")'] if tables else ["", ""]
+        run = [f'op.run("{revision}")', f'op.run("{revision}", down=True)'] if tables else ["", ""]
         made = script.generate_revision(revision, name.replace("_", " "), upgrades=run[0], downgrades=run[1])
         assert made is not None
         done.migration = Path(made.path)
@@ -113,12 +116,11 @@ def _begin(done: Reworked, root: Path, room: str, name: str, revision: str) -> N
 
 def _write_tables(done: Reworked, root: Path, revision: str) -> None:
     for dialect in DIALECTS:
-        for stem, does in ((revision, "does to"), (f"{revision}_down", "takes back of")):
-            path = root / "sql" / "schema" / dialect / f"{stem}.sql"
-            if not path.exists():
-                path.write_text(_TABLES.format(revision=revision, does=does), encoding="utf-8")
-                done.written.append(path)
-            done.edit.append(path)
+        path = root / "sql" / "schema" / dialect / f"{revision}.sql"
+        if not path.exists():
+            path.write_text(_TABLES.format(revision=revision), encoding="utf-8")
+            done.written.append(path)
+        done.edit.append(path)
 
 
 def _live(library: Library, name: str) -> list[Path]:

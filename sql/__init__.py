@@ -5,7 +5,7 @@ the newest revision installs. The old text of what a revision changed or removed
 revision: `dialer_work@before_0003.sql` is what was installed until 0003. A kept file without a statement says that
 nothing of that name existed until then. So the files alone tell what was installed at any revision.
 
-`schema/<dialect>/` holds what a revision does to tables and rows.
+`schema/<dialect>/` holds what a revision does to tables and rows, and how that is taken back.
 """
 
 from __future__ import annotations
@@ -79,10 +79,13 @@ class Library:
         for path in self._files(dialect):
             yield path.read_text("utf-8")
 
-    def schema(self, dialect: str, name: str) -> list[str]:
-        """The statements of `schema/<dialect>/<name>.sql`; each ends with a semicolon at a line's end."""
+    def schema(self, dialect: str, name: str, *, down: bool = False) -> list[str]:
+        """The statements of `schema/<dialect>/<name>.sql`, each of which ends with a semicolon at a line's end: those
+        before the comment `-- Down:`, or those after it."""
         text = (self.root / "schema" / dialect / f"{name}.sql").read_text("utf-8")
-        return [part.strip() for part in text.split(";\n") if _COMMENT.sub("", part).strip()]
+        up, _, back = text.partition("\n-- Down:")
+        part = back.partition("\n")[2] if down else up
+        return [one.strip() for one in f"{part}\n".split(";\n") if _COMMENT.sub("", one).strip()]
 
     def _live(self, dialect: str) -> dict[str, Path]:
         return {path.stem: path for path in self._files(dialect) if "@" not in path.stem}

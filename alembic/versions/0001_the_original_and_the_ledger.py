@@ -23,4 +23,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.routines(down_revision):
-        op.run("0001_down")
+        op.run("0001", down=True)

@@ -11,18 +11,27 @@ import pymysql
 import pytest
 
 import sql
+from api.app import make_app
 from tests.docs.extract import ROOT, names, table
 from tests.docs.world import World
+from tests.support.fake_routines import NO_DATABASE
 from tests.support.schema_texts import newest
 from worker import config
 from worker.config import load
 from worker.errors import SettingsError
 
+README = ROOT / "README.md"
 DATABASE, SETTINGS = ROOT / "docs" / "database.md", ROOT / "docs" / "settings.md"
 DIALECTS = ("postgresql", "mariadb")
 OLD_NAMES = {"recall", "recall_period", "call_time"}
 OWN_MEANS = {"window_key", "waits_as"}
 """Columns made out of others, for indexes."""
+
+
+def test_the_readme_has_every_path_that_can_be_asked() -> None:
+    told = {name for row in table(README, "GET", "answers") for name in names(row["GET"]) if name.startswith("/")}
+    routes = {route.rule.replace("<project_id:path>", "ID") for route in make_app(NO_DATABASE).routes}
+    assert {path.partition("?")[0] for path in told} == routes
 
 
 def columns(world: World, of: str) -> dict[str, dict[str, Any]]:

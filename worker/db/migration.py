@@ -5,7 +5,7 @@ Importing this module gives migrations two operations:
 - `with op.routines(revision):` goes around what a migration does to tables and rows; after the block all routines,
   views and triggers are those of that revision. For an upgrade that is the migration's own, for a downgrade its
   down_revision.
-- `op.run(name)` runs `sql/schema/<dialect>/<name>.sql`.
+- `op.run(name)` runs `sql/schema/<dialect>/<name>.sql` up to its comment `-- Down:`; with `down=True`, from there on.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ class _Routines(MigrateOperation):
 @Operations.register_operation("run")
 class _Run(MigrateOperation):
     @classmethod
-    def run(cls, operations: Operations, name: str, **values: object) -> None:
+    def run(cls, operations: Operations, name: str, *, down: bool = False, **values: object) -> None:
         """Run `sql/schema/<dialect>/<name>.sql` unchanged, statement by statement: `%`, `:` and `::` mean what they
         mean in SQL. Only if values are given, `:name` stands for one of them."""
         connection = _connection(operations)
-        for statement in _library(operations).schema(connection.dialect.name, name):
+        for statement in _library(operations).schema(connection.dialect.name, name, down=down):
             if values:
                 connection.execute(text(statement), values)
             else:

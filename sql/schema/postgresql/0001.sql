@@ -502,3 +502,27 @@ COMMENT ON COLUMN dialer_pacing_journal.inputs IS 'JSON: all that the decision w
 CREATE INDEX dialer_pacing_journal_project ON dialer_pacing_journal (project_id, id);
 -- dialer_prune
 CREATE INDEX dialer_pacing_journal_at ON dialer_pacing_journal (at);
+
+-- Down: what 0001 has made goes, with every row.
+DROP TABLE IF EXISTS dialer_pacing_journal;
+DROP TABLE IF EXISTS dialer_pacing_state;
+DROP TABLE IF EXISTS dialer_abandoned;
+DROP TABLE IF EXISTS dialer_away;
+DROP TABLE IF EXISTS dialer_agents;
+DROP TABLE IF EXISTS dialer_attempts;
+DROP TABLE IF EXISTS dialer_calls;
+DROP TABLE IF EXISTS dialer_live;
+DROP TABLE IF EXISTS dialer_claims;
+DROP TABLE IF EXISTS dialer_troubles;
+DROP TABLE IF EXISTS dialer_fitness;
+DROP TABLE IF EXISTS dialer_projects;
+DROP TABLE IF EXISTS dialer_trunk_states;
+DROP TABLE IF EXISTS dialer_trunks;
+DROP TABLE IF EXISTS dialer_asterisks;
+DROP TABLE IF EXISTS dialer_workers;
+DROP TABLE IF EXISTS dialer_outcomes;
+DROP TABLE IF EXISTS dialer_stat;
+DROP TABLE IF EXISTS dialer_params;
+DROP TABLE IF EXISTS dialer_clients;
+DROP TABLE IF EXISTS dialer_servers;
+DROP TABLE IF EXISTS dialer_settings;

@@ -78,8 +78,8 @@ def _write(history: History, room: str, name: str, texts: dict[str, str]) -> Non
 
 def _tables(history: History, name: str, up: dict[str, str], down: dict[str, str]) -> None:
     for dialect in DIALECTS:
-        for stem, text in ((history.revision(name), up), (f"{history.revision(name)}_down", down)):
-            history.schema_file(dialect, stem).write_text(text[dialect], encoding="utf-8")
+        text = f"{up[dialect]}\n-- Down:\n{down[dialect]}"
+        history.schema_file(dialect, history.revision(name)).write_text(text, encoding="utf-8")
 
 
 def _both(text: str) -> dict[str, str]:
@@ -166,13 +166,15 @@ def _fewer_columns(history: History, name: str) -> None:
     changed = ["dialer_params_before_write", "dialer_rules"]
     rework(name, changes=changed, tables=True, root=history.root)
     last = history.revisions[-1]
+    ways: dict[bool, dict[str, str]] = {True: {}, False: {}}
     for dialect in DIALECTS:
         for one in changed:
             kept = history.library.kept(dialect)[one][last]
             history.library.path(dialect, one).write_text(kept.read_text("utf-8"), encoding="utf-8")
-        for stem, other in ((history.revision(name), f"{last}_down"), (f"{history.revision(name)}_down", last)):
-            text = history.schema_file(dialect, other).read_text("utf-8")
-            history.schema_file(dialect, stem).write_text(text, encoding="utf-8")
+        for down, texts in ways.items():
+            statements = history.library.schema(dialect, last, down=down)
+            texts[dialect] = "".join(f"{statement};\n" for statement in statements)
+    _tables(history, name, ways[True], ways[False])
 
 
 def _other_trigger(history: History, name: str) -> None:

@@ -378,7 +378,8 @@ def test_a_migration_that_stops_half_way_is_run_again_and_rows_are_checked_meanw
     go(expected, history, revision)
     file = history.schema_file(dialect.name, revision)
     right = file.read_text("utf-8")
-    file.write_text(f"{right}ALTER TABLE dialer_stat DROP COLUMN not_there;\n", encoding="utf-8")
+    wrong = right.replace("\n-- Down:", "\nALTER TABLE dialer_stat DROP COLUMN not_there;\n-- Down:")
+    file.write_text(wrong, encoding="utf-8")
     with pytest.raises(DBAPIError, match="not_there"):
         go(database, history, revision)
     assert database.revision() == before

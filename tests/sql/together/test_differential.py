@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from alembic import command
 from tests.support.caller import Caller, ended
 from tests.support.containers import Databases
-from tests.support.dialects import DIALECTS, SERVERS, clean, query_at, rows_of
+from tests.support.dialects import DIALECTS, SERVERS, clean, query_at, rows_of, tables
 from tests.support.factories import case_values
 from worker.db import Database
 from worker.db.database import Row, cause, reason
@@ -28,26 +28,8 @@ CHECKED_EVERY = 50
 START = datetime(2031, 3, 29, 12, 0, tzinfo=UTC)
 """The day before the clocks change in Europe; far from the servers' own time, so that this can be told apart."""
 
-TABLES = {
-    "dialer_clients": "id",
-    "dialer_params": "id",
-    "dialer_stat": "id",
-    "dialer_claims": "case_id",
-    "dialer_live": "phone_number",
-    "dialer_calls": "id",
-    "dialer_attempts": "id",
-    "dialer_fitness": "project_id, asterisk",
-    "dialer_troubles": "kind, subject, asterisk, step",
-    "dialer_abandoned": "phone_number",
-    "dialer_away": "attempt_id",
-    "dialer_pacing_state": "project_id",
-    "dialer_pacing_journal": "id",
-    "dialer_agents": "asterisk, queue, interface",
-    "dialer_projects": "project_id",
-    "dialer_trunks": "trunk, asterisk",
-    "dialer_trunk_states": "trunk, asterisk",
-    "dialer_asterisks": "asterisk",
-}
+NOT_COMPARED = {"dialer_workers"}
+"""Leases go by the servers' own clocks."""
 VIEWS = {
     "dialer_why": "case_id",
     "dialer_why_count": "project_id, reason, own_reason",
@@ -133,8 +115,10 @@ def rows_plain(rows: list[Row]) -> list[dict[str, Any]]:
 def snapshot(side: Side) -> dict[str, Any]:
     """All tables and views."""
     found: dict[str, Any] = {}
-    for name, order in TABLES.items():
-        rows = rows_plain(rows_of(side.db, name, f"ORDER BY {order}"))
+    for name in tables(side.db):
+        if name in NOT_COMPARED:
+            continue
+        rows = rows_plain(rows_of(side.db, name))
         found[name] = [{key: row[key] for key in sorted(row) if key != "waits_as"} for row in rows]
         # Text sorts by each server's own rules.
         found[name].sort(key=lambda row: json.dumps(row, default=str, sort_keys=True))
@@ -431,7 +415,7 @@ def test_a_thousand_operations_leave_both_databases_the_same(sides: list[Side]) 
         except AssertionError as error:
             error.add_note(f"after {number} steps, the last ones: {', '.join(done[-8:])}")
             raise
-    counts = {name: len(rows) for name, rows in snapshot(sides[0]).items() if rows and name in TABLES}
-    assert counts["dialer_attempts"] > 50, "or it compared nothing"
+    seen = snapshot(sides[0])
+    assert len(seen["dialer_attempts"]) > 50, "or it compared nothing"
     outcomes = {row["outcome"] for row in sides[0].db.query("SELECT outcome FROM dialer_attempts")}
     assert len(outcomes - {None}) == len(OUTCOMES), "each of them happened"

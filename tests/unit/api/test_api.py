@@ -92,7 +92,9 @@ def test_an_unknown_project_is_not_found(app: TestApp) -> None:
 
 
 def test_without_parameters_the_index_is_told_and_nothing_done(app: TestApp, installation: Installation) -> None:
-    assert "projectid=ID" in app.get("/").json["control"]
+    told = app.get("/").json
+    assert "projectid=ID" in told["control"]
+    assert told["paths"] == ["/projects", "/projects/ID/stats", "/projects/ID", "/healthz", "/readyz"]
     assert installation.asked == []
 
 

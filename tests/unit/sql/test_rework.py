@@ -106,17 +106,21 @@ def test_what_is_added_stands_from_then_on(tree: Path) -> None:
     assert stood == [False, True, False]
 
 
-def test_changes_of_tables_have_files_of_their_own_for_both_ways(tree: Path) -> None:
+def test_changes_of_tables_have_a_file_with_both_ways(tree: Path) -> None:
     before = head(tree)
     done = rework("columns", tables=True, root=tree)
     text = done.migration.read_text()
     revision = following(before)
     assert f'op.run("{revision}")' in text
-    assert f'op.run("{revision}_down")' in text
+    assert f'op.run("{revision}", down=True)' in text
     for dialect in DIALECTS:
-        for name in (revision, f"{revision}_down"):
-            assert (tree / "sql" / "schema" / dialect / f"{name}.sql") in done.written
-            assert Library(tree / "sql").schema(dialect, name) == [], "a comment is no statement"
+        path = tree / "sql" / "schema" / dialect / f"{revision}.sql"
+        assert path in done.written
+        for down in (False, True):
+            assert Library(tree / "sql").schema(dialect, revision, down=down) == [], "a comment is no statement"
+        path.write_text("-- One\n-- Down with it!\nA;\n\n-- Down: b\nB;\nC")
+        assert Library(tree / "sql").schema(dialect, revision) == ["-- One\n-- Down with it!\nA"]
+        assert Library(tree / "sql").schema(dialect, revision, down=True) == ["B", "C"]
 
 
 @pytest.mark.parametrize(
