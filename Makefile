@@ -52,13 +52,13 @@ bench-pacing: $(VENV_TEST) ## how busy agents are and how many calls are abandon
 	$(BIN)/python -m benchmarks.pacing
 
 .PHONY: rework
-rework: named $(VENV_TEST) ## start a change of SQL: make rework name=add_dnc changes="dialer_work" adds="gate/dialer_numbers"
+rework: named $(VENV_TEST) ## start a change of SQL: make rework name=other_work changes="dialer_work" adds="gate/dialer_more"
 	$(BIN)/python -m scripts.rework $(name) $(if $(tables),--tables) --changes $(changes) --adds $(adds) --removes $(removes)
 
 .PHONY: named
 named:
-	@test -n "$(name)" || { echo 'name the migration: make rework name=add_dnc changes="dialer_work dialer_why"' \
-		'adds="gate/dialer_numbers" removes="dialer_old" tables=yes' >&2; exit 2; }
+	@test -n "$(name)" || { echo 'name the migration: make rework name=other_work changes="dialer_work dialer_why"' \
+		'adds="gate/dialer_more" removes="dialer_old" tables=yes' >&2; exit 2; }
 
 .PHONY: routines
 routines: $(VENV_TEST) ## renew docs/routines.md, the index of all routines, views and triggers

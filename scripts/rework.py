@@ -1,4 +1,4 @@
-"""Starts a change of SQL routines: `make rework name=add_dnc changes="dialer_work dialer_why" adds="gate/dialer_dnc"`.
+"""Starts a change of SQL routines: `make rework name=other_work changes="dialer_work" adds="gate/dialer_more"`.
 
 Keeps what the next revision changes or removes as `<name>@before_<revision>.sql`, says of what it adds that there was
 nothing before, and writes the migration. What is left to do is to edit the live files; the diff that a reviewer then
@@ -67,6 +67,8 @@ def rework(
     revision = head.revision if again else f"{int(head.revision) + 1:04}"
     for one in (*changes, *removes):
         _require_known(library, one)
+    if both := set(changes) & set(removes):
+        raise ReworkError(f"{', '.join(sorted(both))} cannot be changed and removed at once.")
     rooms = [_room_and_name(library, one) for one in adds]
 
     done = Reworked(Path(head.path))
@@ -137,7 +139,7 @@ def _room_and_name(library: Library, given: str) -> tuple[str, str]:
     room, _, name = given.rpartition("/")
     rooms = {library.room(dialect, one) for dialect in DIALECTS for one in library.names(dialect)}
     if not re.fullmatch(r"dialer_[a-z0-9_]+", name) or not re.fullmatch(r"[a-z_]+", room):
-        told = f"{given!r} does not say what to add: write room/name, like gate/dialer_dnc."
+        told = f"{given!r} does not say what to add: write room/name, like gate/dialer_more."
         raise ReworkError(f"{told} The rooms are {', '.join(sorted(rooms))}.")
     if room not in rooms:
         raise ReworkError(f"There is no room {room!r} in sql/procedures.{_hint(room, rooms)}")

@@ -25,6 +25,7 @@ KEPT = re.compile(r"(?P<name>\w+)@before_(?P<revision>\w+)")
 """The name of a kept text's file, without its suffix."""
 
 _COMMENT = re.compile(r"--[^\n]*")
+_DOWN = re.compile(r"^[ \t]*--[ \t]*down\b[^\n]*", re.MULTILINE | re.IGNORECASE)
 _BEGINS = re.compile(r"^CREATE ", re.MULTILINE)
 _EVENTS = re.compile(r"^CREATE OR REPLACE TRIGGER (\w+) (BEFORE|AFTER) (\w+(?: OR \w+)+) ON ", re.MULTILINE)
 _MARIADB_TEXT = re.compile(r"\b((?:[pv]_\w+|RETURNS)\s+(?:varchar\(\d+\)|(?:tiny|medium|long)?text\b))")
@@ -81,11 +82,15 @@ class Library:
 
     def schema(self, dialect: str, name: str, *, down: bool = False) -> list[str]:
         """The statements of `schema/<dialect>/<name>.sql`, each of which ends with a semicolon at a line's end: those
-        before the comment `-- Down:`, or those after it."""
+        before the line `-- Down:`, or those after it. ValueError: there is none, or one that nobody could tell."""
         text = (self.root / "schema" / dialect / f"{name}.sql").read_text("utf-8")
-        up, _, back = text.partition("\n-- Down:")
-        part = back.partition("\n")[2] if down else up
-        return [one.strip() for one in f"{part}\n".split(";\n") if _COMMENT.sub("", one).strip()]
+        marks = _DOWN.findall(text)
+        if len(marks) > 1 or any(not mark.startswith("-- Down:") or ";" in mark for mark in marks):
+            raise ValueError(f"{name}.sql: one line alone begins with -- Down:, and no statement stands in it")
+        if down and not marks:
+            raise ValueError(f"{name}.sql does not say how it is taken back: write that below a line -- Down:")
+        parts = [*_DOWN.split(text), ""]
+        return [one.strip() for one in f"{parts[down]}\n".split(";\n") if _COMMENT.sub("", one).strip()]
 
     def _live(self, dialect: str) -> dict[str, Path]:
         return {path.stem: path for path in self._files(dialect) if "@" not in path.stem}

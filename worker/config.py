@@ -91,16 +91,23 @@ def _printable(value: _T) -> _T:
 
 def _server(value: str) -> str:
     value = value.strip()
-    if re.search(r"[\s/@?]", value.replace(", ", ",")) and not value.startswith("/"):
-        raise refusal(f"{shown(value)} is not a server", "Give an IP address or a host name alone.")
-    if re.search(r"(^|,)\s*[^:,]+:\d+\s*(,|$)", value):
-        raise refusal(f"{shown(value)} is a server and a port", "Give the server alone, and the port as Port.")
+    for one in value.split(","):
+        server = one.strip()
+        if server.startswith("/"):  # the folder of a socket
+            continue
+        if re.fullmatch(r"[\w.-]*:\d+|\[.*\]:\d+", server):
+            raise refusal(f"{shown(value)} is a server and a port", "Give the server alone, and the port as Port.")
+        if re.search(r"[\s/@?;=\[\]]", server) or server.count(":") == 1:
+            # With these it may hold a password.
+            told = "it" if re.search("[:;=]", value) and "@" not in value else shown(value)
+            raise refusal(f"{told} is not a server", "Give an IP address or a host name alone, without brackets.")
     return value
 
 
-def _no_url(value: str) -> str:
-    if "://" in value:
-        raise refusal("is a url", "Give the name alone, or the url as url.")
+def _plain_name(value: str) -> str:
+    # Not shown: it may hold a password.
+    if re.search(r"[@:/?=;]", value):
+        raise refusal("is not a name but an address", "Give the name alone, or the address as url.")
     return value
 
 
@@ -140,7 +147,7 @@ Text = Annotated[str, BeforeValidator(_digits_are_text), AfterValidator(_printab
 Password = Annotated[
     Secret, BeforeValidator(_digits_are_text), AfterValidator(_printable), Field(description="the password as text")
 ]
-Name = Annotated[Text, AfterValidator(_no_url)]
+Name = Annotated[Text, AfterValidator(_plain_name)]
 Server = Annotated[Text, AfterValidator(_server)]
 Whole = Annotated[int, BeforeValidator(_truth_is_no_number)]
 Number = Annotated[float, BeforeValidator(_truth_is_no_number)]
@@ -367,16 +374,17 @@ def _take_apart(url: Given, parts: list[str], sources: Sources) -> None:
         remedy = f"{example} (in it, '@' is %40, '/' %2F, ':' %3A)."
         sources.wrong(url.source, "is not a database url", remedy)
         return
-    if text.partition("?")[0].count("@") > 1:
-        remedy = "Write %40 for an '@' in the user name or the password."
+    if text.count("@") > 1:
+        remedy = "Write %40 for an '@' in the user name, the password or an option."
         sources.wrong(url.source, "has more than one '@'", remedy)
         return
     driver = DRIVERS.get(made.drivername.lower())
     option = wrong_option(made.set(drivername=driver)) if driver else None
     if option is not None:
         fault = "has an option that the database's driver cannot take"
-        if option and "@" not in text.partition("?")[2]:  # else it is the rest of a password
-            fault += f": {option[:60]}"
+        # Otherwise it may be the rest of a password.
+        if option and re.fullmatch("[a-z_]{1,40}", option) and not re.search("@|passw", text.partition("?")[2]):
+            fault += f": {option}"
         remedy = "Correct what stands behind the '?', or leave it out; a '?' in a password is %3F."
         sources.wrong(url.source, fault, remedy)
         return

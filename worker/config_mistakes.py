@@ -59,7 +59,9 @@ def _sentence(detail: ErrorDetails, field: FieldInfo) -> tuple[str, str]:
     value = detail["input"]
     if isinstance(value, Unreadable):
         remedy = "Give a file that holds the value alone, with the right to read it."
-        return f"the file {str(value.path)!r} cannot be read ({value.reason})", remedy
+        # What is no path may be the very password.
+        named = f" {str(value.path)!r}" if value.path.is_absolute() and "@" not in str(value.path) else ""
+        return f"the file{named} cannot be read ({value.reason})", remedy
     what = field.description or "text"
     low = next((one.ge for one in field.metadata if hasattr(one, "ge")), None)
     high = next((one.le for one in field.metadata if hasattr(one, "le")), None)

@@ -85,17 +85,18 @@ def _in_its_place(connection: Connection, one: SchemaObject) -> str:
     follower = connection.execute(
         text(
             "SELECT next.trigger_name FROM information_schema.triggers own JOIN information_schema.triggers next"
-            " ON next.trigger_schema = own.trigger_schema AND next.event_object_table = own.event_object_table"
+            " ON next.trigger_schema = own.trigger_schema"
+            " AND BINARY next.event_object_table = BINARY own.event_object_table"
             " AND next.action_timing = own.action_timing AND next.event_manipulation = own.event_manipulation"
             " AND next.action_order = own.action_order + 1"
-            " WHERE own.trigger_schema = database() AND own.trigger_name = :name"
+            " WHERE own.trigger_schema = database() AND BINARY own.trigger_name = :name"
         ),
         {"name": one.name},
     ).scalar()
     if follower is None:
         return one.statement
-    quoted = connection.dialect.identifier_preparer.quote_identifier(follower)
-    return one.statement.replace("FOR EACH ROW", f"FOR EACH ROW PRECEDES {quoted}", 1)
+    quoted = follower.replace("`", "``")
+    return one.statement.replace("FOR EACH ROW", f"FOR EACH ROW PRECEDES `{quoted}`", 1)
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,8 @@ def _trigger(connection: Connection, one: SchemaObject, session: _Session) -> bo
         text(
             "SELECT definer, character_set_client AS client, collation_connection AS collation, sql_mode,"
             " database_collation FROM information_schema.triggers"
-            " WHERE trigger_schema = database() AND trigger_name = :name"
+            # Names of triggers differ by case alone; information_schema thinks otherwise.
+            " WHERE trigger_schema = database() AND BINARY trigger_name = :name"
         ),
         {"name": one.name},
     ).one_or_none()

@@ -240,15 +240,18 @@ def test_a_dbas_triggers_stay_where_they_were_among_ours(
     database = fresh()
     first, *later = history.revisions
     go(database, history, first)
-    ours = "dialer_params_before_insert"
-    for name, place in (("their last", ""), ("their first", f"PRECEDES {ours}"), ("their second", f"PRECEDES {ours}")):
-        execute(database, f"CREATE TRIGGER `{name}` BEFORE INSERT ON dialer_params FOR EACH ROW {place} SET @x = 1")
+    ours, last = "dialer_params_before_insert", "their 100% last %s"
+    before = f"PRECEDES {ours}"
+    with database.transaction() as dba:
+        for name, place in ((last, ""), ("their first", before), (ours.upper(), before)):
+            made = f"CREATE TRIGGER `{name}` BEFORE INSERT ON dialer_params FOR EACH ROW {place} SET @x = 1"
+            dba.exec_driver_sql(made, execution_options={"no_parameters": True})
     asked = (
         "SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_schema = database()"
         " AND event_object_table = 'dialer_params' AND action_timing = 'BEFORE' AND event_manipulation = 'INSERT'"
         " ORDER BY action_order"
     )
-    order = ["their first", "their second", ours, "their last"]
+    order = ["their first", ours.upper(), ours, last]
     assert [row["name"] for row in database.query(asked)] == order
     for revision in later:
         go(database, history, revision)

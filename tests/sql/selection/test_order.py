@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
 
 from tests.support.caller import NOON, Caller
 from tests.support.dialects import clean, execute
@@ -189,6 +190,10 @@ def test_next_asks_about_another_instant_and_claims_nothing(caller: Caller, db: 
     assert len(db.call("dialer_next", "p", NOON.replace(hour=20), 10)) == 1
     assert db.query("SELECT * FROM dialer_claims") == []
     assert db.call("dialer_next", "nobody", None, 10) == []
+    assert db.call("dialer_next", "p", NOON.replace(hour=20), 0) == []
+    for unclear in (None, -1):
+        with pytest.raises(DBAPIError, match=r"The number of cases is .*write how many to show"):
+            db.call("dialer_next", "p", None, unclear)
 
 
 def test_a_number_in_a_call_is_passed_over(caller: Caller) -> None:

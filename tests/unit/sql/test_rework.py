@@ -118,9 +118,19 @@ def test_changes_of_tables_have_a_file_with_both_ways(tree: Path) -> None:
         assert path in done.written
         for down in (False, True):
             assert Library(tree / "sql").schema(dialect, revision, down=down) == [], "a comment is no statement"
-        path.write_text("-- One\n-- Down with it!\nA;\n\n-- Down: b\nB;\nC")
-        assert Library(tree / "sql").schema(dialect, revision) == ["-- One\n-- Down with it!\nA"]
+        path.write_text("-- One\nA;\n\n-- Down: b\nB;\nC")
+        assert Library(tree / "sql").schema(dialect, revision) == ["-- One\nA"]
         assert Library(tree / "sql").schema(dialect, revision, down=True) == ["B", "C"]
+        path.write_text("-- Down:\nB;\n")
+        assert Library(tree / "sql").schema(dialect, revision) == []
+        assert Library(tree / "sql").schema(dialect, revision, down=True) == ["B"]
+        for unclear in ("-- down:", " -- Down:", "--Down:", "-- Down", "-- Down: B;", "-- Down:\nB;\n-- Down:"):
+            path.write_text(f"A;\n{unclear}\nB;\n")
+            with pytest.raises(ValueError, match="one line alone begins with -- Down:"):
+                Library(tree / "sql").schema(dialect, revision)
+        path.write_text("A;\n")
+        with pytest.raises(ValueError, match="does not say how it is taken back"):
+            Library(tree / "sql").schema(dialect, revision, down=True)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +140,7 @@ def test_changes_of_tables_have_a_file_with_both_ways(tree: Path) -> None:
         ({"changes": ["dialer_claim", "finish"]}, "Did you mean .*dialer_attempt_finish"),
         ({"removes": ["../claim"]}, "There is no"),
         ({"changes": [""]}, "There is no"),
+        ({"changes": ["dialer_claim"], "removes": ["dialer_claim"]}, "cannot be changed and removed at once"),
         ({"changes": ["dialer_claim@before_0002"]}, "There is no"),
         ({"adds": ["dialer_made_up"]}, "write room/name.*The rooms are .*gate"),
         ({"adds": ["gat/dialer_made_up"]}, "no room 'gat'.*Did you mean gate"),

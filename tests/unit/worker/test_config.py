@@ -421,6 +421,9 @@ def test_several_postgresql_servers_are_possible_in_url_and_parts() -> None:
         "postgresql://u:hush@h",
         "oracle://u:hush@h/d",
         "mysql://u:x@y/z?hush=tail@h/d",
+        "postgresql://u:hush@tail/x?y@host/d",
+        "mariadb://h/d?user=u&password=x&hush=1",
+        "postgresql://u:x@h/d?hush%3D=1",
     ],
 )
 def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
@@ -447,14 +450,36 @@ def test_an_option_that_the_driver_cannot_take_is_named(url: str, option: str) -
 
 
 @pytest.mark.parametrize("name", ["DB_NAME", "SCHEME"])
-def test_a_url_for_a_name_is_not_shown(name: str) -> None:
-    parts = {"DRIVER": "pgx", "DB_SERVER": "h", "DB_NAME": "d", "USERNAME": "u", name: "postgresql://u:hush@h/d"}
+@pytest.mark.parametrize("given", ["postgresql://u:hush@h/d", "u:hush", "h/db?x=hush", "DB=d;Password=hush"])
+def test_an_address_for_a_name_is_not_shown(name: str, given: str) -> None:
+    parts = {"DRIVER": "pgx", "DB_SERVER": "h", "DB_NAME": "d", "USERNAME": "u", name: given}
     found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
-    assert found[f"DIALER_DATABASE_{name}"].startswith("is a url")
+    assert found[f"DIALER_DATABASE_{name}"].startswith("is not a name but an address")
     assert "hush" not in str(found)
 
 
-@pytest.mark.parametrize("server", ["db:5432", "one, two:5433"])
+@pytest.mark.parametrize("server", ["u:hush", "h;Password=hush", "u:hush@h", "[::1]", "h:"])
+def test_what_is_no_server_is_not_shown(server: str) -> None:
+    parts = {"DRIVER": "pgx", "DB_SERVER": server, "DB_NAME": "d", "USERNAME": "u"}
+    found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
+    assert " is not a server" in found["DIALER_DATABASE_DB_SERVER"]
+    assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("server", ["/var/run/postgresql", "/tmp/a:b", "one, two", "::1", "10.0.0.1", "db_1.example"])
+def test_servers_are_hosts_addresses_and_folders_of_sockets(server: str) -> None:
+    parts = {"DRIVER": "pgx", "DB_SERVER": server, "DB_NAME": "d", "USERNAME": "u"}
+    settings = load(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
+    assert settings.database.host == server
+
+
+def test_a_password_in_place_of_its_file_is_not_shown() -> None:
+    ami = {"DIALER_AMI_IP": "h", "DIALER_AMI_USERNAME": "u", "DIALER_AMI_PASSWORD_FILE": "hush"}
+    assert "hush" not in str(mistakes(None, DATABASE | ami))
+    assert "hush" not in str(mistakes(None, {"DIALER_DATABASE_URL_FILE": "/postgresql://u:hush@h/d"}))
+
+
+@pytest.mark.parametrize("server", ["db:5432", "one, two:5433", ":5432", "[::1]:5432"])
 def test_a_port_beside_the_server_is_told_where_it_belongs(server: str) -> None:
     parts = {"DRIVER": "pgx", "DB_SERVER": server, "DB_NAME": "d", "USERNAME": "u"}
     found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})

@@ -11,6 +11,9 @@ BEGIN
         SET @dialer_now = v_set;
         RESIGNAL;
     END;
+    IF NOT coalesce(p_n >= 0, false) THEN
+        CALL dialer_refuse('The number of cases', p_n, 'write how many to show, such as 10');
+    END IF;
     -- As text, since a datetime would take an offset's hours for seconds.
     SELECT coalesce(dialer_read_instant(p_now), dialer_now()) INTO v_now;
     IF coalesce(unix_timestamp(v_now), 0) <= 0 THEN

@@ -22,6 +22,9 @@ DECLARE
     -- As in dialer_pick.
     v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
+    IF NOT coalesce(p_n >= 0, false) THEN
+        PERFORM dialer_refuse('The number of cases', p_n::varchar, 'write how many to show, such as 10');
+    END IF;
     PERFORM set_config('dialer.now', v_now::text, true);
     RETURN QUERY
     WITH claimed AS (
