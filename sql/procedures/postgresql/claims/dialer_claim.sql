@@ -78,9 +78,6 @@ BEGIN
             FROM dialer_pick(p_project, v_now, v_reach) d
             JOIN dialer_clients c ON c.id = d.case_id
         ) k;
-        DELETE FROM dialer_claims l
-        USING dialer_clients c
-        WHERE l.case_id = ANY (v_cases) AND c.id = l.case_id AND c.inserted_at <> l.case_inserted_at;
         FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
             WITH picked AS MATERIALIZED (
                 SELECT * FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)
@@ -115,6 +112,12 @@ BEGIN
             v_got := v_got + 1;
             RETURN NEXT;
         END LOOP;
+        IF v_got < v_n THEN
+            DELETE FROM dialer_claims l
+            USING dialer_clients c
+            WHERE l.case_id = ANY (v_cases) AND c.id = l.case_id AND c.inserted_at <> l.case_inserted_at;
+            CONTINUE WHEN FOUND;
+        END IF;
         v_locked := v_got < v_n AND cardinality(v_cases) > 0 AND EXISTS (
             SELECT FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked);
         EXIT WHEN NOT coalesce(v_locked, false) OR cardinality(v_cases) < v_reach OR v_reach >= v_n + 2000;
