@@ -98,16 +98,16 @@ def _server(value: str) -> str:
         if re.fullmatch(r"[\w.-]*:\d+|\[.*\]:\d+", server):
             raise refusal(f"{shown(value)} is a server and a port", "Give the server alone, and the port as Port.")
         if re.search(r"[\s/@?;=\[\]]", server) or server.count(":") == 1:
-            # With these it may hold a password.
-            told = "it" if re.search("[:;=]", value) and "@" not in value else shown(value)
-            raise refusal(f"{told} is not a server", "Give an IP address or a host name alone, without brackets.")
+            remedy = "Give an IP address or a host name alone, without brackets."
+            raise refusal(f"{shown(value)} is not a server", remedy)
     return value
 
 
 def _plain_name(value: str) -> str:
-    # Not shown: it may hold a password.
     if re.search(r"[@:/?=;]", value):
-        raise refusal("is not a name but an address", "Give the name alone, or the address as url.")
+        raise refusal(
+            f"{shown(value)} is not a name", "Give the name alone, without @ : / ? = ; or the address as url."
+        )
     return value
 
 

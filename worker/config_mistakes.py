@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import get_type_hints
 
@@ -18,9 +19,12 @@ def refusal(fault: str, remedy: str) -> PydanticCustomError:
 
 
 def shown(value: object) -> str:
-    """A wrong value, cut to 60 characters. A url in the wrong place may hold a password, so it is not shown."""
+    """A wrong value, cut to 60 characters. An address or a list of options in the wrong place may hold a password, so
+    that is not shown."""
     text = str(value).strip()
-    return "a url" if "@" in text else repr(text[:60])
+    if "@" in text or "://" in text:
+        return "a url"
+    return "it" if re.search("[:;=]", text) else repr(text[:60])
 
 
 def fields_of(kind: type) -> dict[str, FieldInfo]:

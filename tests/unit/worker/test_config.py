@@ -454,7 +454,7 @@ def test_an_option_that_the_driver_cannot_take_is_named(url: str, option: str) -
 def test_an_address_for_a_name_is_not_shown(name: str, given: str) -> None:
     parts = {"DRIVER": "pgx", "DB_SERVER": "h", "DB_NAME": "d", "USERNAME": "u", name: given}
     found = mistakes(None, {f"DIALER_DATABASE_{key}": value for key, value in parts.items()})
-    assert found[f"DIALER_DATABASE_{name}"].startswith("is not a name but an address")
+    assert " is not a name" in found[f"DIALER_DATABASE_{name}"]
     assert "hush" not in str(found)
 
 

@@ -95,7 +95,12 @@ BEGIN
                 SELECT f.case_id, p_project, p_asterisk, p_worker, p_epoch, f.kind, f.due_at, v_now, f.inserted_at
                 FROM free f
                 ORDER BY f.place
-                ON CONFLICT DO NOTHING
+                -- The claim on another case that had this id before is over.
+                ON CONFLICT ON CONSTRAINT dialer_claims_pkey DO UPDATE
+                SET project_id = excluded.project_id, asterisk = excluded.asterisk, worker_id = excluded.worker_id,
+                    epoch = excluded.epoch, kind = excluded.kind, due_at = excluded.due_at, place = excluded.place,
+                    claimed_at = excluded.claimed_at, case_inserted_at = excluded.case_inserted_at, attempt_id = NULL
+                WHERE l.case_inserted_at <> excluded.case_inserted_at
                 RETURNING l.place, l.case_id, l.kind, l.due_at
             ), marked AS (
                 UPDATE dialer_clients SET checked = true WHERE id IN (SELECT t.case_id FROM taken t)
@@ -112,12 +117,6 @@ BEGIN
             v_got := v_got + 1;
             RETURN NEXT;
         END LOOP;
-        IF v_got < v_n THEN
-            DELETE FROM dialer_claims l
-            USING dialer_clients c
-            WHERE l.case_id = ANY (v_cases) AND c.id = l.case_id AND c.inserted_at <> l.case_inserted_at;
-            CONTINUE WHEN FOUND;
-        END IF;
         v_locked := v_got < v_n AND cardinality(v_cases) > 0 AND EXISTS (
             SELECT FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked);
         EXIT WHEN NOT coalesce(v_locked, false) OR cardinality(v_cases) < v_reach OR v_reach >= v_n + 2000;
