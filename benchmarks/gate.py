@@ -155,7 +155,7 @@ def _count(server: str, side: Side) -> None:
     side.start("counted")
     insert_cases(bench, "counted", COUNTED)
     bench.sql(
-        "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)"
+        "INSERT INTO dialer_abandoned (number, until_at, project_id, attempt_id)"
         f" SELECT CAST(10000000000 + 7 * n AS char(11)), TIMESTAMP '2037-01-01 00:00:00', 'counted', n"
         f" FROM {bench.numbers(ABANDONED)}"
     )

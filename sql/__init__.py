@@ -5,11 +5,13 @@ the newest revision installs. The old text of what a revision changed or removed
 revision: `dialer_work@before_0003.sql` is what was installed until 0003. A kept file without a statement says that
 nothing of that name existed until then. So the files alone tell what was installed at any revision.
 
-`schema/<dialect>/` holds what a revision does to tables and rows, and how that is taken back.
+`schema/<dialect>/` holds what a revision does to tables and rows, and how that is taken back. `data/` holds the rows of
+tables that are made from libraries, the same for both dialects.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -91,6 +93,11 @@ class Library:
             raise ValueError(f"{name}.sql does not say how it is taken back: write that below a line -- Down:")
         parts = [*_DOWN.split(text), ""]
         return [one.strip() for one in f"{parts[down]}\n".split(";\n") if _COMMENT.sub("", one).strip()]
+
+    def data(self, table: str) -> list[dict[str, str | None]]:
+        """The rows of `data/<table>.csv`; an empty field is NULL."""
+        with (self.root / "data" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+            return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
 
     def _live(self, dialect: str) -> dict[str, Path]:
         return {path.stem: path for path in self._files(dialect) if "@" not in path.stem}

@@ -151,7 +151,7 @@ class Books:
     def read(cls, sql: Sql, taken_away: Sequence[Row] = ()) -> Books:
         """`sql` runs a statement in a session whose zone is UTC; its rows as mappings."""
         claims = sql("SELECT case_id, attempt_id FROM dialer_claims")
-        live = sql("SELECT phone_number, attempt_id FROM dialer_live")
+        live = sql("SELECT number, attempt_id FROM dialer_live")
         return cls(
             attempts=sql("SELECT attempt_id AS id, a.* FROM dialer_stat_attempt a ORDER BY attempt_id"),
             cases=sql(
@@ -176,7 +176,7 @@ class Books:
             invariants=sql("SELECT kind, id, detail FROM dialer_invariants"),
             in_hand=[
                 *(f"claim of case {row['case_id']}, attempt {row['attempt_id']}" for row in claims),
-                *(f"line of {row['phone_number']}, attempt {row['attempt_id']}" for row in live),
+                *(f"line of {row['number']}, attempt {row['attempt_id']}" for row in live),
             ],
             taken_away=taken_away,
         )

@@ -1,10 +1,11 @@
 """How the schema is installed and changed: one history for both dialects, run by Alembic.
 
-Importing this module gives migrations two operations:
+Importing this module gives migrations three operations:
 
 - `with op.routines(revision):` goes around what a migration does to tables and rows; after the block all routines,
   views and triggers are those of that revision. For an upgrade that is the migration's own, for a downgrade its
   down_revision.
+- `op.fill(table)` makes a table's rows those of `sql/data/<table>.csv`.
 - `op.run(name)` runs `sql/schema/<dialect>/<name>.sql` up to its comment `-- Down:`; with `down=True`, from there on.
 """
 
@@ -102,6 +103,24 @@ class _Run(MigrateOperation):
                 connection.execute(text(statement), values)
             else:
                 connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+@Operations.register_operation("fill")
+class _Fill(MigrateOperation):
+    @classmethod
+    def fill(cls, operations: Operations, table: str, *, own: str = "false", key: str | None = None) -> None:
+        """Make a table's rows those of `sql/data/<table>.csv`. `own`: a condition in SQL for rows that people have
+        written; they stay, and a row of the file that has the same `key` (columns, by commas) is left out."""
+        connection = _connection(operations)
+        connection.execute(text(f"DELETE FROM {table} WHERE NOT ({own})"))
+        rows = _library(operations).data(table)
+        if key:
+            taken = {tuple(map(str, row)) for row in connection.execute(text(f"SELECT {key} FROM {table}"))}
+            columns = key.replace(" ", "").split(",")
+            rows = [row for row in rows if tuple(str(row[column]) for column in columns) not in taken]
+        names = list(rows[0])
+        values = ", ".join(f":{name}" for name in names)
+        connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)
 
 
 def _library(operations: Operations) -> sql.Library:

@@ -43,8 +43,8 @@ def abandon(caller: Caller, **columns: Any) -> int:
 
 
 def protected(caller: Caller) -> dict[str, datetime]:
-    rows = caller.db.query("SELECT phone_number, until_at FROM dialer_abandoned")
-    return {row["phone_number"]: row["until_at"] for row in rows}
+    rows = caller.db.query("SELECT number, until_at FROM dialer_abandoned")
+    return {row["number"]: row["until_at"] for row in rows}
 
 
 # --- what counts ------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_an_abandoned_number_is_remembered_for_72_hours_from_then(caller: Caller
     caller.forward(seconds=10)
     caller.finish(attempt, "ABANDONED", answered=9)
     assert caller.db.query("SELECT * FROM dialer_abandoned") == [
-        {"phone_number": NUMBER, "until_at": UNTIL + timedelta(seconds=3), "project_id": "p", "attempt_id": attempt}
+        {"number": NUMBER, "until_at": UNTIL + timedelta(seconds=3), "project_id": "p", "attempt_id": attempt}
     ]
 
 
@@ -336,7 +336,7 @@ def test_reap_deletes_what_has_expired_by_the_databases_clock(caller: Caller) ->
     assert protected(caller).keys() == {"1"}, "on a virtual clock the database's says nothing"
     execute(caller.db, "UPDATE dialer_settings SET value = 'false' WHERE name = 'virtual_clock'")
     execute(caller.db, "UPDATE dialer_abandoned SET until_at = '2026-01-01'")
-    add = "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id) VALUES ('2', :at, 'p', 1)"
+    add = "INSERT INTO dialer_abandoned (number, until_at, project_id, attempt_id) VALUES ('2', :at, 'p', 1)"
     execute(caller.db, add, at=datetime(2037, 1, 1).astimezone())
     caller.db.call("dialer_reap")
     assert protected(caller).keys() == {"2"}

@@ -209,7 +209,7 @@ def test_a_used_case_with_a_promise_can_be_brought_back(caller: Caller) -> None:
 def archive_and_back(caller: Caller, *, restoring: bool) -> None:
     """All columns of all cases go into another table, and come back from it."""
     names = list(rows_of(caller.db, "dialer_clients")[0])
-    columns = ", ".join(name for name in names if name not in ("window_key", "waits_as"))
+    columns = ", ".join(name for name in names if name not in ("window_key", "waits_as", "waits_for"))
     said = {"postgresql": "SET LOCAL dialer.restoring = 'on'", "mariadb": "SET @dialer_restoring = true"}
     forgotten = {"postgresql": "SET LOCAL dialer.restoring = ''", "mariadb": "SET @dialer_restoring = NULL"}
     with caller.db.transaction() as dba:
@@ -443,7 +443,7 @@ def test_a_number_corrected_while_claimed_is_the_one_that_is_dialled(caller: Cal
     write(caller, case, "phone_number = '777'")
     row = caller.begin([case])[0]
     assert (row["phone_number"], row["channel"]) == ("777", "PJSIP/777@carrier")
-    assert [live["phone_number"] for live in caller.db.query("SELECT * FROM dialer_live")] == ["777"]
+    assert [live["number"] for live in caller.db.query("SELECT * FROM dialer_live")] == ["777"]
 
 
 def test_a_number_corrected_during_the_call_frees_the_line_of_the_old_one(caller: Caller, case: int) -> None:

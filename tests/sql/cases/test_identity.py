@@ -170,7 +170,7 @@ def test_a_truncated_list_loses_no_case_of_the_next_one(caller: Caller) -> None:
 def take_away(caller: Caller, case: int) -> dict[str, object]:
     """A case goes into an archive; its row."""
     row = dict(caller.case(case))
-    for name in ("window_key", "waits_as"):
+    for name in ("window_key", "waits_as", "waits_for"):
         row.pop(name, None)
     execute(caller.db, "DELETE FROM dialer_clients WHERE id = :id", id=case)
     return row

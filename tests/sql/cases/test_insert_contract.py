@@ -38,7 +38,8 @@ GOOD: dict[str, dict[str, Value]] = {
 }
 THE_DIALERS_OWN = {
     *("checked", "deferred_kind", "not_before_at", "redials_done", "failures", "brought_back", "last_attempt_id"),
-    *("tried_at", "inserted_at", "window_key"),
+    *("tried_at", "inserted_at", "window_key", "number", "number_place"),
+    *("number_region", "zones", "held_for", "held_until"),
 }
 """Columns of dialer_clients in which what people write is not kept, or which nobody can write."""
 

@@ -115,7 +115,7 @@ class World:
         for number in self.random.sample(NUMBERS, self.random.randint(0, 4)):
             execute(
                 self.db,
-                "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)"
+                "INSERT INTO dialer_abandoned (number, until_at, project_id, attempt_id)"
                 " VALUES (:number, :until, 'slow', 5)",
                 number=number,
                 until=self.soon(),
@@ -158,8 +158,8 @@ class Judge:
             )
         }
         self._claims = {row["case_id"]: row["attempt_id"] for row in world.claims()}
-        self._live = {row["phone_number"]: row for row in db.query("SELECT * FROM dialer_live")}
-        self._abandoned = {row["phone_number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")}
+        self._live = {row["number"]: row for row in db.query("SELECT * FROM dialer_live")}
+        self._abandoned = {row["number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")}
 
     def own_reason(self, case: int, now: datetime) -> str | None:
         row = self._cases[case]
@@ -246,8 +246,8 @@ def test_begin_refuses_a_claimed_case_with_its_own_reason(
         cases = [row["case_id"] for row in rows]
         why = world.why(instant)
         abandoned = {
-            row["phone_number"]
-            for row in world.db.query("SELECT phone_number FROM dialer_abandoned WHERE until_at > :now", now=instant)
+            row["number"]
+            for row in world.db.query("SELECT number FROM dialer_abandoned WHERE until_at > :now", now=instant)
         }
         taken: set[str] = set()
         expected: dict[int, str | None] = {}
@@ -334,8 +334,7 @@ def test_who_stands_apart_is_found_as_the_gate_says(world: World, instants: list
 def abandon(caller: Caller, number: str, until: datetime) -> None:
     execute(
         caller.db,
-        "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)"
-        " VALUES (:number, :until, 'q', 7)",
+        "INSERT INTO dialer_abandoned (number, until_at, project_id, attempt_id) VALUES (:number, :until, 'q', 7)",
         number=number,
         until=until,
     )
@@ -386,7 +385,7 @@ def test_many_objections_before_the_first_free_case_are_passed_over(informing: C
     add_cases(caller.db, [{"phone_number": f"1{number}", "created": NOON - timedelta(days=2)} for number in range(70)])
     execute(
         caller.db,
-        "INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)"
+        "INSERT INTO dialer_abandoned (number, until_at, project_id, attempt_id)"
         " SELECT phone_number, :until, 'q', 7 FROM dialer_clients",
         until=NOON + timedelta(hours=1),
     )

@@ -10,7 +10,7 @@ CREATE OR REPLACE PROCEDURE dialer_abandoned_add(
 BEGIN
     DECLARE v_until_at datetime(6);
     SELECT p_abandoned_at + INTERVAL dialer_setting_number('abandoned_hours', 72) * 3600 SECOND INTO v_until_at;
-    INSERT INTO dialer_abandoned (phone_number, until_at, project_id, attempt_id)
+    INSERT INTO dialer_abandoned (number, until_at, project_id, attempt_id)
     VALUES (p_number, v_until_at, p_project, p_attempt)
     ON DUPLICATE KEY UPDATE
         -- MariaDB assigns from left to right, so until_at comes last.

@@ -61,6 +61,7 @@ BEGIN
     DECLARE v_case_name varchar(1000);
     DECLARE v_case_project varchar(400);
     DECLARE v_phone_number varchar(400);
+    DECLARE v_number varchar(400);
     DECLARE v_used tinyint(1);
     DECLARE v_deferred_time datetime(6);
     DECLARE v_deferred_done tinyint(1);
@@ -162,12 +163,12 @@ BEGIN
         END IF;
 
         -- All numbers in one sorted statement: two projects that want the same ones cannot deadlock.
-        INSERT IGNORE INTO dialer_live (phone_number, case_id, project_id, asterisk, trunk)
-        SELECT c.phone_number, c.id, p_project, p_asterisk, v_trunk
+        INSERT IGNORE INTO dialer_live (number, case_id, project_id, asterisk, trunk)
+        SELECT c.number, c.id, p_project, p_asterisk, v_trunk
         FROM dialer_begun q
         STRAIGHT_JOIN dialer_clients c ON c.id = q.case_id
         WHERE q.place <= v_room
-        ORDER BY c.phone_number, q.place;
+        ORDER BY c.number, q.place;
 
         UPDATE dialer_begun SET refusal = IF(v_retry_at IS NULL, 'no_line', 'pacing'), retry_at = v_retry_at
         WHERE place > v_room;
@@ -204,14 +205,14 @@ BEGIN
             INTO v_claimed, v_claim_inserted
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
             IF NOT request.is_locked THEN
-                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.used, c.deferred_time, c.deferred_done,
+                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.used, c.deferred_time, c.deferred_done,
                     c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at
-                INTO v_id, v_case_name, v_case_project, v_phone_number, v_used, v_deferred_time, v_deferred_done,
+                INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_used, v_deferred_time, v_deferred_done,
                     v_deferred_kind, v_redials_done, v_brought_back, v_inserted
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
             SELECT count(*) INTO v_held FROM dialer_live l
-            WHERE l.phone_number = v_phone_number AND l.case_id = v_id AND l.attempt_id IS NULL;
+            WHERE l.number = v_number AND l.case_id = v_id AND l.attempt_id IS NULL;
             SET v_away = dialer_away_end(v_id);
             SET v_refusal = CASE
                 WHEN NOT v_claimed THEN 'not_claimed'
@@ -248,11 +249,12 @@ BEGIN
                 UPDATE dialer_begun SET refusal = v_refusal WHERE place = request.place;
             ELSE
                 INSERT INTO dialer_calls (
-                    case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type, queue,
+                    case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id,
+                    epoch, type, queue,
                     kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
                     abandon_seconds, begun_at
                 ) VALUES (
-                    v_id, v_case_name, p_project, v_phone_number, v_inserted, p_asterisk, v_trunk,
+                    v_id, v_case_name, p_project, v_phone_number, v_number, v_inserted, p_asterisk, v_trunk,
                     p_worker, p_epoch, v_type, v_queue,
                     IF(v_deferred_time IS NULL OR v_deferred_done, 'fresh', v_deferred_kind),
                     IF(v_deferred_done, NULL, v_deferred_time),
@@ -261,7 +263,7 @@ BEGIN
                 );
                 SET v_attempt = last_insert_id();
                 UPDATE dialer_claims SET attempt_id = v_attempt WHERE case_id = v_id;
-                UPDATE dialer_live SET attempt_id = v_attempt WHERE phone_number = v_phone_number;
+                UPDATE dialer_live SET attempt_id = v_attempt WHERE number = v_number;
                 -- This promise is being kept now; a callback promised from here on is a new one.
                 UPDATE dialer_clients SET deferred_done = true
                 WHERE id = v_id AND deferred_time IS NOT NULL AND NOT deferred_done;

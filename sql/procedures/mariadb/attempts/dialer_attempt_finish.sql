@@ -103,12 +103,12 @@ BEGIN
                 WHERE a.id = v_id;
                 -- Column by column: a DBA may have added columns.
                 FOR a IN (
-                    SELECT c.id, c.case_id, c.project_id, c.phone_number, c.asterisk, c.trunk, c.outcome, c.abandoned_at,
+                    SELECT c.id, c.case_id, c.project_id, c.number, c.asterisk, c.trunk, c.outcome, c.abandoned_at,
                         c.ringing_at, c.answered_at
                     FROM dialer_calls c WHERE c.id = v_id
                 ) DO
                     IF a.abandoned_at IS NOT NULL THEN
-                        CALL dialer_abandoned_add(a.phone_number, a.abandoned_at, a.project_id, a.id);
+                        CALL dialer_abandoned_add(a.number, a.abandoned_at, a.project_id, a.id);
                     END IF;
                     SET v_life = coalesce(greatest(a.ringing_at, a.answered_at), a.ringing_at, a.answered_at);
                     SELECT o.reached INTO v_says FROM dialer_outcomes o WHERE o.outcome = a.outcome;
@@ -122,7 +122,7 @@ BEGIN
                         WHERE attempt_id = report.attempt_id AND seq = report.seq;
                     END IF;
                     CALL dialer_trunk_settle(a.trunk, a.asterisk, v_reached, v_life);
-                    DELETE FROM dialer_live WHERE phone_number = a.phone_number AND attempt_id = a.id;
+                    DELETE FROM dialer_live WHERE number = a.number AND attempt_id = a.id;
                     SET v_id = NULL;
                     SELECT l.case_id INTO v_id FROM dialer_claims l
                     WHERE l.case_id = a.case_id AND l.attempt_id = a.id FOR UPDATE;

@@ -47,13 +47,13 @@ BEGIN
         case_inserted_at = VALUES(case_inserted_at);
     SET STATEMENT innodb_lock_wait_timeout = 0, lock_wait_timeout = 0 FOR
     INSERT INTO dialer_attempts (
-        id, case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type,
+        id, case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id, epoch, type,
         queue, kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds, abandon_seconds,
         state, outcome, disposition, cause, detail, agent, effect, begun_at, dialing_at, ringing_at, answered_at,
         waiting_at, agent_at, amd_at, amd_verdict, played_at, abandoned_at, ended_at, ring_seconds, wait_seconds,
         talk_seconds)
     SELECT
-        a.id, a.case_id, a.case_name, a.project_id, a.phone_number, a.case_inserted_at, a.asterisk, a.trunk,
+        a.id, a.case_id, a.case_name, a.project_id, a.phone_number, a.number, a.case_inserted_at, a.asterisk, a.trunk,
         a.worker_id, a.epoch, a.type, a.queue, a.kind, a.due_at, a.redials_done, a.brought_back, a.channel_id,
         a.action_id, a.channel, a.dial_seconds, a.abandon_seconds, a.state, a.outcome, a.disposition, a.cause, a.detail,
         a.agent, a.effect, a.begun_at, a.dialing_at, a.ringing_at, a.answered_at, a.waiting_at, a.agent_at, a.amd_at,

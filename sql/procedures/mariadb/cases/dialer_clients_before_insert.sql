@@ -14,7 +14,13 @@ BEGIN
             NEW.recall = NULL,
             NEW.recall_period = NULL;
     END IF;
-    SET NEW.checked = false,
+    -- The country of the last row's project, found once per statement.
+    IF NOT coalesce(@dialer_country_at = now(6) AND @dialer_country_of = NEW.project_id, false) THEN
+        SET @dialer_country_at = now(6), @dialer_country_of = NEW.project_id,
+            @dialer_country = dialer_country(NEW.project_id);
+    END IF;
+    SET NEW.number = IF(@dialer_country IS NULL, NEW.phone_number, dialer_number(NEW.phone_number, @dialer_country)),
+        NEW.checked = false,
         -- This identifies the case, whatever happens to created. Its default, now, shows that nobody has written it.
         NEW.inserted_at = coalesce(nullif(NEW.inserted_at, now(6)), NEW.created);
     IF NOT coalesce(CAST(@dialer_restoring AS char) IN ('1', 'on', 'true'), false) THEN
@@ -27,7 +33,9 @@ BEGIN
             NEW.brought_back = 0,
             NEW.not_before_at = NULL,
             NEW.last_attempt_id = NULL,
-            NEW.tried_at = NULL;
+            NEW.tried_at = NULL,
+            NEW.held_for = NULL,
+            NEW.held_until = NULL;
         IF NEW.deferred_time IS NOT NULL AND second(NEW.deferred_time) <= 14
            AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)
            AND dialer_offset_written(NEW.deferred_time, true) THEN

@@ -117,12 +117,12 @@ BEGIN
     IF v_own THEN
         COMMIT;
     END IF;
-    SELECT l.place, l.case_id, l.kind, l.due_at, b.phone_number IS NOT NULL AS guarded,
+    SELECT l.place, l.case_id, l.kind, l.due_at, b.number IS NOT NULL AS guarded,
         coalesce(s.dial_count, 0) AS dials, s.state AS last_outcome
     FROM dialer_taken t
     STRAIGHT_JOIN dialer_claims l ON l.case_id = t.case_id
     LEFT JOIN dialer_clients c ON c.id = t.case_id
-    LEFT JOIN dialer_abandoned b FORCE INDEX (PRIMARY) ON b.phone_number = c.phone_number AND b.until_at > v_now
+    LEFT JOIN dialer_abandoned b FORCE INDEX (PRIMARY) ON b.number = c.number AND b.until_at > v_now
     LEFT JOIN dialer_stat s ON s.id = t.case_id AND s.project_id = c.project_id
         AND s.phone_number = c.phone_number AND s.case_inserted_at = c.inserted_at
     ORDER BY l.place;

@@ -6,9 +6,9 @@ SELECT l.case_id FROM dialer_claims l
 UNION
 SELECT c.id FROM dialer_clients c WHERE c.checked
 UNION
-SELECT c.id FROM dialer_live n JOIN dialer_clients c ON c.phone_number = n.phone_number
+SELECT c.id FROM dialer_live n JOIN dialer_clients c ON c.number = n.number
 UNION
 SELECT c.id
 FROM dialer_abandoned b
-JOIN dialer_clients c ON c.phone_number = b.phone_number
+JOIN dialer_clients c ON c.number = b.number
 WHERE b.until_at > dialer_now()

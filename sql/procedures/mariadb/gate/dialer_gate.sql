@@ -19,6 +19,7 @@ SELECT
     w.case_id,
     w.project_id,
     w.phone_number,
+    w.number,
     w.own_reason,
     CASE w.own_reason
         WHEN 'scheduled' THEN w.deferred_time
@@ -66,7 +67,7 @@ FROM (
         END AS own_reason
     FROM (
         SELECT
-            c.id AS case_id, c.project_id, c.phone_number, c.deferred_time, c.deferred_done, c.deferred_kind,
+            c.id AS case_id, c.project_id, c.phone_number, c.number, c.deferred_time, c.deferred_done, c.deferred_kind,
             c.not_before_at, c.allowed_start, c.allowed_stop, r.type, dialer_now() AS now,
             coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')) AS zone,
             -- The latest end of those rules that end at a known instant, whatever the hour.
@@ -77,18 +78,18 @@ FROM (
                 coalesce(IF(r.type = 'autoinforming', b.until_at, NULL), dialer_now())
             ) AS waits_until,
             -- Does not count while dialer_attempt_begin has taken the number for this very case.
-            n.phone_number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken,
+            n.number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken,
             n.case_id AS other_case_id, n.project_id AS other_project_id,
             l.attempt_id, l.worker_id, l.claimed_at,
             b.until_at AS abandoned_until_at, b.attempt_id AS abandoned_by,
-            c.checked OR l.case_id IS NOT NULL OR n.phone_number IS NOT NULL OR b.phone_number IS NOT NULL
+            c.checked OR l.case_id IS NOT NULL OR n.number IS NOT NULL OR b.number IS NOT NULL
                 AS stands_apart
         FROM dialer_clients c
         LEFT JOIN dialer_rules r ON r.project_id = c.project_id
         -- Not the claim on another case that had this id before.
         LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
-        LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
-        LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > dialer_now()
+        LEFT JOIN dialer_live n ON n.number = c.number
+        LEFT JOIN dialer_abandoned b ON b.number = c.number AND b.until_at > dialer_now()
         WHERE NOT c.used
     ) f
 ) w

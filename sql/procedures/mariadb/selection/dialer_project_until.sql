@@ -8,12 +8,12 @@ RETURNS datetime(6)
 READS SQL DATA
 BEGIN
     DECLARE v_kind varchar(20) DEFAULT 'fresh';
-    DECLARE v_key varchar(82);
-    DECLARE v_next varchar(82);
+    DECLARE v_key varchar(230);
+    DECLARE v_next varchar(230);
     DECLARE v_project_zone varchar(400);
     DECLARE v_zone varchar(400);
-    DECLARE v_start varchar(82);
-    DECLARE v_stop varchar(82);
+    DECLARE v_start varchar(230);
+    DECLARE v_stop varchar(230);
     DECLARE v_opens datetime(6);
     DECLARE v_reach int;
     DECLARE v_asked int;
@@ -51,7 +51,7 @@ BEGIN
             SET v_key = v_next,
                 v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
                 v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
-                v_stop = substring_index(v_key, '|', -1),
+                v_stop = substring_index(substring_index(v_key, '|', 3), '|', -1),
                 v_opens = dialer_window_next(v_zone, v_start, v_stop, p_now);
             -- It never opens, or none of its cases can be the first.
             IF v_opens IS NULL OR v_opens >= v_until THEN

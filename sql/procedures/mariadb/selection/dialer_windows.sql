@@ -5,22 +5,22 @@
 CREATE OR REPLACE PROCEDURE dialer_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
 BEGIN
     -- '~' sorts after every key: keys consist of offsets, zone names and times
-    DECLARE v_key varchar(82) DEFAULT IF(p_kind = 'fresh', '~', '');
-    DECLARE v_next varchar(82);
+    DECLARE v_key varchar(230) DEFAULT IF(p_kind = 'fresh', '~', '');
+    DECLARE v_next varchar(230);
     DECLARE v_last bigint;
     DECLARE v_project_zone varchar(400);
     DECLARE v_zone varchar(400);
-    DECLARE v_start varchar(82);
-    DECLARE v_stop varchar(82);
+    DECLARE v_start varchar(230);
+    DECLARE v_stop varchar(230);
     DECLARE v_local datetime(6);
     DECLARE v_is_open tinyint(1);
     DECLARE v_minutes int;
     -- The rows are left in this temporary table, since no procedure can read another one's result.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
-        window_key varchar(82) NOT NULL PRIMARY KEY,
+        window_key varchar(230) NOT NULL PRIMARY KEY,
         zone varchar(400) NOT NULL,
-        allowed_start varchar(82) NOT NULL,
-        allowed_stop varchar(82) NOT NULL,
+        allowed_start varchar(230) NOT NULL,
+        allowed_stop varchar(230) NOT NULL,
         is_open tinyint(1) NOT NULL,
         minutes int NOT NULL,
         last_id bigint NOT NULL COMMENT 'of fresh cases: the last one of the window'
@@ -57,7 +57,7 @@ BEGIN
                     - unix_timestamp(p_now)) / 60);
         END IF;
         SET v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
-            v_stop = substring_index(v_key, '|', -1),
+            v_stop = substring_index(substring_index(v_key, '|', 3), '|', -1),
             v_is_open = dialer_window_holds(v_start, v_stop, v_local);
         INSERT INTO dialer_windows_found (window_key, zone, allowed_start, allowed_stop, is_open, minutes, last_id)
         VALUES (v_key, coalesce(v_zone, ''), v_start, v_stop, v_is_open, coalesce(v_minutes, 0), v_last);

@@ -39,13 +39,13 @@ UNION ALL
 SELECT 'two_live_attempts_of_a_number', min(a.id), concat(count(*), ' attempts of one number have no end')
 FROM dialer_calls a
 WHERE a.ended_at IS NULL
-GROUP BY a.phone_number
+GROUP BY a.number
 HAVING count(*) > 1
 UNION ALL
 SELECT 'live_attempt_not_counted', a.id, 'attempt has no end and no row in dialer_live'
 FROM dialer_calls a
 WHERE a.ended_at IS NULL
-  AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.phone_number = a.phone_number AND n.attempt_id = a.id)
+  AND NOT EXISTS (SELECT 1 FROM dialer_live n WHERE n.number = a.number AND n.attempt_id = a.id)
 UNION ALL
 SELECT 'line_without_attempt', n.case_id, 'dialer_live counts a call that has ended or never was'
 FROM dialer_live n

@@ -11,10 +11,10 @@ RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path FROM CURRENT
 AS $$
-    INSERT INTO dialer_abandoned AS b (phone_number, until_at, project_id, attempt_id)
+    INSERT INTO dialer_abandoned AS b (number, until_at, project_id, attempt_id)
     VALUES (p_number, p_abandoned_at + dialer_setting_number('abandoned_hours', 72) * interval '1 hour',
         p_project, p_attempt)
-    ON CONFLICT (phone_number) DO UPDATE
+    ON CONFLICT (number) DO UPDATE
     SET until_at = excluded.until_at, project_id = excluded.project_id, attempt_id = excluded.attempt_id
     WHERE b.until_at < excluded.until_at
 $$

@@ -124,12 +124,12 @@ BEGIN
         v_patience := ceil(v_rules.abandon_seconds);
     END IF;
     -- All numbers in one sorted statement: two projects that want the same ones cannot deadlock.
-    INSERT INTO dialer_live (phone_number, case_id, project_id, asterisk, trunk)
-    SELECT DISTINCT ON (c.phone_number) c.phone_number, c.id, p_project, p_asterisk, v_rules.trunk
+    INSERT INTO dialer_live (number, case_id, project_id, asterisk, trunk)
+    SELECT DISTINCT ON (c.number) c.number, c.id, p_project, p_asterisk, v_rules.trunk
     FROM jsonb_array_elements(p_requests::jsonb) WITH ORDINALITY q (value, ordinality)
     JOIN dialer_clients c ON c.id = (q.value ->> 'case_id')::bigint
     WHERE q.ordinality <= v_room
-    ORDER BY c.phone_number, q.ordinality
+    ORDER BY c.number, q.ordinality
     ON CONFLICT DO NOTHING;
 
     -- First lock every row, so that what the gate then sees stays true.
@@ -208,7 +208,7 @@ BEGIN
             WHEN v_request.own_reason IS NOT NULL THEN v_request.own_reason
             WHEN NOT EXISTS (
                 SELECT FROM dialer_live l
-                WHERE l.phone_number = v_case.phone_number
+                WHERE l.number = v_case.number
                   AND l.case_id = v_case.id AND l.attempt_id IS NULL) THEN 'number_in_call'
             WHEN v_request.abandoned_until_at IS NOT NULL AND NOT v_request.is_guaranteed THEN 'number_abandoned'
         END;
@@ -239,11 +239,13 @@ BEGIN
         END IF;
         channel := replace(v_trunk.dial_template, '{number}', v_case.phone_number);
         INSERT INTO dialer_calls AS a (
-            case_id, case_name, project_id, phone_number, case_inserted_at, asterisk, trunk, worker_id, epoch, type, queue,
+            case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id, epoch,
+            type, queue,
             kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
             abandon_seconds, begun_at
         ) VALUES (
-            v_case.id, v_case.case_name, p_project, v_case.phone_number, v_case.inserted_at, p_asterisk, v_rules.trunk,
+            v_case.id, v_case.case_name, p_project, v_case.phone_number, v_case.number, v_case.inserted_at, p_asterisk,
+            v_rules.trunk,
             p_worker, p_epoch, v_rules.type, v_rules.queue,
             CASE WHEN v_case.deferred_time IS NULL OR v_case.deferred_done THEN 'fresh'
                 ELSE v_case.deferred_kind END,
@@ -253,7 +255,7 @@ BEGIN
         ) RETURNING a.id INTO attempt_id;
         UPDATE dialer_claims l SET attempt_id = dialer_attempt_begin.attempt_id WHERE l.case_id = v_case.id;
         UPDATE dialer_live l SET attempt_id = dialer_attempt_begin.attempt_id
-        WHERE l.phone_number = v_case.phone_number;
+        WHERE l.number = v_case.number;
         -- This promise is being kept now; a callback promised from here on is a new one.
         UPDATE dialer_clients c SET deferred_done = true
         WHERE c.id = v_case.id AND c.deferred_time IS NOT NULL AND NOT c.deferred_done;

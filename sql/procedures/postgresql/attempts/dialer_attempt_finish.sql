@@ -80,7 +80,7 @@ BEGIN
         WHERE a.id = v_attempt.id
         RETURNING * INTO v_attempt;
         IF v_attempt.abandoned_at IS NOT NULL THEN
-            PERFORM dialer_abandoned_add(v_attempt.phone_number, v_attempt.abandoned_at, v_attempt.project_id,
+            PERFORM dialer_abandoned_add(v_attempt.number, v_attempt.abandoned_at, v_attempt.project_id,
                 v_attempt.id);
         END IF;
         v_life := greatest(v_attempt.ringing_at, v_attempt.answered_at);
@@ -95,7 +95,7 @@ BEGIN
             v_silent := v_silent || v_attempt.trunk;
         END IF;
         PERFORM dialer_trunk_settle(v_attempt.trunk, v_attempt.asterisk, v_reached, v_life);
-        DELETE FROM dialer_live l WHERE l.phone_number = v_attempt.phone_number AND l.attempt_id = v_attempt.id;
+        DELETE FROM dialer_live l WHERE l.number = v_attempt.number AND l.attempt_id = v_attempt.id;
         PERFORM FROM dialer_claims l
         WHERE l.case_id = v_attempt.case_id AND l.attempt_id = v_attempt.id FOR UPDATE;
         IF dialer_case_settle(v_attempt.id, v_reached, v_now) THEN

@@ -13,6 +13,7 @@ BEGIN
     NEW.recall := NULL;
     NEW.recall_period := NULL;
     NEW.checked := false;
+    NEW.number := dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
     -- This identifies the case, whatever happens to created. Its default, now, shows that nobody has written it.
     NEW.inserted_at := coalesce(nullif(NEW.inserted_at, now()), NEW.created);
     IF NOT coalesce(nullif(current_setting('dialer.restoring', true), ''), 'off')::bool THEN
@@ -26,6 +27,8 @@ BEGIN
         NEW.not_before_at := NULL;
         NEW.last_attempt_id := NULL;
         NEW.tried_at := NULL;
+        NEW.held_for := NULL;
+        NEW.held_until := NULL;
     ELSE
         -- It was away for a moment.
         NEW.checked := EXISTS (

@@ -5,6 +5,8 @@
 --   used set: the case is withdrawn, and pending redials and callbacks go with it
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
+--   number: always that of phone_number, by the project's country
+--   what rules go by (number, project, zone, hours, region) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE FUNCTION dialer_clients_before_update()
 RETURNS trigger
@@ -15,6 +17,16 @@ DECLARE
     v_checked_anew bool;
 BEGIN
     NEW.inserted_at := OLD.inserted_at;
+    IF (NEW.phone_number, NEW.project_id, NEW.number) IS DISTINCT FROM (OLD.phone_number, OLD.project_id, OLD.number) THEN
+        NEW.number := dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
+    END IF;
+    IF (NEW.number, NEW.project_id, NEW.utc, NEW.allowed_start, NEW.allowed_stop, NEW.region, NEW.number_region, NEW.zones)
+        IS DISTINCT FROM (OLD.number, OLD.project_id, OLD.utc, OLD.allowed_start, OLD.allowed_stop, OLD.region,
+            OLD.number_region, OLD.zones)
+    THEN
+        NEW.held_for := NULL;
+        NEW.held_until := NULL;
+    END IF;
     NEW.call_back := coalesce(NEW.recall, NEW.call_back);
     NEW.call_back_period := coalesce(NEW.recall_period, NEW.call_back_period);
     NEW.recall := NULL;
@@ -64,6 +76,7 @@ $$;
 CREATE TRIGGER dialer_clients_before_update
 -- Not OF checked: a claim changes only that column, and should cost nothing here.
 BEFORE UPDATE OF case_name, project_id, phone_number, priority, utc, used, call_back, allowed_start, allowed_stop,
-    call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period
+    call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period, number, region, number_region,
+    zones
 ON dialer_clients
 FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_update()

@@ -82,7 +82,7 @@ BEGIN
             WITH picked AS MATERIALIZED (
                 SELECT * FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)
             ), free AS MATERIALIZED (
-                SELECT k.case_id, k.kind, k.due_at, k.place, c.project_id, c.phone_number, c.inserted_at
+                SELECT k.case_id, k.kind, k.due_at, k.place, c.project_id, c.phone_number, c.number, c.inserted_at
                 FROM picked k
                 JOIN dialer_clients c ON c.id = k.case_id
                 WHERE NOT c.used AND NOT c.checked
@@ -106,7 +106,7 @@ BEGIN
                 UPDATE dialer_clients SET checked = true WHERE id IN (SELECT t.case_id FROM taken t)
             )
             SELECT t.place, t.case_id, t.kind, t.due_at,
-                EXISTS (SELECT FROM dialer_abandoned b WHERE b.phone_number = f.phone_number AND b.until_at > v_now),
+                EXISTS (SELECT FROM dialer_abandoned b WHERE b.number = f.number AND b.until_at > v_now),
                 coalesce(s.dial_count, 0), s.state
             FROM taken t
             JOIN free f ON f.case_id = t.case_id

@@ -6,9 +6,9 @@ SELECT l.case_id FROM dialer_claims l
 UNION
 SELECT c.id FROM dialer_clients c WHERE c.checked
 UNION
-SELECT c.id FROM dialer_live n JOIN dialer_clients c ON c.phone_number = n.phone_number AND NOT c.used AND NOT c.checked
+SELECT c.id FROM dialer_live n JOIN dialer_clients c ON c.number = n.number AND NOT c.used AND NOT c.checked
 UNION
 SELECT c.id
 FROM dialer_abandoned b
-JOIN dialer_clients c ON c.phone_number = b.phone_number AND NOT c.used AND NOT c.checked
+JOIN dialer_clients c ON c.number = b.number AND NOT c.used AND NOT c.checked
 WHERE b.until_at > dialer_now()

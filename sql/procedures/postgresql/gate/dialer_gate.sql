@@ -19,6 +19,7 @@ SELECT
     c.id AS case_id,
     c.project_id,
     c.phone_number,
+    c.number,
     own.reason::varchar AS own_reason,
     CASE own.reason
         WHEN 'scheduled' THEN c.deferred_time
@@ -29,7 +30,7 @@ SELECT
     END AS own_until_at,
     CASE own.reason
         WHEN 'delayed' THEN CASE
-            WHEN b.phone_number IS NULL THEN 'a call could not be made; it is tried again'
+            WHEN b.number IS NULL THEN 'a call could not be made; it is tried again'
             ELSE 'attempt ' || b.attempt_id || ' abandoned this number: it is called when an agent is certain'
         END
         WHEN 'number_abandoned' THEN
@@ -50,14 +51,14 @@ SELECT
     l.claimed_at,
     b.until_at AS abandoned_until_at,
     b.attempt_id AS abandoned_by,
-    c.checked OR l.case_id IS NOT NULL OR n.phone_number IS NOT NULL OR b.phone_number IS NOT NULL AS stands_apart
+    c.checked OR l.case_id IS NOT NULL OR n.number IS NOT NULL OR b.number IS NOT NULL AS stands_apart
 FROM dialer_clients c
 CROSS JOIN (SELECT dialer_now() AS now OFFSET 0) t
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
 -- Not the claim on another case that had this id before.
 LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
-LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
-LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > t.now
+LEFT JOIN dialer_live n ON n.number = c.number
+LEFT JOIN dialer_abandoned b ON b.number = c.number AND b.until_at > t.now
 CROSS JOIN LATERAL (
     SELECT
         t.now,
@@ -70,7 +71,7 @@ CROSS JOIN LATERAL (
             CASE WHEN r.type = 'autoinforming' THEN b.until_at END
         ) AS waits_until,
         -- Does not count while dialer_attempt_begin has taken the number for this very case.
-        n.phone_number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken
+        n.number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken
 ) f
 -- OFFSET 0: found once per case, not once for each column that depends on it.
 CROSS JOIN LATERAL (
@@ -78,7 +79,7 @@ CROSS JOIN LATERAL (
         WHEN l.attempt_id IS NOT NULL THEN NULL
         WHEN c.deferred_time > t.now AND NOT c.deferred_done THEN c.deferred_kind
         WHEN c.not_before_at > t.now THEN 'delayed'
-        WHEN b.phone_number IS NOT NULL AND r.type = 'autoinforming' THEN 'number_abandoned'
+        WHEN b.number IS NOT NULL AND r.type = 'autoinforming' THEN 'number_abandoned'
         WHEN NOT dialer_window_open(f.zone, c.allowed_start, c.allowed_stop, t.now) THEN 'window_closed'
         WHEN f.number_is_taken THEN 'number_in_call'
     END AS reason

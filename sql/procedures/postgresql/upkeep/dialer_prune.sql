@@ -24,8 +24,8 @@ BEGIN
         RETURN;
     END IF;
     DELETE FROM dialer_abandoned
-    WHERE phone_number IN (
-        SELECT b.phone_number FROM dialer_abandoned b
+    WHERE number IN (
+        SELECT b.number FROM dialer_abandoned b
         WHERE b.until_at <= v_now
         ORDER BY b.until_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
     DELETE FROM dialer_away

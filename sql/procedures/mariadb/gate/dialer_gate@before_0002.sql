@@ -1,0 +1,94 @@
+-- dialer_gate: one row per case that is not used: which reason of its own speaks against calling it at dialer_now().
+-- The one place that decides whether a case may be called: dialer_pick, dialer_next, dialer_attempt_begin,
+-- dialer_project_until and dialer_why ask here, each about the cases it has in hand; one case is a lookup.
+-- own_reason: the first that holds, NULL if none does:
+--   scheduled, redial   the promised instant, or the redial's, is still ahead
+--   delayed             a delay set by the dialer is not over
+--   number_abandoned    the number was abandoned lately, and the project has no agents to guarantee one
+--                       (if it has, dialer_attempt_begin asks for the guarantee)
+--   window_closed       it is outside the case's hours by the subscriber's clock
+--   number_in_call      the number is in another call
+-- A case in a call of its own has none. own_until_at: when that reason ends by itself, own_detail: a sentence about it.
+-- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
+-- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
+-- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
+-- lately. stands_apart: one of these facts, or a call of the number, may give the case another answer than others of its
+-- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these).
+CREATE OR REPLACE VIEW dialer_gate AS
+SELECT
+    w.case_id,
+    w.project_id,
+    w.phone_number,
+    w.own_reason,
+    CASE w.own_reason
+        WHEN 'scheduled' THEN w.deferred_time
+        WHEN 'redial' THEN w.deferred_time
+        WHEN 'delayed' THEN w.not_before_at
+        WHEN 'number_abandoned' THEN w.abandoned_until_at
+        WHEN 'window_closed' THEN dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.now)
+    END AS own_until_at,
+    CASE w.own_reason
+        WHEN 'delayed' THEN CASE
+            WHEN w.abandoned_by IS NULL THEN 'a call could not be made; it is tried again'
+            ELSE concat('attempt ', w.abandoned_by, ' abandoned this number: it is called when an agent is certain')
+        END
+        WHEN 'number_abandoned' THEN
+            concat('attempt ', w.abandoned_by, ' abandoned this number: only projects with agents may call it')
+        WHEN 'window_closed' THEN concat(w.allowed_start, ' to ', w.allowed_stop, ' in ', w.zone)
+        WHEN 'number_in_call' THEN concat('case ', w.other_case_id, ' of project ', w.other_project_id)
+    END AS own_detail,
+    CASE
+        WHEN w.own_reason IS NULL THEN w.now
+        WHEN NOT w.number_is_taken THEN dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.waits_until)
+    END AS next_at,
+    CASE
+        WHEN w.own_reason IS NULL THEN w.now
+        ELSE dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.waits_until)
+    END AS ready_at,
+    w.attempt_id,
+    w.worker_id,
+    w.claimed_at,
+    w.abandoned_until_at,
+    w.abandoned_by,
+    w.stands_apart
+FROM (
+    SELECT
+        f.*,
+        CASE
+            WHEN f.attempt_id IS NOT NULL THEN NULL
+            WHEN f.deferred_time > f.now AND NOT f.deferred_done THEN f.deferred_kind
+            WHEN f.not_before_at > f.now THEN 'delayed'
+            WHEN f.abandoned_by IS NOT NULL AND f.type = 'autoinforming' THEN 'number_abandoned'
+            -- A subquery, because the server caches its answers: consecutive cases of one window cost one decision.
+            WHEN NOT (SELECT dialer_window_open(f.zone, f.allowed_start, f.allowed_stop, f.now) FROM DUAL LIMIT 1)
+                THEN 'window_closed'
+            WHEN f.number_is_taken THEN 'number_in_call'
+        END AS own_reason
+    FROM (
+        SELECT
+            c.id AS case_id, c.project_id, c.phone_number, c.deferred_time, c.deferred_done, c.deferred_kind,
+            c.not_before_at, c.allowed_start, c.allowed_stop, r.type, dialer_now() AS now,
+            coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')) AS zone,
+            -- The latest end of those rules that end at a known instant, whatever the hour.
+            greatest(
+                dialer_now(),
+                coalesce(IF(c.deferred_done, NULL, c.deferred_time), dialer_now()),
+                coalesce(c.not_before_at, dialer_now()),
+                coalesce(IF(r.type = 'autoinforming', b.until_at, NULL), dialer_now())
+            ) AS waits_until,
+            -- Does not count while dialer_attempt_begin has taken the number for this very case.
+            n.phone_number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken,
+            n.case_id AS other_case_id, n.project_id AS other_project_id,
+            l.attempt_id, l.worker_id, l.claimed_at,
+            b.until_at AS abandoned_until_at, b.attempt_id AS abandoned_by,
+            c.checked OR l.case_id IS NOT NULL OR n.phone_number IS NOT NULL OR b.phone_number IS NOT NULL
+                AS stands_apart
+        FROM dialer_clients c
+        LEFT JOIN dialer_rules r ON r.project_id = c.project_id
+        -- Not the claim on another case that had this id before.
+        LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
+        LEFT JOIN dialer_live n ON n.phone_number = c.phone_number
+        LEFT JOIN dialer_abandoned b ON b.phone_number = c.phone_number AND b.until_at > dialer_now()
+        WHERE NOT c.used
+    ) f
+) w

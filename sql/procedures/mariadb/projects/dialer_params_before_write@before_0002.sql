@@ -1,0 +1,103 @@
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks.
+CREATE OR REPLACE TRIGGER dialer_params_before_write BEFORE INSERT OR UPDATE ON dialer_params
+FOR EACH ROW
+BEGIN
+    IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
+        CALL dialer_bent('dialer_params');
+    END IF;
+    SET NEW.dial_time = coalesce(NEW.call_time, NEW.dial_time), NEW.call_time = NULL;
+    IF NOT coalesce(dialer_printable(NEW.project_id) AND char_length(NEW.project_id) BETWEEN 1 AND 100, false) THEN
+        CALL dialer_refuse('dialer_params.project_id', NEW.project_id,
+            'write the name of the project, up to 100 characters without control characters');
+    END IF;
+    -- In an INSERT 0 and NULL mean the next id; an assigned id stays.
+    IF NOT (NEW.id <=> OLD.id) AND NOT coalesce(NEW.id BETWEEN 1 AND 1000000000000000000, false)
+       AND NOT (OLD.id IS NULL AND coalesce(NEW.id, 0) = 0) THEN
+        CALL dialer_refuse('dialer_params.id', NEW.id,
+            'write a number from 1 to 1000000000000000000, or leave the column out');
+    END IF;
+    IF NEW.type NOT IN ('progressive', 'predictive', 'autoinforming') THEN
+        CALL dialer_refuse('dialer_params.type', NEW.type, 'write progressive, predictive or autoinforming');
+    END IF;
+    IF NEW.sort NOT REGEXP '^ *[123]:[12]( *, *[123]:[12])* *\\z' OR char_length(NEW.sort) > 100 THEN
+        CALL dialer_refuse('dialer_params.sort', NEW.sort,
+            'write column:order, 1 priority 2 created 3 utc, 1 DESC 2 ASC, like 1:2 or 3:1,1:2');
+    END IF;
+    IF NEW.`lines` < 0 THEN
+        CALL dialer_refuse('dialer_params.lines', NEW.`lines`, 'write 0 (no cap) or more');
+    END IF;
+    IF NOT coalesce(NEW.dial_time BETWEEN 1 AND 600000, false) THEN
+        CALL dialer_refuse('dialer_params.dial_time', NEW.dial_time, 'write milliseconds to ring, 1000 to 600000; 1 to 999 are read as seconds');
+    END IF;
+    IF NEW.case_limit < 1 THEN
+        CALL dialer_refuse('dialer_params.case_limit', NEW.case_limit, 'write 1 or more, or NULL');
+    END IF;
+    IF NEW.exten NOT REGEXP '^[A-Za-z0-9_+*#.-]{1,79}\\z' THEN
+        CALL dialer_refuse('dialer_params.exten', NEW.exten,
+            'write an extension of extensions.conf: letters, digits and _ + * # . -');
+    END IF;
+    IF NOT coalesce(NEW.context REGEXP '^[A-Za-z0-9_.-]{1,79}\\z', false) THEN
+        CALL dialer_refuse('dialer_params.context', NEW.context,
+            'write a context of extensions.conf: letters, digits and _ . -');
+    END IF;
+    IF NOT dialer_printable(NEW.queue) OR NEW.queue LIKE '%,%' OR char_length(NEW.queue) NOT BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.queue', NEW.queue,
+            'write the name of a queue, up to 100 characters without comma, or NULL');
+    END IF;
+    IF NOT dialer_printable(NEW.trunk) OR char_length(NEW.trunk) NOT BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.trunk', NEW.trunk, 'write the name of a row of dialer_trunks, or NULL');
+    END IF;
+    IF NOT dialer_printable(NEW.asterisk) OR char_length(NEW.asterisk) NOT BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.asterisk', NEW.asterisk,
+            'write the name of an Asterisk of the settings, or NULL');
+    END IF;
+    IF NOT coalesce(NEW.abandon_seconds BETWEEN 0.001 AND 600, false) THEN
+        CALL dialer_refuse('dialer_params.abandon_seconds', NEW.abandon_seconds,
+            'write seconds, more than 0, at most 600');
+    END IF;
+    IF NOT coalesce(NEW.abandon_target BETWEEN 0.01 AND 100, false) THEN
+        CALL dialer_refuse('dialer_params.abandon_target', NEW.abandon_target,
+            'write percent, more than 0, at most 100');
+    END IF;
+    IF NOT coalesce(NEW.abandon_hours BETWEEN 1 AND 168, false) THEN
+        CALL dialer_refuse('dialer_params.abandon_hours', NEW.abandon_hours, 'write hours, 1 to 168');
+    END IF;
+    IF NOT coalesce(NEW.abandon_days BETWEEN 1 AND 365, false) THEN
+        CALL dialer_refuse('dialer_params.abandon_days', NEW.abandon_days, 'write days, 1 to 365');
+    END IF;
+    IF NOT coalesce(NEW.abandon_action IN ('message', 'queue'), false) THEN
+        CALL dialer_refuse('dialer_params.abandon_action', NEW.abandon_action, 'write message or queue');
+    END IF;
+    IF NOT coalesce(NEW.calls_per_agent BETWEEN 1 AND 100, false) THEN
+        CALL dialer_refuse('dialer_params.calls_per_agent', NEW.calls_per_agent, 'write calls, 1 to 100');
+    END IF;
+    IF NOT coalesce(NEW.predictive_agents >= 1, false) THEN
+        CALL dialer_refuse('dialer_params.predictive_agents', NEW.predictive_agents, 'write agents, 1 or more');
+    END IF;
+    IF NOT NEW.dial_ratio BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.dial_ratio', NEW.dial_ratio,
+            'write calls per free agent, 1 to 100, or NULL (the pacing decides)');
+    END IF;
+    IF NOT coalesce(NEW.amd IN (0, 1), false) THEN
+        CALL dialer_refuse('dialer_params.amd', NEW.amd, 'write true or false');
+    END IF;
+    IF NOT coalesce(NEW.machine_action IN ('hangup', 'message'), false) THEN
+        CALL dialer_refuse('dialer_params.machine_action', NEW.machine_action, 'write hangup or message');
+    END IF;
+    IF NEW.machine_period NOT BETWEEN 1 AND 999999 THEN
+        CALL dialer_refuse('dialer_params.machine_period', NEW.machine_period,
+            'write minutes, 1 to 999999, or NULL (call_back_period)');
+    END IF;
+    IF NEW.priority IS NULL THEN
+        CALL dialer_refuse('dialer_params.priority', NULL, 'write a whole number');
+    END IF;
+    IF NOT dialer_printable(NEW.caller_id) OR char_length(NEW.caller_id) > 200 THEN
+        CALL dialer_refuse('dialer_params.caller_id', NEW.caller_id,
+            'write number or Name <number>, up to 200 characters, or NULL');
+    END IF;
+    IF NEW.zone IS NOT NULL AND NOT dialer_zone_known(NEW.zone) THEN
+        CALL dialer_refuse('dialer_params.zone', NEW.zone, IF(dialer_zone_known('Europe/London') OR NEW.zone NOT REGEXP '^[A-Za-z]',
+            'write an offset like +03.00h, an IANA zone like Europe/Moscow, or NULL',
+            'this server knows no zone by its name: load them with mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql, or write an offset like +03.00h'));
+    END IF;
+END

@@ -1,0 +1,115 @@
+-- dialer_project_until(p_project, p_now) -> instant, NULL when nothing waits
+-- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
+-- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
+-- cases that could go first according to an index, and about more until none after them can be earlier. So a long list
+-- costs no more than a short one, unless the gate objects to very many of the first cases.
+CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar(400), p_now datetime(6))
+RETURNS datetime(6)
+READS SQL DATA
+BEGIN
+    DECLARE v_kind varchar(20) DEFAULT 'fresh';
+    DECLARE v_key varchar(82);
+    DECLARE v_next varchar(82);
+    DECLARE v_project_zone varchar(400);
+    DECLARE v_zone varchar(400);
+    DECLARE v_start varchar(82);
+    DECLARE v_stop varchar(82);
+    DECLARE v_opens datetime(6);
+    DECLARE v_reach int;
+    DECLARE v_asked int;
+    DECLARE v_last datetime(6);
+    DECLARE v_ready datetime(6);
+    DECLARE v_until datetime(6);
+    DECLARE v_set varchar(400) DEFAULT @dialer_now;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        SET @dialer_now = v_set;
+        RESIGNAL;
+    END;
+    SET @dialer_now = NULL;
+    SELECT max(r.zone) INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
+    SET v_project_zone = coalesce(v_project_zone, dialer_setting('server_zone'));
+    kinds: WHILE v_kind IS NOT NULL DO
+        SET v_key = IF(v_kind = 'fresh', '~', '');
+        probe: LOOP
+            -- As in dialer_windows, for the same reasons; a function cannot use its temporary table.
+            SET v_next = NULL;
+            IF v_kind = 'fresh' THEN
+                SELECT c.window_key INTO v_next
+                FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+                WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key < v_key
+                ORDER BY c.window_key DESC LIMIT 1;
+            ELSE
+                SELECT c.window_key INTO v_next
+                FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+                WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key > v_key
+                ORDER BY c.window_key LIMIT 1;
+            END IF;
+            IF v_next IS NULL THEN
+                LEAVE probe;
+            END IF;
+            SET v_key = v_next,
+                v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
+                v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
+                v_stop = substring_index(v_key, '|', -1),
+                v_opens = dialer_window_next(v_zone, v_start, v_stop, p_now);
+            -- It never opens, or none of its cases can be the first.
+            IF v_opens IS NULL OR v_opens >= v_until THEN
+                ITERATE probe;
+            END IF;
+            SET v_reach = 1;
+            ask: LOOP
+                IF v_kind = 'fresh' THEN
+                    SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
+                    SELECT count(*), max(k.at), min(g.ready_at) INTO v_asked, v_last, v_ready
+                    FROM (
+                        SELECT c.id, greatest(p_now, coalesce(c.not_before_at, p_now)) AS at
+                        FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
+                        WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key = v_key
+                        ORDER BY c.not_before_at
+                        LIMIT v_reach
+                    ) k
+                    STRAIGHT_JOIN dialer_gate g ON g.case_id = k.id;
+                ELSE
+                    -- Three orders: cases with nothing known to wait for, by the end of a delay, by the instant that is
+                    -- due.
+                    SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
+                    SELECT count(*), max(k.at), min(g.ready_at) INTO v_asked, v_last, v_ready
+                    FROM (
+                        (SELECT c.id, p_now AS at
+                         FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+                         WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key = v_key
+                           AND c.deferred_time <= p_now AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+                         ORDER BY c.deferred_time, c.id LIMIT v_reach)
+                        UNION ALL
+                        (SELECT c.id, c.not_before_at
+                         FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
+                         WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key = v_key
+                           AND c.not_before_at > p_now
+                         ORDER BY c.not_before_at LIMIT v_reach)
+                        UNION ALL
+                        (SELECT c.id, c.deferred_time
+                         FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+                         WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key = v_key
+                           AND c.deferred_time > p_now AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+                         ORDER BY c.deferred_time, c.id LIMIT v_reach)
+                        ORDER BY at
+                        LIMIT v_reach
+                    ) k
+                    STRAIGHT_JOIN dialer_gate g ON g.case_id = k.id;
+                END IF;
+                SET v_until = coalesce(least(v_until, v_ready), v_until, v_ready);
+                IF v_asked < v_reach OR v_until <= dialer_window_next(v_zone, v_start, v_stop, v_last) THEN
+                    LEAVE ask;
+                END IF;
+                SET v_reach = v_reach * 4;
+            END LOOP;
+            IF v_until <= p_now THEN
+                LEAVE kinds;
+            END IF;
+        END LOOP;
+        SET v_kind = CASE v_kind WHEN 'fresh' THEN 'scheduled' WHEN 'scheduled' THEN 'redial' END;
+    END WHILE;
+    SET @dialer_now = v_set;
+    RETURN v_until;
+END

@@ -1,0 +1,113 @@
+-- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
+-- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
+-- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
+-- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
+-- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
+-- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
+-- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
+-- nothing was done; the caller leaves the claim, and dialer_reap tries again.
+CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
+RETURNS bool
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_attempt dialer_calls;
+    v_outcome dialer_outcomes;
+    v_case dialer_clients;
+    v_period int[];
+    v_minutes int;
+    v_wait interval;
+    v_effect varchar;
+    v_trunk_failing bool;
+BEGIN
+    SELECT * INTO v_attempt FROM dialer_calls a WHERE a.id = p_attempt;
+    SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
+    SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        IF EXISTS (SELECT FROM dialer_clients c WHERE c.id = v_attempt.case_id) THEN
+            RETURN false;
+        END IF;
+        UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
+        PERFORM dialer_away_note(p_attempt);
+        RETURN true;
+    END IF;
+    IF (v_case.project_id, v_case.phone_number, v_case.inserted_at)
+        <> (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at)
+    THEN
+        UPDATE dialer_calls SET effect = 'kept' WHERE id = p_attempt;
+        -- It is the same row with another number or in another project: this claim on it is over.
+        UPDATE dialer_clients SET checked = false
+        WHERE id = v_case.id AND inserted_at = v_attempt.case_inserted_at AND checked;
+        PERFORM dialer_away_note(p_attempt) WHERE v_case.inserted_at <> v_attempt.case_inserted_at;
+        RETURN true;
+    END IF;
+    SELECT t.state = 'failing' INTO v_trunk_failing
+    FROM dialer_trunk_states t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
+    v_period := CASE WHEN v_case.call_back
+        THEN string_to_array(nullif(replace(v_case.call_back_period, ' ', ''), ''), ',')::int[] END;
+    v_effect := CASE
+        WHEN v_case.brought_back <> v_attempt.brought_back
+            OR v_case.used
+            OR (v_case.deferred_time IS NOT NULL AND NOT v_case.deferred_done) THEN 'kept'
+        WHEN v_outcome.outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3 THEN 'used'
+        WHEN v_outcome.uses_attempt AND NOT (coalesce(v_trunk_failing, false) AND NOT coalesce(p_reached, true))
+            THEN CASE
+                WHEN v_outcome.redial AND v_case.redials_done < coalesce(cardinality(v_period), 0) THEN 'redial'
+                ELSE 'used'
+            END
+        WHEN v_outcome.outcome = 'FAILED' AND NOT coalesce(v_trunk_failing, false) AND v_case.failures >= 9
+            THEN 'used'
+        ELSE 'back'
+    END;
+    v_minutes := v_period[v_case.redials_done + 1];
+    IF v_outcome.outcome = 'MACHINE' THEN
+        SELECT coalesce(max(r.machine_period), v_minutes) INTO v_minutes
+        FROM dialer_rules r WHERE r.project_id = v_attempt.project_id;
+    END IF;
+    IF v_effect = 'back' THEN
+        v_wait := CASE
+            WHEN v_outcome.outcome = 'FAILED' THEN dialer_backoff(10, v_case.failures, 2560) * interval '1 second'
+            WHEN v_attempt.ringing_at IS NOT NULL OR v_attempt.answered_at IS NOT NULL THEN
+                greatest(10, coalesce(v_minutes, 0)) * interval '1 minute'
+            ELSE interval '10 seconds'
+        END;
+        IF v_trunk_failing AND NOT coalesce(p_reached, true) THEN
+            v_wait := interval '0';  -- the trunk's own delay holds it back
+        END IF;
+    END IF;
+    UPDATE dialer_calls SET effect = v_effect WHERE id = p_attempt;
+    UPDATE dialer_clients c
+    SET checked = false,
+        last_attempt_id = p_attempt,
+        tried_at = v_attempt.begun_at,
+        used = c.used OR v_effect = 'used',
+        deferred_kind = CASE
+            WHEN v_effect = 'redial' THEN 'redial'
+            ELSE c.deferred_kind
+        END,
+        deferred_time = CASE
+            WHEN v_effect = 'redial' THEN
+                v_attempt.ended_at + v_minutes * interval '1 minute'
+            ELSE c.deferred_time
+        END,
+        deferred_done = CASE
+            WHEN v_effect = 'redial' THEN false
+            -- as it was: the promise that this call was to keep stands, unless it was withdrawn
+            WHEN v_effect = 'back' AND c.deferred_time = v_attempt.due_at THEN false
+            ELSE c.deferred_done
+        END,
+        redials_done = c.redials_done + CASE WHEN v_effect = 'redial' THEN 1 ELSE 0 END,
+        not_before_at = CASE
+            WHEN v_effect = 'back' THEN p_now + v_wait
+            WHEN v_effect = 'kept' THEN c.not_before_at
+        END,
+        failures = CASE
+            WHEN v_outcome.outcome <> 'FAILED' THEN 0
+            WHEN v_trunk_failing THEN c.failures
+            ELSE c.failures + 1
+        END
+    WHERE c.id = v_case.id;
+    RETURN true;
+END
+$$

@@ -1,0 +1,14 @@
+-- dialer_apart: case_id of each case that may have another reason than the others of its call window that wait for the
+-- same thing: it is in hand, or its number is in a call or was abandoned lately. For dialer_why_count. A rule on numbers
+-- adds the cases of its own; used ones may be among them. (dialer_gate says the same of one case: stands_apart.)
+CREATE OR REPLACE VIEW dialer_apart AS
+SELECT l.case_id FROM dialer_claims l
+UNION
+SELECT c.id FROM dialer_clients c WHERE c.checked
+UNION
+SELECT c.id FROM dialer_live n JOIN dialer_clients c ON c.phone_number = n.phone_number AND NOT c.used AND NOT c.checked
+UNION
+SELECT c.id
+FROM dialer_abandoned b
+JOIN dialer_clients c ON c.phone_number = b.phone_number AND NOT c.used AND NOT c.checked
+WHERE b.until_at > dialer_now()

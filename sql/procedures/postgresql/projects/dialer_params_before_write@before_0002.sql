@@ -1,0 +1,109 @@
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks.
+CREATE OR REPLACE FUNCTION dialer_params_before_write()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    NEW.dial_time := coalesce(NEW.call_time, NEW.dial_time);
+    NEW.call_time := NULL;
+    IF NOT coalesce(dialer_printable(NEW.project_id) AND length(NEW.project_id) BETWEEN 1 AND 100, false) THEN
+        PERFORM dialer_refuse('dialer_params.project_id', NEW.project_id,
+            'write the name of the project, up to 100 characters without control characters');
+    END IF;
+    IF NEW.id IS DISTINCT FROM OLD.id AND NOT coalesce(NEW.id BETWEEN 1 AND 1000000000000000000, false) THEN
+        PERFORM dialer_refuse('dialer_params.id', NEW.id::varchar,
+            'write a number from 1 to 1000000000000000000, or leave the column out');
+    END IF;
+    IF NEW.type NOT IN ('progressive', 'predictive', 'autoinforming') THEN
+        PERFORM dialer_refuse('dialer_params.type', NEW.type, 'write progressive, predictive or autoinforming');
+    END IF;
+    IF NEW.sort !~ '^ *[123]:[12]( *, *[123]:[12])* *$' OR length(NEW.sort) > 100 THEN
+        PERFORM dialer_refuse('dialer_params.sort', NEW.sort,
+            'write column:order, 1 priority 2 created 3 utc, 1 DESC 2 ASC, like 1:2 or 3:1,1:2');
+    END IF;
+    IF NEW.lines < 0 THEN
+        PERFORM dialer_refuse('dialer_params.lines', NEW.lines::varchar, 'write 0 (no cap) or more');
+    END IF;
+    IF NOT coalesce(NEW.dial_time BETWEEN 1 AND 600000, false) THEN
+        PERFORM dialer_refuse('dialer_params.dial_time', NEW.dial_time::varchar,
+            'write milliseconds to ring, 1000 to 600000; 1 to 999 are read as seconds');
+    END IF;
+    IF NEW.case_limit < 1 THEN
+        PERFORM dialer_refuse('dialer_params.case_limit', NEW.case_limit::varchar, 'write 1 or more, or NULL');
+    END IF;
+    IF NEW.exten !~ '^[A-Za-z0-9_+*#.-]{1,79}$' THEN
+        PERFORM dialer_refuse('dialer_params.exten', NEW.exten,
+            'write an extension of extensions.conf: letters, digits and _ + * # . -');
+    END IF;
+    IF NOT coalesce(NEW.context ~ '^[A-Za-z0-9_.-]{1,79}$', false) THEN
+        PERFORM dialer_refuse('dialer_params.context', NEW.context,
+            'write a context of extensions.conf: letters, digits and _ . -');
+    END IF;
+    IF NOT dialer_printable(NEW.queue) OR NEW.queue LIKE '%,%' OR length(NEW.queue) NOT BETWEEN 1 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.queue', NEW.queue,
+            'write the name of a queue, up to 100 characters without comma, or NULL');
+    END IF;
+    IF NOT dialer_printable(NEW.trunk) OR length(NEW.trunk) NOT BETWEEN 1 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.trunk', NEW.trunk, 'write the name of a row of dialer_trunks, or NULL');
+    END IF;
+    IF NOT dialer_printable(NEW.asterisk) OR length(NEW.asterisk) NOT BETWEEN 1 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.asterisk', NEW.asterisk,
+            'write the name of an Asterisk of the settings, or NULL');
+    END IF;
+    IF NOT coalesce(NEW.abandon_seconds BETWEEN 0.001 AND 600, false) THEN
+        PERFORM dialer_refuse('dialer_params.abandon_seconds', NEW.abandon_seconds::varchar,
+            'write seconds, more than 0, at most 600');
+    END IF;
+    IF NOT coalesce(NEW.abandon_target BETWEEN 0.01 AND 100, false) THEN
+        PERFORM dialer_refuse('dialer_params.abandon_target', NEW.abandon_target::varchar,
+            'write percent, more than 0, at most 100');
+    END IF;
+    IF NOT coalesce(NEW.abandon_hours BETWEEN 1 AND 168, false) THEN
+        PERFORM dialer_refuse('dialer_params.abandon_hours', NEW.abandon_hours::varchar,
+            'write hours, 1 to 168');
+    END IF;
+    IF NOT coalesce(NEW.abandon_days BETWEEN 1 AND 365, false) THEN
+        PERFORM dialer_refuse('dialer_params.abandon_days', NEW.abandon_days::varchar, 'write days, 1 to 365');
+    END IF;
+    IF NOT coalesce(NEW.abandon_action IN ('message', 'queue'), false) THEN
+        PERFORM dialer_refuse('dialer_params.abandon_action', NEW.abandon_action, 'write message or queue');
+    END IF;
+    IF NOT coalesce(NEW.calls_per_agent BETWEEN 1 AND 100, false) THEN
+        PERFORM dialer_refuse('dialer_params.calls_per_agent', NEW.calls_per_agent::varchar,
+            'write calls, 1 to 100');
+    END IF;
+    IF NOT coalesce(NEW.predictive_agents >= 1, false) THEN
+        PERFORM dialer_refuse('dialer_params.predictive_agents', NEW.predictive_agents::varchar,
+            'write agents, 1 or more');
+    END IF;
+    IF NOT NEW.dial_ratio BETWEEN 1 AND 100 THEN
+        PERFORM dialer_refuse('dialer_params.dial_ratio', NEW.dial_ratio::varchar,
+            'write calls per free agent, 1 to 100, or NULL (the pacing decides)');
+    END IF;
+    IF NEW.amd IS NULL THEN
+        PERFORM dialer_refuse('dialer_params.amd', NULL, 'write true or false');
+    END IF;
+    IF NOT coalesce(NEW.machine_action IN ('hangup', 'message'), false) THEN
+        PERFORM dialer_refuse('dialer_params.machine_action', NEW.machine_action, 'write hangup or message');
+    END IF;
+    IF NEW.machine_period NOT BETWEEN 1 AND 999999 THEN
+        PERFORM dialer_refuse('dialer_params.machine_period', NEW.machine_period::varchar,
+            'write minutes, 1 to 999999, or NULL (call_back_period)');
+    END IF;
+    IF NEW.priority IS NULL THEN
+        PERFORM dialer_refuse('dialer_params.priority', NULL, 'write a whole number');
+    END IF;
+    IF NOT dialer_printable(NEW.caller_id) OR length(NEW.caller_id) > 200 THEN
+        PERFORM dialer_refuse('dialer_params.caller_id', NEW.caller_id,
+            'write number or Name <number>, up to 200 characters, or NULL');
+    END IF;
+    IF NEW.zone IS NOT NULL AND NOT dialer_zone_known(NEW.zone) THEN
+        PERFORM dialer_refuse('dialer_params.zone', NEW.zone,
+            'write an offset like +03.00h, an IANA zone like Europe/Moscow, or NULL');
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER dialer_params_before_write BEFORE INSERT OR UPDATE ON dialer_params
+FOR EACH ROW EXECUTE FUNCTION dialer_params_before_write()

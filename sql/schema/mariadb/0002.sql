@@ -1,0 +1,275 @@
+-- Rules as rows: whom we may call, when, how often; and one form for every number.
+-- Scope of a rule, in every rule table: project_id, client, region, purpose; NULL means any, all four must match.
+
+-- A case: its number in one form, where it is, what else the list knew, what holds it back.
+ALTER TABLE dialer_clients
+    ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT '' INVISIBLE
+        COMMENT 'phone_number in one form, E.164 where its country is known (dialer_number); written by the dialer',
+    ADD COLUMN IF NOT EXISTS number_place int NOT NULL DEFAULT 1 INVISIBLE
+        COMMENT 'which of the case''s numbers is dialled next; 1: phone_number',
+    ADD COLUMN IF NOT EXISTS region varchar(40) NULL INVISIBLE
+        COMMENT 'where the subscriber''s address is: country, or country and part, like US-FL (ISO 3166-2)',
+    ADD COLUMN IF NOT EXISTS number_region varchar(40) NULL INVISIBLE
+        COMMENT 'where the number says that it is; written by the dialer',
+    ADD COLUMN IF NOT EXISTS zones varchar(1000) NULL INVISIBLE
+        COMMENT 'the zones of the number, joined by &; written by the dialer',
+    ADD COLUMN IF NOT EXISTS fields longtext NULL INVISIBLE
+        COMMENT 'what else the list knew: a JSON object',
+    ADD COLUMN IF NOT EXISTS held_for varchar(40) NULL INVISIBLE
+        COMMENT 'the rule that keeps the case back; NULL: none, as far as was looked. A lower bound: claim and begin ask the rules',
+    ADD COLUMN IF NOT EXISTS held_until timestamp(6) NULL DEFAULT NULL INVISIBLE
+        COMMENT 'until when it keeps it back; NULL: until a rule changes';
+UPDATE dialer_clients SET number = phone_number WHERE number = '';
+-- Cut to the longest that is accepted: an index key has a limit, and a column that is too long must reach its check.
+ALTER TABLE dialer_clients
+    MODIFY COLUMN window_key varchar(230)
+        AS (concat(left(coalesce(utc, ''), 64), '|', left(allowed_start, 8), '|', left(allowed_stop, 8), '|',
+            IF(char_length(zones) > 100, concat('#', md5(zones)), coalesce(zones, '')), '|',
+            left(coalesce(region, ''), 20), '|', left(coalesce(number_region, ''), 20))) PERSISTENT INVISIBLE
+        COMMENT 'cases with one key open and close together',
+    MODIFY COLUMN waits_as varchar(9)
+        AS (CASE
+            WHEN used OR checked OR held_for IS NOT NULL THEN NULL
+            WHEN deferred_time IS NULL OR deferred_done THEN 'fresh'
+            ELSE deferred_kind
+        END) PERSISTENT INVISIBLE
+        COMMENT 'fresh, scheduled or redial; NULL: does not wait';
+ALTER TABLE dialer_clients
+    ADD COLUMN IF NOT EXISTS waits_for varchar(40)
+        AS (IF(used OR checked, NULL, held_for)) PERSISTENT INVISIBLE
+        COMMENT 'what a case that would wait is held for; NULL: it is not held, or does not wait';
+DROP INDEX IF EXISTS dialer_clients_number ON dialer_clients;
+-- held cases: those whose time has come, and how many there are
+CREATE INDEX IF NOT EXISTS dialer_clients_held ON dialer_clients (project_id, waits_for, window_key, held_until);
+
+ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS phone_number number varchar(400) NOT NULL;
+ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS phone_number number varchar(400) NOT NULL;
+ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT '';
+UPDATE dialer_calls SET number = phone_number WHERE number = '';
+CREATE INDEX IF NOT EXISTS dialer_calls_number ON dialer_calls (number);
+ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT ''
+    COMMENT 'phone_number in the form that it was begun with (dialer_number)';
+UPDATE dialer_attempts SET number = phone_number WHERE number = '';
+-- limits: the latest attempts of a number
+CREATE INDEX IF NOT EXISTS dialer_attempts_number ON dialer_attempts (number, begun_at);
+
+-- Numbering plans, from phonenumbers (make data).
+CREATE TABLE IF NOT EXISTS dialer_countries (
+    country varchar(2) NOT NULL PRIMARY KEY COMMENT 'ISO 3166-1, two letters',
+    code varchar(4) NOT NULL COMMENT 'country code, without +',
+    trunk_prefix varchar(10) NULL,
+    international_prefix varchar(20) NOT NULL,
+    lengths varchar(100) NOT NULL
+        COMMENT 'how many digits its numbers have without country code and trunk prefix, like |9|10|'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'how numbers are written in each country, from the phonenumbers library';
+
+CREATE TABLE IF NOT EXISTS dialer_numbering (
+    project_id varchar(400) NOT NULL PRIMARY KEY,
+    country varchar(2) NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'by which country''s plan the numbers of a project''s cases are read, row '''': those without a row; written by dialer_screen alone, so that triggers on cases lock nothing that people edit';
+
+CREATE TABLE IF NOT EXISTS dialer_screening (
+    id int NOT NULL PRIMARY KEY CHECK (id = 1),
+    looked_to bigint NOT NULL DEFAULT 0 COMMENT 'the last case (its id) of this pass that was looked at',
+    begun_at timestamp(6) NULL DEFAULT NULL COMMENT 'when this pass began, NULL: none is under way',
+    ended_at timestamp(6) NULL DEFAULT NULL COMMENT 'when the last pass ended'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'one row: how far dialer_screen has looked at the cases since rules changed';
+INSERT IGNORE INTO dialer_screening (id, begun_at) VALUES (1, now());
+
+ALTER TABLE dialer_params
+    ADD COLUMN IF NOT EXISTS client varchar(400) NULL INVISIBLE COMMENT 'on whose behalf it calls; rules may be of a client',
+    ADD COLUMN IF NOT EXISTS purpose varchar(400) NOT NULL DEFAULT 'sales' INVISIBLE
+        COMMENT 'sales, debt, research or service; rules may be of a purpose',
+    ADD COLUMN IF NOT EXISTS country varchar(400) NULL INVISIBLE
+        COMMENT 'by whose numbering plan its numbers are read (ISO 3166-1, two letters); NULL: country in dialer_settings',
+    ADD COLUMN IF NOT EXISTS zone_by varchar(400) NOT NULL DEFAULT 'project' INVISIBLE
+        COMMENT 'zone of cases without utc: project (its zone, else the number''s) or number (all zones of the number must be open, else the project''s)',
+    ADD COLUMN IF NOT EXISTS most_attempts int NULL INVISIBLE
+        COMMENT 'most attempts on a case since it was fresh or brought back, whatever dialer_retries says; NULL: no cap';
+INSERT IGNORE INTO dialer_settings (name, value, description) VALUES
+    ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written');
+
+-- Rules.
+CREATE TABLE IF NOT EXISTS dialer_dnc (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    number varchar(400) NOT NULL COMMENT 'E.164, or a prefix of it with * at the end; without + it is read by its project''s country, else by country in dialer_settings',
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    reason varchar(400) NOT NULL DEFAULT '' COMMENT 'why; shown where the number is refused',
+    from_at timestamp(6) NULL DEFAULT NULL COMMENT 'holds from then on; NULL: at once',
+    until_at timestamp(6) NULL DEFAULT NULL COMMENT 'holds until then; NULL: for ever',
+    attempt_id bigint NULL COMMENT 'the call in which the subscriber asked for it',
+    added_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'numbers that must not be called';
+CREATE INDEX IF NOT EXISTS dialer_dnc_number ON dialer_dnc (number);
+
+CREATE TABLE IF NOT EXISTS dialer_limits (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    keyed_by varchar(40) NOT NULL DEFAULT 'number' COMMENT 'number: calls of the number, in all projects of the scope; case: calls of the case',
+    counts varchar(40) NOT NULL DEFAULT 'attempts' COMMENT 'attempts; connected: answered by a person; conversations: with an agent, or the message heard',
+    most int NOT NULL COMMENT 'so many are allowed; the next one waits',
+    period_minutes int NULL COMMENT 'in so many minutes before the call',
+    local_period varchar(40) NULL COMMENT 'day, week (from Monday) or month, by the subscriber''s clock; neither: over the whole campaign',
+    callbacks tinyint(1) NOT NULL DEFAULT false COMMENT 'binds callbacks promised to the subscriber, too',
+    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'most calls of a number (or a case) in a period; a gap is a limit of one';
+
+CREATE TABLE IF NOT EXISTS dialer_pauses (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    outcome varchar(20) NULL COMMENT 'after this outcome (dialer_outcomes) …',
+    disposition varchar(400) NULL COMMENT '… or this code of the agent; one of the two',
+    period_minutes int NOT NULL COMMENT 'from the end of that call',
+    callbacks tinyint(1) NOT NULL DEFAULT false COMMENT 'binds callbacks promised to the subscriber, too',
+    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'how long a number rests after an outcome or a disposition';
+
+CREATE TABLE IF NOT EXISTS dialer_retries (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    outcome varchar(20) NULL COMMENT 'after this outcome (dialer_outcomes) …',
+    disposition varchar(400) NULL COMMENT '… or this code of the agent; one of the two',
+    period_minutes int NOT NULL COMMENT 'from the end of that call',
+    most int NULL COMMENT 'at most so many times; NULL: dialer_params.most_attempts alone ends it',
+    other_part_of_day tinyint(1) NOT NULL DEFAULT false COMMENT 'not in the part of the subscriber''s day of that call: before 12, 12 to 17, from 17',
+    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'when a case is called again after an outcome or a disposition';
+
+CREATE TABLE IF NOT EXISTS dialer_hours (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    weekdays varchar(40) NOT NULL DEFAULT 'Mo-Su,PH' COMMENT 'Mo-Fr,Su,PH; PH: public holidays of the region (dialer_holidays), which belong to no other day',
+    starts varchar(40) NOT NULL COMMENT 'time of day HH:MM[:SS]',
+    stops varchar(40) NOT NULL COMMENT 'time of day HH:MM[:SS], 24:00 the day''s end',
+    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'when subscribers may be called, by their clock; of rows with the same scope and preset one must be open, and that for every scope that applies';
+
+CREATE TABLE IF NOT EXISTS dialer_holidays (
+    region varchar(40) NOT NULL COMMENT 'country, or country and part of it, like DE-BY (ISO 3166-2)',
+    day date NOT NULL,
+    name varchar(400) NOT NULL DEFAULT '',
+    source varchar(40) NOT NULL DEFAULT 'own' COMMENT 'own: yours, kept when the others are renewed',
+    PRIMARY KEY (region, day)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'public holidays';
+
+CREATE TABLE IF NOT EXISTS dialer_prefixes (
+    prefix varchar(20) NOT NULL PRIMARY KEY COMMENT 'E.164 without +; the longest that fits decides',
+    country varchar(2) NULL COMMENT 'ISO 3166-1, two letters',
+    region varchar(40) NULL COMMENT 'part of the country, like US-FL, where the prefix tells it',
+    zones varchar(1000) NULL COMMENT 'IANA zones joined by &; NULL: it proves no place (mobile, toll-free)',
+    source varchar(40) NOT NULL DEFAULT 'own' COMMENT 'own: yours, kept when the others are renewed'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'where numbers are, by how they begin';
+
+CREATE TABLE IF NOT EXISTS dialer_presets (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    preset varchar(40) NOT NULL,
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    source varchar(400) NOT NULL COMMENT 'the law or code',
+    dated date NOT NULL COMMENT 'as of this day',
+    sure varchar(40) NOT NULL COMMENT 'A: text or regulator, B: two secondary sources, C: one, or disputed',
+    applied_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'the presets of rules that were applied, and to what';
+
+CREATE TABLE IF NOT EXISTS dialer_caller_ids (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
+    client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
+    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    caller_id varchar(400) NOT NULL COMMENT 'number or Name <number>',
+    prefix varchar(40) NULL COMMENT 'for numbers that begin so (E.164 without +); NULL: any',
+    most_per_day int NULL COMMENT 'most calls in 24 hours; NULL: no cap'
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'numbers that calls are shown to come from';
+
+CREATE TABLE IF NOT EXISTS dialer_case_numbers (
+    case_id bigint NOT NULL COMMENT 'dialer_clients.id',
+    place int NOT NULL COMMENT '2 and more; 1 is phone_number itself',
+    phone_number varchar(400) NOT NULL COMMENT 'as written',
+    number varchar(400) NOT NULL DEFAULT '' COMMENT 'in one form; written by the dialer',
+    label varchar(400) NOT NULL DEFAULT '' COMMENT 'home, work, …',
+    PRIMARY KEY (case_id, place)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'further numbers of a case, tried after phone_number';
+
+-- Down: the rules, and what the dialer has noted by them, go.
+DROP TABLE IF EXISTS dialer_case_numbers;
+DROP TABLE IF EXISTS dialer_caller_ids;
+DROP TABLE IF EXISTS dialer_presets;
+DROP TABLE IF EXISTS dialer_prefixes;
+DROP TABLE IF EXISTS dialer_holidays;
+DROP TABLE IF EXISTS dialer_hours;
+DROP TABLE IF EXISTS dialer_retries;
+DROP TABLE IF EXISTS dialer_pauses;
+DROP TABLE IF EXISTS dialer_limits;
+DROP TABLE IF EXISTS dialer_dnc;
+DROP TABLE IF EXISTS dialer_screening;
+DROP TABLE IF EXISTS dialer_numbering;
+DROP TABLE IF EXISTS dialer_countries;
+DELETE FROM dialer_settings WHERE name = 'country';
+ALTER TABLE dialer_params
+    DROP COLUMN IF EXISTS client,
+    DROP COLUMN IF EXISTS purpose,
+    DROP COLUMN IF EXISTS country,
+    DROP COLUMN IF EXISTS zone_by,
+    DROP COLUMN IF EXISTS most_attempts;
+DROP INDEX IF EXISTS dialer_attempts_number ON dialer_attempts;
+ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS number;
+DROP INDEX IF EXISTS dialer_calls_number ON dialer_calls;
+ALTER TABLE dialer_calls DROP COLUMN IF EXISTS number;
+-- Two forms of one telephone may have become one row; that is what they are dialled as.
+ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
+ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
+DROP INDEX IF EXISTS dialer_clients_held ON dialer_clients;
+DROP INDEX IF EXISTS dialer_clients_number ON dialer_clients;
+ALTER TABLE dialer_clients DROP COLUMN IF EXISTS waits_for;
+ALTER TABLE dialer_clients
+    MODIFY COLUMN window_key varchar(82)
+        AS (concat(left(coalesce(utc, ''), 64), '|', left(allowed_start, 8), '|', left(allowed_stop, 8))) PERSISTENT INVISIBLE
+        COMMENT 'cases with one key open and close together',
+    MODIFY COLUMN waits_as varchar(9)
+        AS (CASE
+            WHEN used OR checked THEN NULL
+            WHEN deferred_time IS NULL OR deferred_done THEN 'fresh'
+            ELSE deferred_kind
+        END) PERSISTENT INVISIBLE
+        COMMENT 'fresh, scheduled or redial; NULL: does not wait';
+ALTER TABLE dialer_clients
+    DROP COLUMN IF EXISTS number,
+    DROP COLUMN IF EXISTS number_place,
+    DROP COLUMN IF EXISTS region,
+    DROP COLUMN IF EXISTS number_region,
+    DROP COLUMN IF EXISTS zones,
+    DROP COLUMN IF EXISTS fields,
+    DROP COLUMN IF EXISTS held_for,
+    DROP COLUMN IF EXISTS held_until;
+CREATE INDEX IF NOT EXISTS dialer_clients_number ON dialer_clients (phone_number);

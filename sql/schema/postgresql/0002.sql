@@ -1,0 +1,334 @@
+-- Rules as rows: whom we may call, when, how often; and one form for every number.
+-- Scope of a rule, in every rule table: project_id, client, region, purpose; NULL means any, all four must match.
+
+-- A case: its number in one form, where it is, what else the list knew, what holds it back.
+ALTER TABLE dialer_clients
+    ADD COLUMN number varchar NOT NULL DEFAULT '',
+    ADD COLUMN number_place int NOT NULL DEFAULT 1 CHECK (number_place >= 1),
+    ADD COLUMN region varchar NULL,
+    ADD COLUMN number_region varchar NULL,
+    ADD COLUMN zones varchar NULL,
+    ADD COLUMN fields jsonb NULL,
+    ADD COLUMN held_for varchar NULL,
+    ADD COLUMN held_until timestamptz NULL CHECK (held_until BETWEEN '1970-01-01 00:00:00Z' AND '2038-01-19 00:00:00Z');
+COMMENT ON COLUMN dialer_clients.number IS 'phone_number in one form, E.164 where its country is known (dialer_number); written by the dialer';
+COMMENT ON COLUMN dialer_clients.number_place IS 'which of the case''s numbers is dialled next; 1: phone_number';
+COMMENT ON COLUMN dialer_clients.region IS 'where the subscriber''s address is: country, or country and part, like US-FL (ISO 3166-2)';
+COMMENT ON COLUMN dialer_clients.number_region IS 'where the number says that it is; written by the dialer';
+COMMENT ON COLUMN dialer_clients.zones IS 'the zones of the number, joined by &; written by the dialer';
+COMMENT ON COLUMN dialer_clients.fields IS 'what else the list knew: a JSON object';
+COMMENT ON COLUMN dialer_clients.held_for IS 'the rule that keeps the case back; NULL: none, as far as was looked. A lower bound: claim and begin ask the rules';
+COMMENT ON COLUMN dialer_clients.held_until IS 'until when it keeps it back; NULL: until a rule changes';
+ALTER TABLE dialer_clients DROP COLUMN window_key;  -- its indexes go with it
+ALTER TABLE dialer_clients ADD COLUMN window_key varchar COLLATE "C" NOT NULL
+    GENERATED ALWAYS AS (coalesce(utc, '') || '|' || allowed_start || '|' || allowed_stop || '|' || coalesce(zones, '')
+        || '|' || coalesce(region, '') || '|' || coalesce(number_region, '')) STORED;
+COMMENT ON COLUMN dialer_clients.window_key IS 'cases with one key open and close together';
+UPDATE dialer_clients SET number = phone_number;
+-- dialer_pick: fresh cases of one call window in the order of sort
+CREATE INDEX dialer_clients_fresh_created ON dialer_clients (project_id, window_key, created, id)
+    WHERE NOT used AND NOT checked AND held_for IS NULL AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_priority ON dialer_clients (project_id, window_key, priority, id)
+    WHERE NOT used AND NOT checked AND held_for IS NULL AND (deferred_time IS NULL OR deferred_done);
+-- ... with sort 3:1 and 3:2: inside a window only the id orders; dialer_why_count, dialer_project_until
+CREATE INDEX dialer_clients_fresh_id ON dialer_clients (project_id, window_key, id) INCLUDE (not_before_at)
+    WHERE NOT used AND NOT checked AND held_for IS NULL AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_both ON dialer_clients (project_id, window_key, priority, created, id)
+    WHERE NOT used AND NOT checked AND held_for IS NULL AND (deferred_time IS NULL OR deferred_done);
+-- dialer_pick: promised callbacks and redials
+CREATE INDEX dialer_clients_deferred ON dialer_clients (project_id, deferred_kind, window_key, deferred_time, id)
+    INCLUDE (not_before_at)
+    WHERE NOT used AND NOT checked AND held_for IS NULL AND deferred_time IS NOT NULL AND NOT deferred_done;
+-- dialer_project_until: when a delayed case may go
+CREATE INDEX dialer_clients_delayed ON dialer_clients (project_id, window_key, not_before_at)
+    WHERE NOT used AND NOT checked AND held_for IS NULL AND not_before_at IS NOT NULL;
+-- held cases: those whose time has come, and how many there are
+CREATE INDEX dialer_clients_held ON dialer_clients (project_id, held_for, window_key, held_until)
+    WHERE NOT used AND NOT checked AND held_for IS NOT NULL;
+DROP INDEX dialer_clients_number;
+-- the cases of a number
+CREATE INDEX dialer_clients_number ON dialer_clients (number);
+
+ALTER TABLE dialer_live RENAME COLUMN phone_number TO number;
+ALTER TABLE dialer_abandoned RENAME COLUMN phone_number TO number;
+ALTER TABLE dialer_calls ADD COLUMN number varchar NOT NULL DEFAULT '';
+UPDATE dialer_calls SET number = phone_number;
+CREATE INDEX dialer_calls_number ON dialer_calls (number);
+ALTER TABLE dialer_attempts ADD COLUMN number varchar NOT NULL DEFAULT '';
+UPDATE dialer_attempts SET number = phone_number;
+-- limits: the latest attempts of a number
+CREATE INDEX dialer_attempts_number ON dialer_attempts (number, begun_at);
+COMMENT ON COLUMN dialer_attempts.number IS 'phone_number in the form that it was begun with (dialer_number)';
+
+-- Numbering plans, from phonenumbers (make data).
+CREATE TABLE dialer_countries (
+    country varchar NOT NULL PRIMARY KEY,
+    code varchar NOT NULL,
+    trunk_prefix varchar NULL,
+    international_prefix varchar NOT NULL,
+    lengths varchar NOT NULL
+);
+COMMENT ON TABLE dialer_countries IS 'how numbers are written in each country, from the phonenumbers library';
+COMMENT ON COLUMN dialer_countries.country IS 'ISO 3166-1, two letters';
+COMMENT ON COLUMN dialer_countries.code IS 'country code, without +';
+COMMENT ON COLUMN dialer_countries.lengths IS 'how many digits its numbers have without country code and trunk prefix, like |9|10|';
+
+CREATE TABLE dialer_numbering (
+    project_id varchar NOT NULL PRIMARY KEY,
+    country varchar NULL
+);
+COMMENT ON TABLE dialer_numbering IS 'by which country''s plan the numbers of a project''s cases are read, row '''': those without a row; written by dialer_screen alone, so that triggers on cases lock nothing that people edit';
+
+CREATE TABLE dialer_screening (
+    id int NOT NULL PRIMARY KEY CHECK (id = 1),
+    looked_to int8 NOT NULL DEFAULT 0,
+    begun_at timestamptz NULL,
+    ended_at timestamptz NULL
+);
+COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
+COMMENT ON COLUMN dialer_screening.looked_to IS 'the last case (its id) of this pass that was looked at';
+COMMENT ON COLUMN dialer_screening.begun_at IS 'when this pass began, NULL: none is under way';
+COMMENT ON COLUMN dialer_screening.ended_at IS 'when the last pass ended';
+INSERT INTO dialer_screening (id, begun_at) VALUES (1, now());
+
+ALTER TABLE dialer_params
+    ADD COLUMN client varchar NULL,
+    ADD COLUMN purpose varchar NOT NULL DEFAULT 'sales',
+    ADD COLUMN country varchar NULL,
+    ADD COLUMN zone_by varchar NOT NULL DEFAULT 'project',
+    ADD COLUMN most_attempts int NULL;
+COMMENT ON COLUMN dialer_params.client IS 'on whose behalf it calls; rules may be of a client';
+COMMENT ON COLUMN dialer_params.purpose IS 'sales, debt, research or service; rules may be of a purpose';
+COMMENT ON COLUMN dialer_params.country IS 'by whose numbering plan its numbers are read (ISO 3166-1, two letters); NULL: country in dialer_settings';
+COMMENT ON COLUMN dialer_params.zone_by IS 'zone of cases without utc: project (its zone, else the number''s) or number (all zones of the number must be open, else the project''s)';
+COMMENT ON COLUMN dialer_params.most_attempts IS 'most attempts on a case since it was fresh or brought back, whatever dialer_retries says; NULL: no cap';
+INSERT INTO dialer_settings (name, value, description) VALUES
+    ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written');
+
+-- Rules.
+CREATE TABLE dialer_dnc (
+    id bigserial NOT NULL PRIMARY KEY,
+    number varchar NOT NULL,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    reason varchar NOT NULL DEFAULT '',
+    from_at timestamptz NULL,
+    until_at timestamptz NULL,
+    attempt_id int8 NULL,
+    added_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dialer_dnc IS 'numbers that must not be called';
+COMMENT ON COLUMN dialer_dnc.number IS 'E.164, or a prefix of it with * at the end; without + it is read by its project''s country, else by country in dialer_settings';
+COMMENT ON COLUMN dialer_dnc.reason IS 'why; shown where the number is refused';
+COMMENT ON COLUMN dialer_dnc.from_at IS 'holds from then on; NULL: at once';
+COMMENT ON COLUMN dialer_dnc.until_at IS 'holds until then; NULL: for ever';
+COMMENT ON COLUMN dialer_dnc.attempt_id IS 'the call in which the subscriber asked for it';
+CREATE INDEX dialer_dnc_number ON dialer_dnc (number);
+
+CREATE TABLE dialer_limits (
+    id bigserial NOT NULL PRIMARY KEY,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    keyed_by varchar NOT NULL DEFAULT 'number',
+    counts varchar NOT NULL DEFAULT 'attempts',
+    most int NOT NULL,
+    period_minutes int NULL,
+    local_period varchar NULL,
+    callbacks bool NOT NULL DEFAULT false,
+    preset varchar NULL
+);
+COMMENT ON TABLE dialer_limits IS 'most calls of a number (or a case) in a period; a gap is a limit of one';
+COMMENT ON COLUMN dialer_limits.keyed_by IS 'number: calls of the number, in all projects of the scope; case: calls of the case';
+COMMENT ON COLUMN dialer_limits.counts IS 'attempts; connected: answered by a person; conversations: with an agent, or the message heard';
+COMMENT ON COLUMN dialer_limits.most IS 'so many are allowed; the next one waits';
+COMMENT ON COLUMN dialer_limits.period_minutes IS 'in so many minutes before the call';
+COMMENT ON COLUMN dialer_limits.local_period IS 'day, week (from Monday) or month, by the subscriber''s clock; neither: over the whole campaign';
+COMMENT ON COLUMN dialer_limits.callbacks IS 'binds callbacks promised to the subscriber, too';
+COMMENT ON COLUMN dialer_limits.preset IS 'the preset that wrote the row; NULL: your own';
+
+CREATE TABLE dialer_pauses (
+    id bigserial NOT NULL PRIMARY KEY,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    outcome varchar NULL,
+    disposition varchar NULL,
+    period_minutes int NOT NULL,
+    callbacks bool NOT NULL DEFAULT false,
+    preset varchar NULL
+);
+COMMENT ON TABLE dialer_pauses IS 'how long a number rests after an outcome or a disposition';
+COMMENT ON COLUMN dialer_pauses.outcome IS 'after this outcome (dialer_outcomes) …';
+COMMENT ON COLUMN dialer_pauses.disposition IS '… or this code of the agent; one of the two';
+COMMENT ON COLUMN dialer_pauses.period_minutes IS 'from the end of that call';
+COMMENT ON COLUMN dialer_pauses.callbacks IS 'binds callbacks promised to the subscriber, too';
+COMMENT ON COLUMN dialer_pauses.preset IS 'the preset that wrote the row; NULL: your own';
+
+CREATE TABLE dialer_retries (
+    id bigserial NOT NULL PRIMARY KEY,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    outcome varchar NULL,
+    disposition varchar NULL,
+    period_minutes int NOT NULL,
+    most int NULL,
+    other_part_of_day bool NOT NULL DEFAULT false,
+    preset varchar NULL
+);
+COMMENT ON TABLE dialer_retries IS 'when a case is called again after an outcome or a disposition';
+COMMENT ON COLUMN dialer_retries.outcome IS 'after this outcome (dialer_outcomes) …';
+COMMENT ON COLUMN dialer_retries.disposition IS '… or this code of the agent; one of the two';
+COMMENT ON COLUMN dialer_retries.period_minutes IS 'from the end of that call';
+COMMENT ON COLUMN dialer_retries.most IS 'at most so many times; NULL: dialer_params.most_attempts alone ends it';
+COMMENT ON COLUMN dialer_retries.other_part_of_day IS 'not in the part of the subscriber''s day of that call: before 12, 12 to 17, from 17';
+COMMENT ON COLUMN dialer_retries.preset IS 'the preset that wrote the row; NULL: your own';
+
+CREATE TABLE dialer_hours (
+    id bigserial NOT NULL PRIMARY KEY,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    weekdays varchar NOT NULL DEFAULT 'Mo-Su,PH',
+    starts varchar NOT NULL,
+    stops varchar NOT NULL,
+    preset varchar NULL
+);
+COMMENT ON TABLE dialer_hours IS 'when subscribers may be called, by their clock; of rows with the same scope and preset one must be open, and that for every scope that applies';
+COMMENT ON COLUMN dialer_hours.weekdays IS 'Mo-Fr,Su,PH; PH: public holidays of the region (dialer_holidays), which belong to no other day';
+COMMENT ON COLUMN dialer_hours.starts IS 'time of day HH:MM[:SS]';
+COMMENT ON COLUMN dialer_hours.stops IS 'time of day HH:MM[:SS], 24:00 the day''s end';
+COMMENT ON COLUMN dialer_hours.preset IS 'the preset that wrote the row; NULL: your own';
+
+CREATE TABLE dialer_holidays (
+    region varchar NOT NULL,
+    day date NOT NULL,
+    name varchar NOT NULL DEFAULT '',
+    source varchar NOT NULL DEFAULT 'own',
+    PRIMARY KEY (region, day)
+);
+COMMENT ON TABLE dialer_holidays IS 'public holidays';
+COMMENT ON COLUMN dialer_holidays.region IS 'country, or country and part of it, like DE-BY (ISO 3166-2)';
+COMMENT ON COLUMN dialer_holidays.source IS 'own: yours, kept when the others are renewed';
+
+CREATE TABLE dialer_prefixes (
+    prefix varchar NOT NULL PRIMARY KEY,
+    country varchar NULL,
+    region varchar NULL,
+    zones varchar NULL,
+    source varchar NOT NULL DEFAULT 'own'
+);
+COMMENT ON TABLE dialer_prefixes IS 'where numbers are, by how they begin';
+COMMENT ON COLUMN dialer_prefixes.prefix IS 'E.164 without +; the longest that fits decides';
+COMMENT ON COLUMN dialer_prefixes.country IS 'ISO 3166-1, two letters';
+COMMENT ON COLUMN dialer_prefixes.region IS 'part of the country, like US-FL, where the prefix tells it';
+COMMENT ON COLUMN dialer_prefixes.zones IS 'IANA zones joined by &; NULL: it proves no place (mobile, toll-free)';
+COMMENT ON COLUMN dialer_prefixes.source IS 'own: yours, kept when the others are renewed';
+
+CREATE TABLE dialer_presets (
+    id bigserial NOT NULL PRIMARY KEY,
+    preset varchar NOT NULL,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    source varchar NOT NULL,
+    dated date NOT NULL,
+    sure varchar NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dialer_presets IS 'the presets of rules that were applied, and to what';
+COMMENT ON COLUMN dialer_presets.source IS 'the law or code';
+COMMENT ON COLUMN dialer_presets.dated IS 'as of this day';
+COMMENT ON COLUMN dialer_presets.sure IS 'A: text or regulator, B: two secondary sources, C: one, or disputed';
+
+CREATE TABLE dialer_caller_ids (
+    id bigserial NOT NULL PRIMARY KEY,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    caller_id varchar NOT NULL,
+    prefix varchar NULL,
+    most_per_day int NULL
+);
+COMMENT ON TABLE dialer_caller_ids IS 'numbers that calls are shown to come from';
+COMMENT ON COLUMN dialer_caller_ids.caller_id IS 'number or Name <number>';
+COMMENT ON COLUMN dialer_caller_ids.prefix IS 'for numbers that begin so (E.164 without +); NULL: any';
+COMMENT ON COLUMN dialer_caller_ids.most_per_day IS 'most calls in 24 hours; NULL: no cap';
+
+CREATE TABLE dialer_case_numbers (
+    case_id int8 NOT NULL,
+    place int NOT NULL,
+    phone_number varchar NOT NULL,
+    number varchar NOT NULL DEFAULT '',
+    label varchar NOT NULL DEFAULT '',
+    PRIMARY KEY (case_id, place)
+);
+COMMENT ON TABLE dialer_case_numbers IS 'further numbers of a case, tried after phone_number';
+COMMENT ON COLUMN dialer_case_numbers.case_id IS 'dialer_clients.id';
+COMMENT ON COLUMN dialer_case_numbers.place IS '2 and more; 1 is phone_number itself';
+COMMENT ON COLUMN dialer_case_numbers.phone_number IS 'as written';
+COMMENT ON COLUMN dialer_case_numbers.number IS 'in one form; written by the dialer';
+COMMENT ON COLUMN dialer_case_numbers.label IS 'home, work, …';
+
+-- Down: the rules, and what the dialer has noted by them, go.
+DROP TABLE IF EXISTS dialer_case_numbers;
+DROP TABLE IF EXISTS dialer_caller_ids;
+DROP TABLE IF EXISTS dialer_presets;
+DROP TABLE IF EXISTS dialer_prefixes;
+DROP TABLE IF EXISTS dialer_holidays;
+DROP TABLE IF EXISTS dialer_hours;
+DROP TABLE IF EXISTS dialer_retries;
+DROP TABLE IF EXISTS dialer_pauses;
+DROP TABLE IF EXISTS dialer_limits;
+DROP TABLE IF EXISTS dialer_dnc;
+DROP TABLE IF EXISTS dialer_screening;
+DROP TABLE IF EXISTS dialer_numbering;
+DROP TABLE IF EXISTS dialer_countries;
+DELETE FROM dialer_settings WHERE name = 'country';
+ALTER TABLE dialer_params
+    DROP COLUMN client,
+    DROP COLUMN purpose,
+    DROP COLUMN country,
+    DROP COLUMN zone_by,
+    DROP COLUMN most_attempts;
+ALTER TABLE dialer_attempts DROP COLUMN number;
+ALTER TABLE dialer_calls DROP COLUMN number;
+-- Two forms of one telephone may have become one row; that is what they are dialled as.
+ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
+ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;
+ALTER TABLE dialer_clients DROP COLUMN window_key;
+ALTER TABLE dialer_clients
+    DROP COLUMN number,
+    DROP COLUMN number_place,
+    DROP COLUMN region,
+    DROP COLUMN number_region,
+    DROP COLUMN zones,
+    DROP COLUMN fields,
+    DROP COLUMN held_for,
+    DROP COLUMN held_until,
+    ADD COLUMN window_key varchar COLLATE "C" NOT NULL
+        GENERATED ALWAYS AS (coalesce(utc, '') || '|' || allowed_start || '|' || allowed_stop) STORED;
+COMMENT ON COLUMN dialer_clients.window_key IS 'cases with one key open and close together';
+CREATE INDEX dialer_clients_fresh_created ON dialer_clients (project_id, window_key, created, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_priority ON dialer_clients (project_id, window_key, priority, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_id ON dialer_clients (project_id, window_key, id) INCLUDE (not_before_at)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_fresh_both ON dialer_clients (project_id, window_key, priority, created, id)
+    WHERE NOT used AND NOT checked AND (deferred_time IS NULL OR deferred_done);
+CREATE INDEX dialer_clients_deferred ON dialer_clients (project_id, deferred_kind, window_key, deferred_time, id)
+    INCLUDE (not_before_at)
+    WHERE NOT used AND NOT checked AND deferred_time IS NOT NULL AND NOT deferred_done;
+CREATE INDEX dialer_clients_delayed ON dialer_clients (project_id, window_key, not_before_at)
+    WHERE NOT used AND NOT checked AND not_before_at IS NOT NULL;
+CREATE INDEX dialer_clients_number ON dialer_clients (phone_number) WHERE NOT used AND NOT checked;
