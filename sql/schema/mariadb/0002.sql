@@ -40,7 +40,7 @@ ALTER TABLE dialer_clients
         COMMENT 'what a case that would wait is held for; NULL: it is not held, or does not wait';
 DROP INDEX IF EXISTS dialer_clients_number ON dialer_clients;
 -- held cases: those whose time has come, and how many there are
-CREATE INDEX IF NOT EXISTS dialer_clients_held ON dialer_clients (project_id, waits_for, window_key, held_until);
+CREATE INDEX IF NOT EXISTS dialer_clients_held ON dialer_clients (project_id, waits_for, held_until);
 
 ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS phone_number number varchar(400) NOT NULL;
 ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS phone_number number varchar(400) NOT NULL;
@@ -50,8 +50,29 @@ CREATE INDEX IF NOT EXISTS dialer_calls_number ON dialer_calls (number);
 ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT ''
     COMMENT 'phone_number in the form that it was begun with (dialer_number)';
 UPDATE dialer_attempts SET number = phone_number WHERE number = '';
+ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS reach int AS (CASE
+            WHEN outcome IN ('FAILED', 'CANCELLED', 'TECHNICAL') AND coalesce(ringing_at, answered_at) IS NULL THEN 0
+            WHEN outcome = 'FAILED' THEN 0
+            WHEN answered_at IS NULL OR outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN 1
+            WHEN agent_at IS NULL AND played_at IS NULL THEN 2
+            ELSE 3
+        END) VIRTUAL;
+ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS reach int AS (CASE
+            WHEN outcome IN ('FAILED', 'CANCELLED', 'TECHNICAL') AND coalesce(ringing_at, answered_at) IS NULL THEN 0
+            WHEN outcome = 'FAILED' THEN 0
+            WHEN answered_at IS NULL OR outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN 1
+            WHEN agent_at IS NULL AND played_at IS NULL THEN 2
+            ELSE 3
+        END) VIRTUAL
+        COMMENT 'what it counts as in dialer_limits: 0 nothing, 1 an attempt, 2 connected (a person answered), 3 a conversation (with an agent, or the message heard)';
 -- limits: the latest attempts of a number
 CREATE INDEX IF NOT EXISTS dialer_attempts_number ON dialer_attempts (number, begun_at);
+
+CREATE TABLE IF NOT EXISTS dialer_rule_changes (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
+INSERT IGNORE INTO dialer_rule_changes (id) VALUES (1);
 
 -- Numbering plans, from phonenumbers (make data).
 CREATE TABLE IF NOT EXISTS dialer_countries (
@@ -72,12 +93,10 @@ CREATE TABLE IF NOT EXISTS dialer_numbering (
 
 CREATE TABLE IF NOT EXISTS dialer_screening (
     id int NOT NULL PRIMARY KEY CHECK (id = 1),
-    looked_to bigint NOT NULL DEFAULT 0 COMMENT 'the last case (its id) of this pass that was looked at',
-    begun_at timestamp(6) NULL DEFAULT NULL COMMENT 'when this pass began, NULL: none is under way',
-    ended_at timestamp(6) NULL DEFAULT NULL COMMENT 'when the last pass ended'
+    looked_to bigint NOT NULL DEFAULT 0 COMMENT 'the last case (its id) that was looked at; new ones come after it'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'one row: how far dialer_screen has looked at the cases since rules changed';
-INSERT IGNORE INTO dialer_screening (id, begun_at) VALUES (1, now());
+INSERT IGNORE INTO dialer_screening (id) VALUES (1);
 
 ALTER TABLE dialer_params
     ADD COLUMN IF NOT EXISTS client varchar(400) NULL INVISIBLE COMMENT 'on whose behalf it calls; rules may be of a client',
@@ -109,6 +128,12 @@ CREATE TABLE IF NOT EXISTS dialer_dnc (
   COMMENT 'numbers that must not be called';
 CREATE INDEX IF NOT EXISTS dialer_dnc_number ON dialer_dnc (number);
 
+CREATE TABLE IF NOT EXISTS dialer_dnc_lengths (
+    length int NOT NULL PRIMARY KEY
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'how long the prefixes of dialer_dnc are, without *; 0: whole numbers';
+INSERT IGNORE INTO dialer_dnc_lengths (length) VALUES (0);
+
 CREATE TABLE IF NOT EXISTS dialer_limits (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
     project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
@@ -138,6 +163,23 @@ CREATE TABLE IF NOT EXISTS dialer_pauses (
     preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'how long a number rests after an outcome or a disposition';
+
+CREATE TABLE IF NOT EXISTS dialer_number_pauses (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    number varchar(400) NOT NULL,
+    project_id varchar(400) NULL,
+    client varchar(400) NULL,
+    region varchar(40) NULL,
+    purpose varchar(40) NULL,
+    callbacks tinyint(1) NOT NULL,
+    until_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    pause_id bigint NOT NULL COMMENT 'the row of dialer_pauses, whose scope it has',
+    attempt_id bigint NOT NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'numbers that rest now, written at the end of the call; they do not depend on the ledger';
+CREATE INDEX IF NOT EXISTS dialer_number_pauses_number ON dialer_number_pauses (number);
+-- dialer_prune
+CREATE INDEX IF NOT EXISTS dialer_number_pauses_until ON dialer_number_pauses (until_at);
 
 CREATE TABLE IF NOT EXISTS dialer_retries (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -231,7 +273,10 @@ DROP TABLE IF EXISTS dialer_hours;
 DROP TABLE IF EXISTS dialer_retries;
 DROP TABLE IF EXISTS dialer_pauses;
 DROP TABLE IF EXISTS dialer_limits;
+DROP TABLE IF EXISTS dialer_number_pauses;
+DROP TABLE IF EXISTS dialer_dnc_lengths;
 DROP TABLE IF EXISTS dialer_dnc;
+DROP TABLE IF EXISTS dialer_rule_changes;
 DROP TABLE IF EXISTS dialer_screening;
 DROP TABLE IF EXISTS dialer_numbering;
 DROP TABLE IF EXISTS dialer_countries;
@@ -243,9 +288,9 @@ ALTER TABLE dialer_params
     DROP COLUMN IF EXISTS zone_by,
     DROP COLUMN IF EXISTS most_attempts;
 DROP INDEX IF EXISTS dialer_attempts_number ON dialer_attempts;
-ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS number;
+ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS number, DROP COLUMN IF EXISTS reach;
 DROP INDEX IF EXISTS dialer_calls_number ON dialer_calls;
-ALTER TABLE dialer_calls DROP COLUMN IF EXISTS number;
+ALTER TABLE dialer_calls DROP COLUMN IF EXISTS number, DROP COLUMN IF EXISTS reach;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
 ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;

@@ -43,7 +43,7 @@ CREATE INDEX dialer_clients_deferred ON dialer_clients (project_id, deferred_kin
 CREATE INDEX dialer_clients_delayed ON dialer_clients (project_id, window_key, not_before_at)
     WHERE NOT used AND NOT checked AND held_for IS NULL AND not_before_at IS NOT NULL;
 -- held cases: those whose time has come, and how many there are
-CREATE INDEX dialer_clients_held ON dialer_clients (project_id, held_for, window_key, held_until)
+CREATE INDEX dialer_clients_held ON dialer_clients (project_id, held_until) INCLUDE (held_for)
     WHERE NOT used AND NOT checked AND held_for IS NOT NULL;
 DROP INDEX dialer_clients_number;
 -- the cases of a number
@@ -56,9 +56,32 @@ UPDATE dialer_calls SET number = phone_number;
 CREATE INDEX dialer_calls_number ON dialer_calls (number);
 ALTER TABLE dialer_attempts ADD COLUMN number varchar NOT NULL DEFAULT '';
 UPDATE dialer_attempts SET number = phone_number;
+ALTER TABLE dialer_calls ADD COLUMN reach int NOT NULL
+        GENERATED ALWAYS AS (CASE
+            WHEN outcome IN ('FAILED', 'CANCELLED', 'TECHNICAL') AND coalesce(ringing_at, answered_at) IS NULL THEN 0
+            WHEN outcome = 'FAILED' THEN 0
+            WHEN answered_at IS NULL OR outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN 1
+            WHEN agent_at IS NULL AND played_at IS NULL THEN 2
+            ELSE 3
+        END) STORED;
+ALTER TABLE dialer_attempts ADD COLUMN reach int NOT NULL
+        GENERATED ALWAYS AS (CASE
+            WHEN outcome IN ('FAILED', 'CANCELLED', 'TECHNICAL') AND coalesce(ringing_at, answered_at) IS NULL THEN 0
+            WHEN outcome = 'FAILED' THEN 0
+            WHEN answered_at IS NULL OR outcome = 'MACHINE' OR amd_verdict = 'MACHINE' THEN 1
+            WHEN agent_at IS NULL AND played_at IS NULL THEN 2
+            ELSE 3
+        END) STORED;
+COMMENT ON COLUMN dialer_attempts.reach IS 'what it counts as in dialer_limits: 0 nothing, 1 an attempt, 2 connected (a person answered), 3 a conversation (with an agent, or the message heard)';
 -- limits: the latest attempts of a number
 CREATE INDEX dialer_attempts_number ON dialer_attempts (number, begun_at);
 COMMENT ON COLUMN dialer_attempts.number IS 'phone_number in the form that it was begun with (dialer_number)';
+
+CREATE TABLE dialer_rule_changes (
+    id bigserial NOT NULL PRIMARY KEY
+);
+COMMENT ON TABLE dialer_rule_changes IS 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
+INSERT INTO dialer_rule_changes DEFAULT VALUES;
 
 -- Numbering plans, from phonenumbers (make data).
 CREATE TABLE dialer_countries (
@@ -81,15 +104,11 @@ COMMENT ON TABLE dialer_numbering IS 'by which country''s plan the numbers of a 
 
 CREATE TABLE dialer_screening (
     id int NOT NULL PRIMARY KEY CHECK (id = 1),
-    looked_to int8 NOT NULL DEFAULT 0,
-    begun_at timestamptz NULL,
-    ended_at timestamptz NULL
+    looked_to int8 NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
-COMMENT ON COLUMN dialer_screening.looked_to IS 'the last case (its id) of this pass that was looked at';
-COMMENT ON COLUMN dialer_screening.begun_at IS 'when this pass began, NULL: none is under way';
-COMMENT ON COLUMN dialer_screening.ended_at IS 'when the last pass ended';
-INSERT INTO dialer_screening (id, begun_at) VALUES (1, now());
+COMMENT ON COLUMN dialer_screening.looked_to IS 'the last case (its id) that was looked at; new ones come after it';
+INSERT INTO dialer_screening (id) VALUES (1);
 
 ALTER TABLE dialer_params
     ADD COLUMN client varchar NULL,
@@ -126,6 +145,12 @@ COMMENT ON COLUMN dialer_dnc.from_at IS 'holds from then on; NULL: at once';
 COMMENT ON COLUMN dialer_dnc.until_at IS 'holds until then; NULL: for ever';
 COMMENT ON COLUMN dialer_dnc.attempt_id IS 'the call in which the subscriber asked for it';
 CREATE INDEX dialer_dnc_number ON dialer_dnc (number);
+
+CREATE TABLE dialer_dnc_lengths (
+    length int NOT NULL PRIMARY KEY
+);
+COMMENT ON TABLE dialer_dnc_lengths IS 'how long the prefixes of dialer_dnc are, without *; 0: whole numbers';
+INSERT INTO dialer_dnc_lengths (length) VALUES (0);
 
 CREATE TABLE dialer_limits (
     id bigserial NOT NULL PRIMARY KEY,
@@ -168,6 +193,24 @@ COMMENT ON COLUMN dialer_pauses.disposition IS '… or this code of the agent; o
 COMMENT ON COLUMN dialer_pauses.period_minutes IS 'from the end of that call';
 COMMENT ON COLUMN dialer_pauses.callbacks IS 'binds callbacks promised to the subscriber, too';
 COMMENT ON COLUMN dialer_pauses.preset IS 'the preset that wrote the row; NULL: your own';
+
+CREATE TABLE dialer_number_pauses (
+    id bigserial NOT NULL PRIMARY KEY,
+    number varchar NOT NULL,
+    project_id varchar NULL,
+    client varchar NULL,
+    region varchar NULL,
+    purpose varchar NULL,
+    callbacks bool NOT NULL,
+    until_at timestamptz NOT NULL,
+    pause_id int8 NOT NULL,
+    attempt_id int8 NOT NULL
+);
+COMMENT ON TABLE dialer_number_pauses IS 'numbers that rest now, written at the end of the call; they do not depend on the ledger';
+COMMENT ON COLUMN dialer_number_pauses.pause_id IS 'the row of dialer_pauses, whose scope it has';
+CREATE INDEX dialer_number_pauses_number ON dialer_number_pauses (number);
+-- dialer_prune
+CREATE INDEX dialer_number_pauses_until ON dialer_number_pauses (until_at);
 
 CREATE TABLE dialer_retries (
     id bigserial NOT NULL PRIMARY KEY,
@@ -289,7 +332,10 @@ DROP TABLE IF EXISTS dialer_hours;
 DROP TABLE IF EXISTS dialer_retries;
 DROP TABLE IF EXISTS dialer_pauses;
 DROP TABLE IF EXISTS dialer_limits;
+DROP TABLE IF EXISTS dialer_number_pauses;
+DROP TABLE IF EXISTS dialer_dnc_lengths;
 DROP TABLE IF EXISTS dialer_dnc;
+DROP TABLE IF EXISTS dialer_rule_changes;
 DROP TABLE IF EXISTS dialer_screening;
 DROP TABLE IF EXISTS dialer_numbering;
 DROP TABLE IF EXISTS dialer_countries;
@@ -300,8 +346,8 @@ ALTER TABLE dialer_params
     DROP COLUMN country,
     DROP COLUMN zone_by,
     DROP COLUMN most_attempts;
-ALTER TABLE dialer_attempts DROP COLUMN number;
-ALTER TABLE dialer_calls DROP COLUMN number;
+ALTER TABLE dialer_attempts DROP COLUMN number, DROP COLUMN reach;
+ALTER TABLE dialer_calls DROP COLUMN number, DROP COLUMN reach;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
 ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;

@@ -26,6 +26,11 @@ SELECT
     amd,
     machine_action,
     machine_period,
-    priority
+    priority,
+    client,
+    purpose,
+    country,
+    zone_by,
+    most_attempts
 FROM dialer_params
 WHERE project_id IS NOT NULL

@@ -67,6 +67,7 @@ DECLARE
     v_gap numeric;
     v_begun int := 0;
     v_away bigint;
+    v_country varchar;
     v_refusal varchar;
     -- As in dialer_pick.
     v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
@@ -120,6 +121,7 @@ BEGIN
         RETURN;
     END IF;
 
+    v_country := coalesce(v_rules.country, nullif(dialer_setting('country'), ''));
     IF v_rules.type = 'predictive' AND v_rules.abandon_action = 'message' THEN
         v_patience := ceil(v_rules.abandon_seconds);
     END IF;
@@ -206,6 +208,8 @@ BEGIN
             WHEN v_case.used OR v_away IS NOT NULL THEN 'used'
             WHEN v_case.phone_number !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
             WHEN v_request.own_reason IS NOT NULL THEN v_request.own_reason
+            -- Its project's country has just changed; the rules were asked about another telephone.
+            WHEN v_case.number <> dialer_number(v_case.phone_number, v_country) THEN 'number_in_call'
             WHEN NOT EXISTS (
                 SELECT FROM dialer_live l
                 WHERE l.number = v_case.number
@@ -215,6 +219,11 @@ BEGIN
         IF refusal IS NOT NULL THEN
             DELETE FROM dialer_live l
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
+            IF refusal = 'number_in_call' THEN
+                -- The trigger writes the number that is right.
+                UPDATE dialer_clients c SET number = c.number
+                WHERE c.id = v_case.id AND c.number <> dialer_number(c.phone_number, v_country);
+            END IF;
             IF refusal = 'number_abandoned' AND v_request.own_reason IS NULL THEN
                 UPDATE dialer_clients c
                 SET not_before_at = least(v_request.abandoned_until_at, v_now + interval '5 minutes')

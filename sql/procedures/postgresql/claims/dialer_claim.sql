@@ -4,6 +4,8 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
+-- Cases that a rule keeps back are held on the way, up to 2000 of them, and up to 500 whose time has come wait again
+-- (held_for, held_until); mostly dialer_screen has been there before.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
 -- case whose last try is longest ago comes first, whatever the dial order. p_n 0 only settles the state. A claim on
@@ -42,6 +44,10 @@ DECLARE
     v_kinds varchar[];
     v_dues timestamptz[];
     v_locked bool;
+    v_held bigint[];
+    v_rules_held varchar[];
+    v_untils timestamptz[];
+    v_more bool := false;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         RETURN;
@@ -63,21 +69,42 @@ BEGIN
     IF v_n <= 0 THEN
         RETURN;
     END IF;
+    UPDATE dialer_clients c
+    SET held_for = NULL, held_until = NULL
+    WHERE c.id IN (
+        SELECT h.id FROM dialer_clients h
+        WHERE h.project_id = p_project AND NOT h.used AND NOT h.checked AND h.held_for IS NOT NULL AND h.held_until <= v_now
+        ORDER BY h.held_until LIMIT 500 FOR UPDATE SKIP LOCKED);
     v_failing := EXISTS (
         SELECT FROM dialer_stat_trunk t
         WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk AND t.state = 'failing');
     -- Where others hold the first ones, those behind them are looked at.
     v_reach := CASE WHEN v_failing THEN v_n + 2000 ELSE v_n END;
     LOOP
-        SELECT array_agg(k.case_id ORDER BY k.place), array_agg(k.kind ORDER BY k.place),
-            array_agg(k.due_at ORDER BY k.place)
-        INTO v_cases, v_kinds, v_dues
+        SELECT array_agg(k.case_id ORDER BY k.place) FILTER (WHERE k.held_for IS NULL),
+            array_agg(k.kind ORDER BY k.place) FILTER (WHERE k.held_for IS NULL),
+            array_agg(k.due_at ORDER BY k.place) FILTER (WHERE k.held_for IS NULL),
+            array_agg(k.case_id ORDER BY k.case_id) FILTER (WHERE k.held_for IS NOT NULL),
+            array_agg(k.held_for ORDER BY k.case_id) FILTER (WHERE k.held_for IS NOT NULL),
+            array_agg(k.held_until ORDER BY k.case_id) FILTER (WHERE k.held_for IS NOT NULL)
+        INTO v_cases, v_kinds, v_dues, v_held, v_rules_held, v_untils
         FROM (
-            SELECT d.case_id, d.kind, d.due_at,
+            SELECT d.case_id, d.kind, d.due_at, d.held_for, d.held_until,
                 row_number() OVER (ORDER BY CASE WHEN v_failing THEN c.tried_at END NULLS FIRST, d.place) AS place
-            FROM dialer_pick(p_project, v_now, v_reach) d
+            FROM dialer_pick(p_project, v_now, v_reach, true) d
             JOIN dialer_clients c ON c.id = d.case_id
         ) k;
+        IF v_held IS NOT NULL THEN
+            UPDATE dialer_clients c
+            SET held_for = k.held_for, held_until = k.held_until
+            FROM unnest(v_held, v_rules_held, v_untils) k (case_id, held_for, held_until)
+            WHERE c.id = k.case_id
+              AND c.id IN (
+                SELECT o.id FROM dialer_clients o
+                WHERE o.id = ANY (v_held) AND NOT o.used AND NOT o.checked
+                ORDER BY o.id FOR UPDATE SKIP LOCKED);
+            v_more := cardinality(v_held) >= 2000;
+        END IF;
         FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
             WITH picked AS MATERIALIZED (
                 SELECT * FROM unnest(v_cases, v_kinds, v_dues) WITH ORDINALITY k (case_id, kind, due_at, place)
@@ -119,10 +146,11 @@ BEGIN
         END LOOP;
         v_locked := v_got < v_n AND cardinality(v_cases) > 0 AND EXISTS (
             SELECT FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked);
-        EXIT WHEN NOT coalesce(v_locked, false) OR cardinality(v_cases) < v_reach OR v_reach >= v_n + 2000;
+        EXIT WHEN v_more OR NOT coalesce(v_locked, false) OR cardinality(v_cases) < v_reach OR v_reach >= v_n + 2000;
         v_reach := CASE WHEN v_reach = v_n THEN v_n + 200 ELSE v_n + 2000 END;
     END LOOP;
-    PERFORM dialer_project_settle(p_project, v_got < v_n,
+    -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
+    PERFORM dialer_project_settle(p_project, v_got < v_n AND NOT v_more,
         CASE WHEN v_got = 0 AND v_locked THEN 'an open transaction holds the first of its cases that wait' END, v_now);
 END
 $$

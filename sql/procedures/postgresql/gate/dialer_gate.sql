@@ -2,10 +2,13 @@
 -- The one place that decides whether a case may be called: dialer_pick, dialer_next, dialer_attempt_begin,
 -- dialer_project_until and dialer_why ask here, each about the cases it has in hand; one case is a lookup.
 -- own_reason: the first that holds, NULL if none does:
+--   do_not_call         dialer_dnc has the number
 --   scheduled, redial   the promised instant, or the redial's, is still ahead
 --   delayed             a delay set by the dialer is not over
 --   number_abandoned    the number was abandoned lately, and the project has no agents to guarantee one
 --                       (if it has, dialer_attempt_begin asks for the guarantee)
+--   number_limit        as many calls as a row of dialer_limits allows
+--   number_pause        the number rests after a call (dialer_pauses)
 --   window_closed       it is outside the case's hours by the subscriber's clock
 --   number_in_call      the number is in another call
 -- A case in a call of its own has none. own_until_at: when that reason ends by itself, own_detail: a sentence about it.
@@ -13,7 +16,8 @@
 -- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
 -- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
 -- lately. stands_apart: one of these facts, or a call of the number, may give the case another answer than others of its
--- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these).
+-- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these). rule_reason: which rule on
+-- its number speaks against it whatever else does; other_reason: which other thing does, whatever the rules say. opens_at: when its window is open next.
 CREATE OR REPLACE VIEW dialer_gate AS
 SELECT
     c.id AS case_id,
@@ -22,6 +26,9 @@ SELECT
     c.number,
     own.reason::varchar AS own_reason,
     CASE own.reason
+        WHEN 'do_not_call' THEN nullif(dialer_dnc_until(c.id, f.now), 'infinity')
+        WHEN 'number_limit' THEN nullif(dialer_limits_until(c.id, f.now), 'infinity')
+        WHEN 'number_pause' THEN x.paused_until
         WHEN 'scheduled' THEN c.deferred_time
         WHEN 'redial' THEN c.deferred_time
         WHEN 'delayed' THEN c.not_before_at
@@ -29,6 +36,11 @@ SELECT
         WHEN 'window_closed' THEN dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now)
     END AS own_until_at,
     CASE own.reason
+        WHEN 'do_not_call' THEN (
+            SELECT 'dialer_dnc has ' || d.number || coalesce(': ' || nullif(d.reason, ''), '')
+            FROM dialer_dnc d WHERE d.id = x.dnc_id)
+        WHEN 'number_limit' THEN dialer_limit_words(x.limit_id)
+        WHEN 'number_pause' THEN 'the number rests after a call (dialer_number_pauses)'
         WHEN 'delayed' THEN CASE
             WHEN b.number IS NULL THEN 'a call could not be made; it is tried again'
             ELSE 'attempt ' || b.attempt_id || ' abandoned this number: it is called when an agent is certain'
@@ -40,10 +52,13 @@ SELECT
     END::varchar AS own_detail,
     CASE
         WHEN own.reason IS NULL THEN f.now
-        WHEN NOT f.number_is_taken THEN dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.waits_until)
+        WHEN f.number_is_taken THEN NULL
+        WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
+        ELSE dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.waits_until)
     END AS next_at,
     CASE
         WHEN own.reason IS NULL THEN f.now
+        WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
         ELSE dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.waits_until)
     END AS ready_at,
     l.attempt_id,
@@ -51,7 +66,11 @@ SELECT
     l.claimed_at,
     b.until_at AS abandoned_until_at,
     b.attempt_id AS abandoned_by,
-    c.checked OR l.case_id IS NOT NULL OR n.number IS NOT NULL OR b.number IS NOT NULL AS stands_apart
+    c.checked OR l.case_id IS NOT NULL OR n.number IS NOT NULL OR b.number IS NOT NULL
+        OR c.held_for IS NOT NULL AND coalesce(c.held_until <= f.now, false) AS stands_apart,
+    rule.reason::varchar AS rule_reason,
+    other.reason::varchar AS other_reason,
+    dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now) AS opens_at
 FROM dialer_clients c
 CROSS JOIN (SELECT dialer_now() AS now OFFSET 0) t
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
@@ -73,7 +92,114 @@ CROSS JOIN LATERAL (
         -- Does not count while dialer_attempt_begin has taken the number for this very case.
         n.number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken
 ) f
--- OFFSET 0: found once per case, not once for each column that depends on it.
+-- Rules on the number. OFFSET 0, here and below: found once per case, not once for each column that depends on it.
+CROSS JOIN LATERAL (
+    SELECT
+        e.dnc_from,
+        e.dnc_id,
+        (
+            SELECT max(p.until_at) FROM dialer_number_pauses p
+            WHERE p.number = c.number
+              AND p.until_at > t.now
+              AND (p.project_id IS NULL OR p.project_id = c.project_id)
+              AND (p.client IS NULL OR p.client = r.client)
+              AND (p.purpose IS NULL OR p.purpose = r.purpose)
+              AND (p.region IS NULL
+                OR p.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
+              AND (p.callbacks OR NOT e.is_promised)
+        ) AS paused_until,
+        (
+            SELECT min(m.id) FROM dialer_limits m
+            CROSS JOIN LATERAL (
+                SELECT
+                    CASE m.counts WHEN 'attempts' THEN 1 WHEN 'connected' THEN 2 ELSE 3 END AS reach,
+                    -- No local period is longer; whether it is full is asked below.
+                    t.now - coalesce(m.period_minutes * interval '1 minute', CASE m.local_period
+                        WHEN 'day' THEN interval '2 days' WHEN 'week' THEN interval '8 days' WHEN 'month' THEN interval '32 days'
+                    END) AS since_at
+            ) f
+            WHERE (m.project_id IS NULL OR m.project_id = c.project_id)
+              AND (m.client IS NULL OR m.client = r.client)
+              AND (m.purpose IS NULL OR m.purpose = r.purpose)
+              AND (m.region IS NULL
+                OR m.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
+              AND (m.callbacks OR NOT e.is_promised)
+              AND m.most <= CASE m.keyed_by
+                  WHEN 'number' THEN (
+                        SELECT count(*) FROM dialer_attempts a
+                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
+                        WHERE a.number = c.number
+                          AND a.reach >= f.reach
+                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
+                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
+                          AND (m.client IS NULL OR m.client = q.client)
+                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
+                      + (
+                        SELECT count(*) FROM dialer_calls a
+                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
+                        WHERE a.number = c.number
+                          AND a.reach >= f.reach
+                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
+                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
+                          AND (m.client IS NULL OR m.client = q.client)
+                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
+                  ELSE (
+                        SELECT count(*) FROM dialer_attempts a
+                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
+                        WHERE a.case_id = c.id
+                          AND (a.project_id, a.phone_number, a.case_inserted_at)
+                            = (c.project_id, c.phone_number, c.inserted_at)
+                          AND a.reach >= f.reach
+                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
+                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
+                          AND (m.client IS NULL OR m.client = q.client)
+                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
+                      + (
+                        SELECT count(*) FROM dialer_calls a
+                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
+                        WHERE a.case_id = c.id
+                          AND (a.project_id, a.phone_number, a.case_inserted_at)
+                            = (c.project_id, c.phone_number, c.inserted_at)
+                          AND a.reach >= f.reach
+                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
+                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
+                          AND (m.client IS NULL OR m.client = q.client)
+                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
+              END
+              AND (m.local_period IS NULL OR dialer_limit_until(m.id, c.id, t.now) > t.now)
+        ) AS limit_id
+    FROM (
+        SELECT
+            d.from_at AS dnc_from,
+            d.id AS dnc_id,
+            coalesce(c.deferred_kind = 'scheduled' AND NOT c.deferred_done, false) AS is_promised
+        FROM (SELECT) one
+        -- Of the entries that are not over, the one that began first.
+        LEFT JOIN LATERAL (
+            SELECT coalesce(n.from_at, '-infinity') AS from_at, n.id
+            FROM dialer_dnc_lengths z
+            JOIN dialer_dnc n
+                ON n.number = CASE WHEN z.length = 0 THEN c.number ELSE left(c.number, z.length) || '*' END
+            WHERE (n.until_at IS NULL OR n.until_at > t.now)
+              AND (n.project_id IS NULL OR n.project_id = c.project_id)
+              AND (n.client IS NULL OR n.client = r.client)
+              AND (n.purpose IS NULL OR n.purpose = r.purpose)
+              AND (n.region IS NULL
+                OR n.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
+            ORDER BY coalesce(n.from_at, '-infinity'), n.id
+            LIMIT 1
+        ) d ON true
+    ) e
+    OFFSET 0
+) x
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN x.dnc_from <= t.now THEN 'do_not_call'
+        WHEN x.limit_id IS NOT NULL THEN 'number_limit'
+        WHEN x.paused_until IS NOT NULL THEN 'number_pause'
+    END AS reason
+    OFFSET 0
+) rule
 CROSS JOIN LATERAL (
     SELECT CASE
         WHEN l.attempt_id IS NOT NULL THEN NULL
@@ -82,6 +208,15 @@ CROSS JOIN LATERAL (
         WHEN b.number IS NOT NULL AND r.type = 'autoinforming' THEN 'number_abandoned'
         WHEN NOT dialer_window_open(f.zone, c.allowed_start, c.allowed_stop, t.now) THEN 'window_closed'
         WHEN f.number_is_taken THEN 'number_in_call'
+    END AS reason
+    OFFSET 0
+) other
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN l.attempt_id IS NOT NULL THEN NULL
+        WHEN rule.reason = 'do_not_call' THEN rule.reason
+        WHEN other.reason IN ('window_closed', 'number_in_call') THEN coalesce(rule.reason, other.reason)
+        ELSE coalesce(other.reason, rule.reason)
     END AS reason
     OFFSET 0
 ) own

@@ -1,6 +1,6 @@
 -- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_params: have the workers look at every project, and check again
--- what they found missing (a wake-up for one project only says that its cases have changed). It writes no other table,
--- since the statement may read that table.
+-- what they found missing (a wake-up for one project only says that its cases have changed). If it changes which rules
+-- apply to the project, or how its numbers are read, the cases are looked at again.
 CREATE OR REPLACE FUNCTION dialer_params_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -8,6 +8,10 @@ SET search_path FROM CURRENT
 AS $$
 BEGIN
     PERFORM dialer_wake('');
+    IF (NEW.project_id, NEW.client, NEW.purpose, NEW.country, NEW.zone)
+        IS DISTINCT FROM (OLD.project_id, OLD.client, OLD.purpose, OLD.country, OLD.zone) THEN
+        PERFORM dialer_rules_changed();
+    END IF;
     RETURN NULL;
 END
 $$;

@@ -10,6 +10,7 @@ DECLARE
 BEGIN
     SELECT (SELECT count(*) FROM dialer_fresh f WHERE f.project_id = p_project)
         + (SELECT count(*) FROM dialer_deferred d WHERE d.project_id = p_project)
+        + (SELECT count(*) FROM dialer_held h WHERE h.project_id = p_project)
     INTO v_waiting;
     -- Skip it if somebody holds the row: the next count will do.
     UPDATE dialer_projects j

@@ -37,7 +37,7 @@ BEGIN
         SELECT * FROM claimed
         UNION ALL
         SELECT k.place + (SELECT count(*) FROM claimed), k.case_id, k.kind, k.due_at
-        FROM dialer_pick(p_project, v_now, p_n) k
+        FROM dialer_pick(p_project, v_now, p_n, false) k
     )
     SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc
     FROM line n

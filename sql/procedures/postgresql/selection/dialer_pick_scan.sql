@@ -1,9 +1,9 @@
--- dialer_pick_scan(p_project, p_now, p_n) -> place, case_id, kind, due_at
+-- dialer_pick_scan(p_project, p_now, p_n, p_held) -> place, case_id, kind, due_at
 -- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
 -- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
 -- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
--- 1. Nothing is locked or claimed.
-CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int)
+-- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
+CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int, p_held bool)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
@@ -30,7 +30,18 @@ BEGIN
                 LIMIT p_n - place
             ) c
             WHERE w.is_open
-            ORDER BY c.deferred_time, c.id
+            UNION ALL
+            SELECT h.id, h.deferred_time
+            FROM dialer_windows(p_project, 'held', p_now) w
+            JOIN dialer_held h ON h.project_id = p_project AND h.window_key = w.window_key
+            WHERE p_held
+              AND w.is_open
+              AND h.held_until <= p_now
+              AND h.deferred_kind = kind
+              AND NOT h.deferred_done
+              AND h.deferred_time <= p_now
+              AND (h.not_before_at IS NULL OR h.not_before_at <= p_now)
+            ORDER BY 2, 1
             LIMIT p_n - place
         LOOP
             place := place + 1;
@@ -43,14 +54,17 @@ BEGIN
     kind := 'fresh';
     due_at := NULL;
     SELECT array_agg(w.window_key), array_agg(w.minutes) INTO v_keys, v_minutes
-    FROM dialer_windows(p_project, 'fresh', p_now) w
-    WHERE w.is_open;
+    FROM (
+        SELECT f.window_key, f.minutes FROM dialer_windows(p_project, 'fresh', p_now) f WHERE f.is_open
+        UNION
+        SELECT h.window_key, h.minutes FROM dialer_windows(p_project, 'held', p_now) h WHERE p_held AND h.is_open
+    ) w;
     IF v_keys IS NULL THEN
         RETURN;
     END IF;
     SELECT r.sort INTO v_sort FROM dialer_rules r WHERE r.project_id = p_project;
     FOR case_id IN
-        EXECUTE dialer_pick_text(coalesce(v_sort, '2:1'))
+        EXECUTE dialer_pick_text(coalesce(v_sort, '2:1'), p_held)
         USING p_project, v_keys, v_minutes, p_now, (p_n - place)::int
     LOOP
         place := place + 1;

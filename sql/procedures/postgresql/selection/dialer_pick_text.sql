@@ -1,18 +1,24 @@
--- dialer_pick_text(p_sort) -> SQL
+-- dialer_pick_text(p_sort, p_held) -> SQL
 -- The query that takes the first fresh cases of each open window in the order of p_sort, for dialer_pick_scan:
 -- $1 project, $2 window keys, $3 their offsets in minutes, $4 now, $5 how many. utc is the same throughout a window, so
--- inside one only priority and created matter for the order; the merge orders by all columns, ties by id.
+-- inside one only priority and created matter for the order; the merge orders by all columns, ties by id. p_held: held cases
+-- whose time has come are among them.
 --
 -- Inside a window: the value b at place $5 of the leading column is one probe of an index; fewer than $5 rows lie
 -- before b; among the rows at b the next column (in the end id) picks the first $5. So the ascending id that breaks
 -- ties needs no index of its own for each direction, and no query reads more than it returns (except cases with a
 -- delay).
-CREATE OR REPLACE FUNCTION dialer_pick_text(p_sort varchar)
+CREATE OR REPLACE FUNCTION dialer_pick_text(p_sort varchar, p_held bool)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    c_source CONSTANT text := 'SELECT f.id, f.priority, f.created FROM dialer_fresh f'
+    c_source CONSTANT text := 'SELECT f.id, f.priority, f.created FROM '
+        || CASE WHEN p_held THEN '(SELECT x.id, x.project_id, x.window_key, x.priority, x.created, x.not_before_at'
+                || ' FROM dialer_fresh x UNION ALL SELECT h.id, h.project_id, h.window_key, h.priority, h.created,'
+                || ' h.not_before_at FROM dialer_held h WHERE h.held_until <= $4'
+                || ' AND (h.deferred_time IS NULL OR h.deferred_done))'
+            ELSE 'dialer_fresh' END || ' f'
         || ' WHERE f.project_id = $1 AND f.window_key = k.window_key'
         || ' AND (f.not_before_at IS NULL OR f.not_before_at <= $4)';
     v_term text;

@@ -70,11 +70,29 @@ BEGIN
             ) k
             CROSS JOIN LATERAL (SELECT o.ready_at FROM dialer_gate o WHERE o.case_id = k.id OFFSET 0) g;
             v_until := least(v_until, v_ready);
+            -- So many that rules keep back are held first (dialer_screen); until then a case may go as far as is known.
+            IF v_until IS NULL AND v_reach > 4000 THEN
+                v_until := p_now;
+            END IF;
             EXIT WHEN v_asked < v_reach
                 OR v_until <= dialer_window_next(v_window.zone, v_window.allowed_start, v_window.allowed_stop, v_last);
             v_reach := v_reach * 4;
         END LOOP;
         EXIT WHEN v_until <= p_now;
+    END LOOP;
+    -- Held cases, by the instant before which none of them can go.
+    v_reach := 1;
+    LOOP
+        SELECT count(*), max(k.held_until), min(g.ready_at) INTO v_asked, v_last, v_ready
+        FROM (
+            SELECT h.id, h.held_until FROM dialer_held h
+            WHERE h.project_id = p_project AND h.held_until IS NOT NULL
+            ORDER BY h.held_until LIMIT v_reach
+        ) k
+        CROSS JOIN LATERAL (SELECT o.ready_at FROM dialer_gate o WHERE o.case_id = k.id OFFSET 0) g;
+        v_until := least(v_until, v_ready);
+        EXIT WHEN v_asked < v_reach OR v_until <= v_last;
+        v_reach := v_reach * 4;
     END LOOP;
     PERFORM set_config('dialer.now', v_set, true);
     RETURN v_until;

@@ -1,5 +1,6 @@
 -- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
--- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
+-- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial; held: those that a rule holds
+-- and whose time has come); minutes:
 -- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
 -- windows with a million cases cost nothing. A window that cannot be read is closed (dialer_window_holds).
 CREATE OR REPLACE FUNCTION dialer_windows(p_project varchar, p_kind varchar, p_now timestamptz)
@@ -27,6 +28,10 @@ BEGIN
             SELECT f.window_key INTO v_key FROM dialer_fresh f
             WHERE f.project_id = p_project AND f.window_key > v_key
             ORDER BY f.window_key LIMIT 1;
+        ELSIF p_kind = 'held' THEN
+            SELECT h.window_key INTO v_key FROM dialer_held h
+            WHERE h.project_id = p_project AND h.held_until <= p_now AND h.window_key > v_key
+            ORDER BY h.window_key LIMIT 1;
         ELSE
             SELECT d.window_key INTO v_key FROM dialer_deferred d
             WHERE d.project_id = p_project AND d.deferred_kind = p_kind AND d.window_key > v_key

@@ -28,6 +28,11 @@ BEGIN
        AND (CASE WHEN NEW.value ~ '^[0-9]{1,6}([.][0-9]{1,6})?$' THEN NEW.value::numeric END <= 100000) IS NOT TRUE THEN
         PERFORM dialer_refuse('dialer_settings.value', NEW.value, NEW.name || ' is a number, 0 to 100000');
     END IF;
+    IF NEW.name = 'country' AND NEW.value <> ''
+       AND NOT EXISTS (SELECT FROM dialer_countries p WHERE p.country = NEW.value) THEN
+        PERFORM dialer_refuse('dialer_settings.value', NEW.value,
+            'country is the two capital letters of a country (ISO 3166-1), like RU, or empty');
+    END IF;
     RETURN NEW;
 END
 $$;

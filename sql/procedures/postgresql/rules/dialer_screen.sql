@@ -1,0 +1,94 @@
+-- dialer_screen(p_n, p_now) -> how many cases were looked at
+-- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
+-- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
+-- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
+-- all cases are looked at again, from the first; otherwise those that are new, and held ones whose time has come.
+-- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
+-- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
+-- dialer_claim.
+CREATE OR REPLACE FUNCTION dialer_screen(p_n int, p_now timestamptz)
+RETURNS int
+LANGUAGE plpgsql VOLATILE
+SET search_path FROM CURRENT
+-- Other styles write names of zones, and CST is not read as what it was written for.
+SET datestyle TO 'ISO'
+AS $$
+DECLARE
+    v_looked_to bigint;
+    v_to bigint;
+    v_cases bigint[];
+    v_held bigint[];
+    v_project varchar;
+    v_now CONSTANT timestamptz := dialer_instant(p_now);
+    -- As in dialer_pick.
+    v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
+BEGIN
+    SELECT s.looked_to INTO v_looked_to FROM dialer_screening s FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    -- What is committed by now is seen by all that follows.
+    WITH seen AS (
+        DELETE FROM dialer_rule_changes c
+        WHERE c.id IN (SELECT k.id FROM dialer_rule_changes k FOR UPDATE SKIP LOCKED)
+        RETURNING c.id
+    )
+    SELECT CASE WHEN EXISTS (SELECT FROM seen) THEN 0 ELSE v_looked_to END INTO v_looked_to;
+    IF v_looked_to = 0 THEN
+        PERFORM dialer_numbering_refresh();
+    END IF;
+
+    v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n);
+    v_to := coalesce(v_cases[cardinality(v_cases)], v_looked_to);
+    UPDATE dialer_screening SET looked_to = v_to WHERE looked_to <> v_to;
+    IF cardinality(v_cases) < p_n THEN
+        v_held := ARRAY(
+            SELECT h.id FROM (SELECT DISTINCT p.project_id FROM dialer_params p) p
+            CROSS JOIN LATERAL (
+                SELECT d.id FROM dialer_held d
+                WHERE d.project_id = p.project_id AND d.held_until <= v_now
+                ORDER BY d.held_until LIMIT p_n
+            ) h
+            LIMIT p_n - cardinality(v_cases));
+        v_cases := v_cases || v_held;
+    END IF;
+
+    -- The trigger writes the number that is right.
+    UPDATE dialer_clients c SET number = c.number
+    WHERE c.id IN (
+        SELECT k.id FROM dialer_clients k
+        WHERE k.id = ANY (v_cases) AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
+        FOR UPDATE SKIP LOCKED);
+    PERFORM set_config('dialer.now', v_now::text, true);
+    FOR v_project IN
+        WITH due AS MATERIALIZED (
+            SELECT k.id, g.held_for, g.held_until
+            FROM unnest(v_cases) one (id)
+            JOIN dialer_clients k ON k.id = one.id AND NOT k.used AND NOT k.checked
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN o.own_reason = o.rule_reason THEN o.own_reason END AS held_for,
+                    CASE WHEN o.own_reason = o.rule_reason THEN o.own_until_at END AS held_until
+                FROM dialer_gate o WHERE o.case_id = k.id
+                OFFSET 0
+            ) g
+            WHERE (k.held_for, k.held_until) IS DISTINCT FROM (g.held_for, g.held_until)
+        ), free AS MATERIALIZED (
+            SELECT k.id FROM dialer_clients k JOIN due d ON d.id = k.id
+            WHERE NOT k.used AND NOT k.checked
+            ORDER BY k.id FOR UPDATE OF k SKIP LOCKED
+        ), written AS (
+            UPDATE dialer_clients c
+            SET held_for = d.held_for, held_until = d.held_until
+            FROM due d
+            WHERE c.id = d.id AND d.id IN (SELECT o.id FROM free o)
+            RETURNING c.project_id, c.held_for
+        )
+        SELECT DISTINCT w.project_id FROM written w WHERE w.held_for IS NULL
+    LOOP
+        PERFORM dialer_wake(p.project_id)
+        FROM dialer_projects p WHERE p.project_id = v_project AND p.hungry AND p.wanted = 'start';
+    END LOOP;
+    PERFORM set_config('dialer.now', v_set, true);
+    RETURN cardinality(v_cases);
+END
+$$

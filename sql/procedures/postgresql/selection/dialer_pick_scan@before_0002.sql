@@ -1,0 +1,60 @@
+-- dialer_pick_scan(p_project, p_now, p_n) -> place, case_id, kind, due_at
+-- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
+-- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
+-- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
+-- 1. Nothing is locked or claimed.
+CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int)
+RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_sort varchar;
+    v_keys varchar[];
+    v_minutes int[];
+BEGIN
+    place := 0;
+    FOREACH kind IN ARRAY ARRAY['scheduled', 'redial'] LOOP
+        FOR case_id, due_at IN
+            SELECT c.id, c.deferred_time
+            FROM dialer_windows(p_project, kind, p_now) w
+            CROSS JOIN LATERAL (
+                SELECT d.id, d.deferred_time
+                FROM dialer_deferred d
+                WHERE d.project_id = p_project
+                  AND d.deferred_kind = kind
+                  AND d.window_key = w.window_key
+                  AND d.deferred_time <= p_now
+                  AND (d.not_before_at IS NULL OR d.not_before_at <= p_now)
+                ORDER BY d.deferred_time, d.id
+                LIMIT p_n - place
+            ) c
+            WHERE w.is_open
+            ORDER BY c.deferred_time, c.id
+            LIMIT p_n - place
+        LOOP
+            place := place + 1;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+    IF place >= p_n THEN
+        RETURN;
+    END IF;
+    kind := 'fresh';
+    due_at := NULL;
+    SELECT array_agg(w.window_key), array_agg(w.minutes) INTO v_keys, v_minutes
+    FROM dialer_windows(p_project, 'fresh', p_now) w
+    WHERE w.is_open;
+    IF v_keys IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT r.sort INTO v_sort FROM dialer_rules r WHERE r.project_id = p_project;
+    FOR case_id IN
+        EXECUTE dialer_pick_text(coalesce(v_sort, '2:1'))
+        USING p_project, v_keys, v_minutes, p_now, (p_n - place)::int
+    LOOP
+        place := place + 1;
+        RETURN NEXT;
+    END LOOP;
+END
+$$
