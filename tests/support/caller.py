@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from dialer.takeover import takeover
 from tests.support.dialects import Dialect, clean, query_at, rows_of
 from tests.support.factories import PROJECT, add_case, add_project, add_trunk
@@ -80,6 +82,14 @@ class Caller:
         rows = self.db.call("dialer_claim", *self.owner, project, n, self.now)
         assert [row["place"] for row in rows] == sorted(row["place"] for row in rows)
         return [row["case_id"] for row in rows]
+
+    def screen(self) -> None:
+        """Have all cases looked at by the rules as they are now, whatever time it was when that was last done."""
+        self.db.run(
+            lambda connection: connection.execute(text("INSERT INTO dialer_rule_changes (id) VALUES (DEFAULT)"))
+        )
+        while self.db.value("dialer_screen", 500, self.now):
+            pass
 
     def case(self, case_id: int) -> Row:
         return rows_of(self.db, "dialer_clients", "WHERE id = :id", id=case_id)[0]

@@ -22,8 +22,13 @@ from worker.db.migration import VERSION_TABLE
 
 NOT_THE_TESTS = {
     VERSION_TABLE,
+    "dialer_countries",
+    "dialer_dnc_lengths",
+    "dialer_holidays",
     "dialer_ownerships",
     "dialer_outcomes",
+    "dialer_prefixes",
+    "dialer_screening",
     "dialer_servers",
     "dialer_settings",
     "dialer_wakeups",
@@ -397,7 +402,7 @@ def clean(db: Database, *names: str) -> None:
     def work(connection: Connection) -> None:
         for name in names:
             connection.execute(text(f"DELETE FROM {name}"))
-        for setting, value in {"server_zone": "UTC", "virtual_clock": "true"}.items():
+        for setting, value in {"server_zone": "UTC", "virtual_clock": "true", "country": ""}.items():
             connection.execute(
                 text("UPDATE dialer_settings SET value = :value WHERE name = :name AND value <> :value"),
                 {"name": setting, "value": value},

@@ -93,7 +93,12 @@ CREATE TABLE IF NOT EXISTS dialer_numbering (
 
 CREATE TABLE IF NOT EXISTS dialer_screening (
     id int NOT NULL PRIMARY KEY CHECK (id = 1),
-    looked_to bigint NOT NULL DEFAULT 0 COMMENT 'the last case (its id) that was looked at; new ones come after it'
+    looked_to bigint NOT NULL DEFAULT 0 COMMENT 'the last case (its id) that was looked at; new ones come after it',
+    attempts_to bigint NOT NULL DEFAULT 0
+        COMMENT 'the last attempt (its id) after which the cases of its number were looked at',
+    pauses_to bigint NOT NULL DEFAULT 0 COMMENT 'the same of dialer_number_pauses',
+    looked_at timestamp(6) NOT NULL DEFAULT '1971-01-01 00:00:00'
+        COMMENT 'when dialer_screen was called last: a rule that has begun since is a changed rule'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'one row: how far dialer_screen has looked at the cases since rules changed';
 INSERT IGNORE INTO dialer_screening (id) VALUES (1);
@@ -127,6 +132,9 @@ CREATE TABLE IF NOT EXISTS dialer_dnc (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'numbers that must not be called';
 CREATE INDEX IF NOT EXISTS dialer_dnc_number ON dialer_dnc (number);
+
+-- dialer_screen: entries that begin later
+CREATE INDEX IF NOT EXISTS dialer_dnc_from ON dialer_dnc (from_at);
 
 CREATE TABLE IF NOT EXISTS dialer_dnc_lengths (
     length int NOT NULL PRIMARY KEY

@@ -19,7 +19,8 @@ COMMENT ON COLUMN dialer_clients.zones IS 'the zones of the number, joined by &;
 COMMENT ON COLUMN dialer_clients.fields IS 'what else the list knew: a JSON object';
 COMMENT ON COLUMN dialer_clients.held_for IS 'the rule that keeps the case back; NULL: none, as far as was looked. A lower bound: claim and begin ask the rules';
 COMMENT ON COLUMN dialer_clients.held_until IS 'until when it keeps it back; NULL: until a rule changes';
-ALTER TABLE dialer_clients DROP COLUMN window_key;  -- its indexes go with it
+-- Its indexes go with it.
+ALTER TABLE dialer_clients DROP COLUMN window_key;
 ALTER TABLE dialer_clients ADD COLUMN window_key varchar COLLATE "C" NOT NULL
     GENERATED ALWAYS AS (coalesce(utc, '') || '|' || allowed_start || '|' || allowed_stop || '|' || coalesce(zones, '')
         || '|' || coalesce(region, '') || '|' || coalesce(number_region, '')) STORED;
@@ -104,10 +105,16 @@ COMMENT ON TABLE dialer_numbering IS 'by which country''s plan the numbers of a 
 
 CREATE TABLE dialer_screening (
     id int NOT NULL PRIMARY KEY CHECK (id = 1),
-    looked_to int8 NOT NULL DEFAULT 0
+    looked_to int8 NOT NULL DEFAULT 0,
+    attempts_to int8 NOT NULL DEFAULT 0,
+    pauses_to int8 NOT NULL DEFAULT 0,
+    looked_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z'
 );
 COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
 COMMENT ON COLUMN dialer_screening.looked_to IS 'the last case (its id) that was looked at; new ones come after it';
+COMMENT ON COLUMN dialer_screening.attempts_to IS 'the last attempt (its id) after which the cases of its number were looked at';
+COMMENT ON COLUMN dialer_screening.pauses_to IS 'the same of dialer_number_pauses';
+COMMENT ON COLUMN dialer_screening.looked_at IS 'when dialer_screen was called last: a rule that has begun since is a changed rule';
 INSERT INTO dialer_screening (id) VALUES (1);
 
 ALTER TABLE dialer_params
@@ -145,6 +152,9 @@ COMMENT ON COLUMN dialer_dnc.from_at IS 'holds from then on; NULL: at once';
 COMMENT ON COLUMN dialer_dnc.until_at IS 'holds until then; NULL: for ever';
 COMMENT ON COLUMN dialer_dnc.attempt_id IS 'the call in which the subscriber asked for it';
 CREATE INDEX dialer_dnc_number ON dialer_dnc (number);
+
+-- dialer_screen: entries that begin later
+CREATE INDEX dialer_dnc_from ON dialer_dnc (from_at) WHERE from_at IS NOT NULL;
 
 CREATE TABLE dialer_dnc_lengths (
     length int NOT NULL PRIMARY KEY

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, text
 
 from tests.support.caller import NOON, Caller
 from tests.support.dialects import execute, query_at, servers
-from tests.support.factories import add_case, add_cases, add_project, add_trunk
+from tests.support.factories import add_attempt, add_case, add_cases, add_project, add_trunk
+from tests.support.number_rules import NumberRules
 from tests.support.windows import is_open
 from worker.db.database import Row
 
@@ -45,7 +46,9 @@ class World:
         self._cases()
         self._calls_and_claims()
         self._abandoned()
+        self._rules()
         self._edits()
+        self.caller.screen()
 
     def soon(self) -> datetime:
         """An instant around noon, often one that several things share."""
@@ -57,7 +60,9 @@ class World:
         for project, type_ in TYPES.items():
             zone = choose([None, "Europe/Berlin", "+5", "America/New_York"])
             self.zones[project] = zone or "UTC"
-            add_project(self.db, project, type=type_, zone=zone, sort=choose(["1:2", "2:1", "3:1,2:2"]))
+            sort = choose(["1:2", "2:1", "3:1,2:2"])
+            client, purpose = choose([None, "acme"]), choose(["sales", "debt"])
+            add_project(self.db, project, type=type_, zone=zone, sort=sort, client=client, purpose=purpose)
             if project != "idle":
                 self.caller.start(project)
         self.zones["nobody"] = "UTC"
@@ -75,6 +80,7 @@ class World:
                 "allowed_start": choose(["00:00", "00:00", "09:00", "22:00"]),
                 "allowed_stop": choose(["00:00", "24:00", "18:00", "02:00"]),
                 "created": NOON - timedelta(hours=choose([1, 1, 30])),
+                "region": choose([None, None, "US", "US-FL", "DE"]),
             }
             for number in range(self.random.randint(4, 40))
         ]
@@ -121,6 +127,69 @@ class World:
                 until=self.soon(),
             )
 
+    def _scope(self) -> dict[str, str | None]:
+        choose = self.random.choice
+        return {
+            "project_id": choose([None, None, None, *TYPES]),
+            "client": choose([None, None, None, "acme"]),
+            "region": choose([None, None, None, "US", "US-FL"]),
+            "purpose": choose([None, None, None, "sales"]),
+        }
+
+    def _write(self, table: str, **columns: Any) -> None:
+        values = columns | self._scope()
+        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        execute(self.db, f"INSERT INTO {table} ({names}) VALUES ({marks})", **values)
+
+    def _rules(self) -> None:
+        """Do-not-call, limits, pauses; and a ledger for the limits to count."""
+        choose, often = self.random.choice, self.random.random
+        for _ in range(choose([0, 1, 4])):
+            begun = choose([None, None, self.soon()])
+            until = choose([None, (begun or NOON) + timedelta(minutes=choose([1, 60, 700]))])
+            number = choose([choose(NUMBERS), "10*", "7*", f"{choose(NUMBERS)}*"])
+            self._write("dialer_dnc", number=number, from_at=begun, until_at=until, attempt_id=1)
+        for _ in range(choose([0, 1, 3])):
+            minutes, local = choose([(60, None), (1440, None), (None, "day"), (None, "week"), (None, None)])
+            self._write(
+                "dialer_limits",
+                keyed_by=choose(["number", "number", "case"]),
+                counts=choose(["attempts", "attempts", "connected", "conversations"]),
+                most=choose([1, 1, 2, 3]),
+                period_minutes=minutes,
+                local_period=local,
+                callbacks=choose([True, False]),
+            )
+        for _ in range(choose([0, 1, 3])):
+            self._write(
+                "dialer_number_pauses",
+                number=choose(NUMBERS),
+                callbacks=choose([True, False]),
+                until_at=self.soon(),
+                pause_id=1,
+                attempt_id=1,
+            )
+        cases = self.db.query("SELECT id, project_id, phone_number, number, inserted_at FROM dialer_clients")
+        for number in range(choose([0, 10, 30])):
+            case = choose(cases)
+            begun = NOON - timedelta(minutes=choose([1, 30, 59, 60, 700, 1439, 3000, 9000]))
+            outcome = choose(["ANSWERED", "ABANDONED", "BUSY", "NOANSWER", "MACHINE", "FAILED", "CANCELLED"])
+            answered = begun if outcome in ("ANSWERED", "ABANDONED", "MACHINE") else None
+            add_attempt(
+                self.db,
+                10**6 + number,
+                begun,
+                outcome,
+                case_id=case["id"],
+                project_id=case["project_id"] if often() < 0.7 else choose(PROJECTS),
+                phone_number=case["phone_number"],
+                number=case["number"],
+                case_inserted_at=case["inserted_at"],
+                ringing_at=begun if often() < 0.5 else None,
+                answered_at=answered,
+                agent_at=answered if outcome == "ANSWERED" and often() < 0.8 else None,
+            )
+
     def _edits(self) -> None:
         """What a DBA does meanwhile, to cases in hand as well."""
         for case in self.random.sample(self.ids(), min(4, len(self.ids()))):
@@ -153,10 +222,12 @@ class Judge:
         self._cases = {
             row["id"]: row
             for row in db.query(
-                "SELECT id, project_id, phone_number, utc, allowed_start, allowed_stop, deferred_time, deferred_done,"
-                " deferred_kind, not_before_at FROM dialer_clients WHERE NOT used"
+                "SELECT id, project_id, phone_number, number, utc, allowed_start, allowed_stop, deferred_time,"
+                " deferred_done, deferred_kind, not_before_at, inserted_at, region, number_region"
+                " FROM dialer_clients WHERE NOT used"
             )
         }
+        self._rules = NumberRules(db, world.zones)
         self._claims = {row["case_id"]: row["attempt_id"] for row in world.claims()}
         self._live = {row["number"]: row for row in db.query("SELECT * FROM dialer_live")}
         self._abandoned = {row["number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")}
@@ -165,6 +236,9 @@ class Judge:
         row = self._cases[case]
         if self._claims.get(case) is not None:
             return None
+        rule = self._rules.reason(row, now)
+        if rule == "do_not_call":
+            return rule
         if row["deferred_time"] is not None and not row["deferred_done"] and row["deferred_time"] > now:
             return str(row["deferred_kind"])
         if row["not_before_at"] is not None and row["not_before_at"] > now:
@@ -172,14 +246,16 @@ class Judge:
         until = self._abandoned.get(row["phone_number"])
         if TYPES.get(row["project_id"]) == "autoinforming" and until is not None and until > now:
             return "number_abandoned"
+        if rule is not None:
+            return rule
         zone = row["utc"] or self._zones[row["project_id"]]
         if not is_open(zone, row["allowed_start"], row["allowed_stop"], now):
             return "window_closed"
         return "number_in_call" if row["phone_number"] in self._live else None
 
-    def waits_for_something(self, case: int) -> bool:
+    def waits_for_something(self, case: int, now: datetime) -> bool:
         """Is there a reason whose end nobody knows? A call ends when it ends."""
-        return self._cases[case]["phone_number"] in self._live
+        return self._cases[case]["number"] in self._live or self._rules.never_ends(self._cases[case], now)
 
 
 def shown(rows: Sequence[Row]) -> Counter[tuple[Any, ...]]:
@@ -287,7 +363,7 @@ def test_next_at_is_the_first_instant_without_an_own_reason(world: World, instan
             if row["own_reason"] is None:
                 assert row["next_at"] == instant
             elif row["next_at"] is None:
-                assert judge.waits_for_something(case), "nobody knows when that ends"
+                assert judge.waits_for_something(case, instant), "nobody knows when that ends"
             else:
                 assert world.why(row["next_at"])[case]["own_reason"] is None
                 assert world.why(row["next_at"] - INSTANT)[case]["own_reason"] is not None
@@ -307,10 +383,12 @@ def test_a_project_is_idle_until_the_first_next_at(world: World, instants: list[
 
 def test_why_summed_is_why_grouped(world: World, instants: list[datetime]) -> None:
     for instant in instants:
+        world.caller.now = instant
+        world.caller.screen()
         grouped = world.at(
             instant,
             "SELECT project_id, reason, own_reason, count(*) AS cases, min(until_at) AS until_at,"
-            " dialer_now() AS counted_at FROM dialer_why GROUP BY project_id, reason, own_reason",
+            " dialer_now() AS counted_at, true AS screened FROM dialer_why GROUP BY project_id, reason, own_reason",
         )
         summed = world.at(instant, "SELECT * FROM dialer_why_count")
         assert [list(row) for row in summed][:1] == [list(row) for row in grouped][:1], "the columns"

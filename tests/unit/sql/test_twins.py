@@ -19,6 +19,7 @@ ONLY = {
         "dialer_pick_fresh": "see dialer_pick_text",
         "dialer_pick_windows": "a step of dialer_pick_fresh",
         "dialer_alike": "a step of dialer_why_count; PostgreSQL groups an index",
+        "dialer_hold": "a step of dialer_claim and dialer_screen; PostgreSQL writes SKIP LOCKED",
         "dialer_claim_take": "a step of dialer_claim; PostgreSQL writes SKIP LOCKED",
         "dialer_case_lock": "PostgreSQL writes SKIP LOCKED where it is needed",
         "dialer_wait": "PostgreSQL has LISTEN",
@@ -82,8 +83,8 @@ def test_the_tables_have_the_same_columns() -> None:
     ours, theirs = columns(POSTGRESQL), columns(MARIADB)
     assert theirs.keys() - ours.keys() == {"dialer_ownerships", "dialer_wakeups"}, "locks and NOTIFY, as tables"
     for table, names in ours.items():
-        # waits_as: the predicate of PostgreSQL's partial indexes
-        assert theirs[table] - {"waits_as"} == names, table
+        # The predicates of PostgreSQL's partial indexes.
+        assert theirs[table] - {"waits_as", "waits_for"} == names, table
 
 
 # --- nothing newer than 10.3 --------------------------------------------------------------------------------------

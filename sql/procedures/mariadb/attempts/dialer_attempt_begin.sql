@@ -62,6 +62,7 @@ BEGIN
     DECLARE v_case_project varchar(400);
     DECLARE v_phone_number varchar(400);
     DECLARE v_number varchar(400);
+    DECLARE v_country varchar(400);
     DECLARE v_used tinyint(1);
     DECLARE v_deferred_time datetime(6);
     DECLARE v_deferred_done tinyint(1);
@@ -121,9 +122,9 @@ BEGIN
         SELECT r.project_id, r.type, r.`lines`, r.trunk, r.queue, r.exten, r.context, r.caller_id,
             r.dial_seconds, r.abandon_seconds,
             IF(r.type = 'predictive' AND r.abandon_action = 'message', ceil(r.abandon_seconds), NULL),
-            r.amd, r.machine_action
+            r.amd, r.machine_action, coalesce(r.country, nullif(dialer_setting('country'), ''))
         INTO v_rules_project, v_type, v_lines, v_trunk, v_queue, v_exten, v_context, v_caller_id,
-            v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action
+            v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action, v_country
         FROM dialer_rules r WHERE r.project_id = p_project;
         CALL dialer_trunk_lock(v_trunk, p_asterisk);
         SELECT t.state, t.dial_template INTO v_trunk_state, v_dial_template
@@ -221,12 +222,18 @@ BEGIN
                 WHEN v_used OR v_away IS NOT NULL THEN 'used'
                 WHEN v_phone_number NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
                 WHEN request.own_reason IS NOT NULL THEN request.own_reason
+                -- Its project's country has just changed; the rules were asked about another telephone.
+                WHEN v_number <> dialer_number(v_phone_number, v_country) THEN 'number_in_call'
                 WHEN v_held = 0 THEN 'number_in_call'
                 WHEN request.abandoned_until_at IS NOT NULL AND NOT request.guaranteed THEN 'number_abandoned'
             END;
             IF v_refusal IS NOT NULL THEN
                 DELETE FROM dialer_live
                 WHERE case_id = request.case_id AND project_id = p_project AND attempt_id IS NULL;
+                IF v_refusal = 'number_in_call' AND v_number <> dialer_number(v_phone_number, v_country) THEN
+                    -- The trigger writes the number that is right.
+                    UPDATE dialer_clients SET number = '' WHERE id = v_id;
+                END IF;
                 IF v_refusal = 'number_abandoned' AND request.own_reason IS NULL THEN
                     UPDATE dialer_clients
                     SET not_before_at = least(request.abandoned_until_at, v_now + INTERVAL 5 MINUTE)

@@ -6,7 +6,8 @@
 -- not the owner, nothing is written. "unsent": true means that Originate was never sent, so the end says nothing about
 -- the trunk. Whatever the report says, a call that AMD() took for a machine and that no agent spoke to is MACHINE, and
 -- not abandoned. A person's patience (abandon_seconds) begins with AMD's verdict if there is one: the completed
--- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
+-- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add); one that is to
+-- rest, into dialer_number_pauses (dialer_pause_add).
 -- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE PROCEDURE dialer_attempt_finish(
     p_worker bigint,
@@ -110,6 +111,7 @@ BEGIN
                     IF a.abandoned_at IS NOT NULL THEN
                         CALL dialer_abandoned_add(a.number, a.abandoned_at, a.project_id, a.id);
                     END IF;
+                    CALL dialer_pause_add(a.id);
                     SET v_life = coalesce(greatest(a.ringing_at, a.answered_at), a.ringing_at, a.answered_at);
                     SELECT o.reached INTO v_says FROM dialer_outcomes o WHERE o.outcome = a.outcome;
                     SET v_reached = v_says OR v_life IS NOT NULL,

@@ -4,6 +4,8 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
+-- Cases that a rule keeps back are held on the way (held_for, held_until), up to 2000 of them (MariaDB: 300), and up to
+-- 500 (100) whose time has come wait again; mostly dialer_screen has been there before.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
 -- case whose last try is longest ago comes first, whatever the dial order. p_n 0 only settles the state. A claim on
@@ -33,6 +35,8 @@ BEGIN
     DECLARE v_picked int;
     DECLARE v_claimed int;
     DECLARE v_locked tinyint(1) DEFAULT false;
+    DECLARE v_due int;
+    DECLARE v_held int DEFAULT 0;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -71,12 +75,37 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
+        SELECT count(*) INTO v_due
+        FROM (
+            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+            WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+              AND c.held_until <= v_now
+            LIMIT 1
+        ) h;
+        IF v_due > 0 THEN
+            CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
+                case_id bigint NOT NULL PRIMARY KEY,
+                held_for varchar(40) NULL,
+                held_until datetime(6) NULL
+            ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+            DELETE FROM dialer_holding;
+            INSERT INTO dialer_holding (case_id)
+            SELECT c.id FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+            WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+              AND c.held_until <= v_now
+            LIMIT 100;
+            CALL dialer_hold(v_due);
+        END IF;
         SELECT count(*) > 0 INTO v_failing FROM dialer_stat_trunk t
         WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk AND t.state = 'failing';
         -- Where others hold the first ones, those behind them are looked at.
         SET v_reach = IF(v_failing, v_n + 2000, v_n);
         reach: LOOP
-            CALL dialer_pick(p_project, v_now, v_reach);
+            CALL dialer_pick(p_project, v_now, v_reach, true);
+            SELECT count(*) INTO v_held FROM dialer_holding;
+            IF v_held > 0 THEN
+                CALL dialer_hold(v_due);
+            END IF;
             SELECT count(*), count(l.case_id) INTO v_picked, v_claimed
             FROM dialer_picked k
             LEFT JOIN dialer_claims l ON l.case_id = k.case_id FOR UPDATE;
@@ -106,12 +135,13 @@ BEGIN
             JOIN dialer_clients c ON c.id = k.case_id
             ORDER BY k.place;
             SET v_got = v_got + row_count();
-            IF v_got >= v_n OR NOT v_locked OR v_picked < v_reach OR v_reach >= v_n + 2000 THEN
+            IF v_got >= v_n OR v_held >= 300 OR NOT v_locked OR v_picked < v_reach OR v_reach >= v_n + 2000 THEN
                 LEAVE reach;
             END IF;
             SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
         END LOOP;
-        CALL dialer_project_settle(p_project, v_got < v_n,
+        -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
+        CALL dialer_project_settle(p_project, v_got < v_n AND v_held < 300,
             IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);
     END work;
     IF v_own THEN

@@ -1,5 +1,12 @@
 -- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_params: have the workers look at every project, and check again
--- what they found missing (a wake-up for one project only says that its cases have changed). It writes no other table,
--- since the statement may read that table.
+-- what they found missing (a wake-up for one project only says that its cases have changed). If it changes which rules
+-- apply to the project, or how its numbers are read, the cases are looked at again.
 CREATE OR REPLACE TRIGGER dialer_params_after_write AFTER INSERT OR UPDATE OR DELETE ON dialer_params
-FOR EACH ROW CALL dialer_wake('')
+FOR EACH ROW
+BEGIN
+    CALL dialer_wake('');
+    IF NOT (NEW.project_id <=> OLD.project_id AND NEW.client <=> OLD.client AND NEW.purpose <=> OLD.purpose
+        AND NEW.country <=> OLD.country AND NEW.zone <=> OLD.zone) THEN
+        CALL dialer_rules_changed();
+    END IF;
+END

@@ -100,4 +100,21 @@ BEGIN
             'write an offset like +03.00h, an IANA zone like Europe/Moscow, or NULL',
             'this server knows no zone by its name: load them with mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql, or write an offset like +03.00h'));
     END IF;
+    IF NOT dialer_printable(NEW.client) OR char_length(NEW.client) NOT BETWEEN 1 AND 100 THEN
+        CALL dialer_refuse('dialer_params.client', NEW.client,
+            'write the name of the client, up to 100 characters, or NULL');
+    END IF;
+    IF NOT coalesce(NEW.purpose IN ('sales', 'debt', 'research', 'service'), false) THEN
+        CALL dialer_refuse('dialer_params.purpose', NEW.purpose, 'write sales, debt, research or service');
+    END IF;
+    IF NEW.country IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dialer_countries p WHERE p.country = NEW.country) THEN
+        CALL dialer_refuse('dialer_params.country', NEW.country,
+            'write the two capital letters of a country (ISO 3166-1), like RU, or NULL');
+    END IF;
+    IF NOT coalesce(NEW.zone_by IN ('project', 'number'), false) THEN
+        CALL dialer_refuse('dialer_params.zone_by', NEW.zone_by, 'write project or number');
+    END IF;
+    IF NEW.most_attempts < 1 THEN
+        CALL dialer_refuse('dialer_params.most_attempts', NEW.most_attempts, 'write 1 or more, or NULL');
+    END IF;
 END

@@ -7,6 +7,9 @@ BEGIN
     SELECT count(*) INTO v_waiting
     FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
     WHERE c.project_id = p_project AND c.waits_as IN ('fresh', 'scheduled', 'redial');
+    SELECT v_waiting + count(*) INTO v_waiting
+    FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+    WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause');
     SELECT dialer_instant(p_now) INTO v_now;
     BEGIN
         -- Skip it if somebody holds the row: the next count will do.

@@ -13,7 +13,14 @@ SELECT
         WHEN s.obstacle IS NOT NULL AND s.own_state <> 'finished' THEN 'failing'
         ELSE s.own_state
     END AS state,
-    CASE WHEN s.wanted = 'start' AND s.own_state <> 'finished' THEN s.obstacle_reason END AS reason,
+    CASE
+        WHEN s.wanted = 'start' AND s.own_state <> 'finished' THEN s.obstacle_reason
+        WHEN s.wanted = 'start' THEN (
+            SELECT concat('rules keep back the ', count(*), ' cases that are left, see dialer_why_count')
+            FROM dialer_clients h FORCE INDEX (dialer_clients_held)
+            WHERE h.project_id = s.project_id AND h.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+            HAVING count(*) > 0)
+    END AS reason,
     CASE WHEN s.obstacle IS NOT NULL THEN coalesce(s.obstacle_since_at, s.own_since_at) ELSE s.own_since_at END
         AS since_at,
     CASE WHEN s.obstacle IS NOT NULL THEN s.obstacle_until_at ELSE s.own_until_at END AS until_at,

@@ -20,7 +20,7 @@ BEGIN
         CALL dialer_refuse('The instant', v_now, 'write one from 1970 to 2037: this server''s clock knows no others');
     END IF;
     -- The client of a careful DBA refuses a DELETE of whole tables.
-    SET STATEMENT sql_safe_updates = OFF FOR CALL dialer_pick(p_project, v_now, p_n);
+    SET STATEMENT sql_safe_updates = OFF FOR CALL dialer_pick(p_project, v_now, p_n, false);
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_in_hand (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
         case_id bigint NOT NULL,

@@ -1,4 +1,4 @@
--- dialer_pick_fresh(p_project, p_now, p_n)
+-- dialer_pick_fresh(p_project, p_now, p_n, p_held)
 -- Appends the first p_n fresh cases of the windows in dialer_windows_found, in the order of the project's sort,
 -- to dialer_scanned; for dialer_pick_scan. (PostgreSQL has one query for it, see its dialer_pick_text.)
 --
@@ -7,7 +7,7 @@
 -- column decides, in the end the id, unless all of them are wanted. So the ascending id that breaks ties needs no index of
 -- its own for each direction, and nothing reads more than it returns (except that one case, and cases with a delay). utc is
 -- the same throughout a window: if it is a column of the sort, windows with the same offset are read together.
-CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int)
+CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int, p_held tinyint(1))
 BEGIN
     DECLARE v_sort varchar(400);
     DECLARE v_terms varchar(400);
@@ -59,7 +59,7 @@ BEGIN
                 ORDER BY IF(v_direction = ' DESC', -f.minutes, f.minutes)
             ) DO
                 IF v_left > 0 AND v_minutes IS NULL THEN
-                    CALL dialer_pick_windows(p_project, p_now, v_left, v_equal, '', g.minutes);
+                    CALL dialer_pick_windows(p_project, p_now, v_left, v_equal, '', g.minutes, p_held);
                     SELECT count(*) INTO v_found FROM dialer_candidates;
                     IF v_found < v_left THEN
                         INSERT INTO dialer_chosen SELECT * FROM dialer_candidates;
@@ -74,7 +74,7 @@ BEGIN
             END IF;
             ITERATE columns;
         END IF;
-        CALL dialer_pick_windows(p_project, p_now, v_left + 1, v_equal, concat(v_column, v_direction), v_minutes);
+        CALL dialer_pick_windows(p_project, p_now, v_left + 1, v_equal, concat(v_column, v_direction), v_minutes, p_held);
         SELECT count(*) INTO v_found FROM dialer_candidates;
         IF v_found <= v_left THEN
             INSERT INTO dialer_chosen SELECT * FROM dialer_candidates;

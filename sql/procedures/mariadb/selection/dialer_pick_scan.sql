@@ -1,9 +1,9 @@
--- dialer_pick_scan(p_project, p_now, p_n) -> place, case_id, kind, due_at
+-- dialer_pick_scan(p_project, p_now, p_n, p_held) -> place, case_id, kind, due_at
 -- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
 -- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
 -- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
--- 1. Nothing is locked or claimed.
-CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int)
+-- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
+CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int, p_held tinyint(1))
 BEGIN
     DECLARE v_kinds varchar(40);
     DECLARE v_kind varchar(20);
@@ -28,6 +28,9 @@ BEGIN
         (SELECT 'redial' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
          WHERE c.project_id = p_project AND c.waits_as = 'redial' LIMIT 1)
     ) INTO v_kinds;
+    IF p_held THEN
+        SET v_kinds = 'scheduled,redial';
+    END IF;
     kinds: WHILE v_kinds <> '' AND v_left > 0 DO
         SET v_kind = substring_index(v_kinds, ',', 1),
             v_kinds = substr(v_kinds, char_length(v_kind) + 2);
@@ -45,13 +48,30 @@ BEGIN
             ORDER BY c.deferred_time, c.id
             LIMIT v_left;
         END FOR;
+        IF p_held THEN
+            CALL dialer_windows(p_project, 'held', p_now);
+            INSERT INTO dialer_due (case_id, due_at)
+            SELECT c.id, c.deferred_time
+            FROM dialer_windows_found w
+            STRAIGHT_JOIN dialer_clients c FORCE INDEX (dialer_clients_held) ON c.project_id = p_project
+                AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause') AND c.held_until <= p_now
+                AND c.window_key = w.window_key
+            WHERE w.is_open
+              AND c.deferred_kind = v_kind
+              AND NOT c.deferred_done
+              AND c.deferred_time <= p_now
+              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now);
+        END IF;
         INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
         SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
         SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
     END WHILE;
     IF v_left > 0 THEN
         CALL dialer_windows(p_project, 'fresh', p_now);
+        IF p_held THEN
+            CALL dialer_windows(p_project, 'held', p_now);
+        END IF;
         DELETE FROM dialer_windows_found WHERE NOT is_open;
-        CALL dialer_pick_fresh(p_project, p_now, v_left);
+        CALL dialer_pick_fresh(p_project, p_now, v_left, p_held);
     END IF;
 END

@@ -99,6 +99,11 @@ BEGIN
                     STRAIGHT_JOIN dialer_gate g ON g.case_id = k.id;
                 END IF;
                 SET v_until = coalesce(least(v_until, v_ready), v_until, v_ready);
+                -- So many that rules keep back are held first (dialer_screen); until then a case may go as far as is
+                -- known.
+                IF v_until IS NULL AND v_reach > 4000 THEN
+                    SET v_until = p_now;
+                END IF;
                 IF v_asked < v_reach OR v_until <= dialer_window_next(v_zone, v_start, v_stop, v_last) THEN
                     LEAVE ask;
                 END IF;
@@ -110,6 +115,38 @@ BEGIN
         END LOOP;
         SET v_kind = CASE v_kind WHEN 'fresh' THEN 'scheduled' WHEN 'scheduled' THEN 'redial' END;
     END WHILE;
+    -- Held cases, by the instant before which none of them can go.
+    IF NOT coalesce(v_until <= p_now, false) THEN
+        SET v_reach = 1;
+        held: LOOP
+            SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
+            SELECT count(*), max(k.at), min(g.ready_at) INTO v_asked, v_last, v_ready
+            FROM (
+                (SELECT c.id, c.held_until AS at
+                 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+                 WHERE c.project_id = p_project AND c.waits_for = 'do_not_call' AND c.held_until IS NOT NULL
+                 ORDER BY c.held_until LIMIT v_reach)
+                UNION ALL
+                (SELECT c.id, c.held_until
+                 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+                 WHERE c.project_id = p_project AND c.waits_for = 'number_limit' AND c.held_until IS NOT NULL
+                 ORDER BY c.held_until LIMIT v_reach)
+                UNION ALL
+                (SELECT c.id, c.held_until
+                 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+                 WHERE c.project_id = p_project AND c.waits_for = 'number_pause' AND c.held_until IS NOT NULL
+                 ORDER BY c.held_until LIMIT v_reach)
+                ORDER BY at
+                LIMIT v_reach
+            ) k
+            STRAIGHT_JOIN dialer_gate g ON g.case_id = k.id;
+            SET v_until = coalesce(least(v_until, v_ready), v_until, v_ready);
+            IF v_asked < v_reach OR v_until <= v_last THEN
+                LEAVE held;
+            END IF;
+            SET v_reach = v_reach * 4;
+        END LOOP;
+    END IF;
     SET @dialer_now = v_set;
     RETURN v_until;
 END

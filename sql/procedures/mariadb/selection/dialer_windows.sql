@@ -1,5 +1,6 @@
 -- dialer_windows(p_project, p_kind, p_now) -> window_key, zone, allowed_start, allowed_stop, is_open, minutes
--- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial); minutes:
+-- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial; held: those that a rule holds
+-- and whose time has come); minutes:
 -- the offset from UTC in force at p_now. One index probe per window, however many cases share it, so closed
 -- windows with a million cases cost nothing. A window that cannot be read is closed (dialer_window_holds).
 CREATE OR REPLACE PROCEDURE dialer_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
@@ -25,7 +26,9 @@ BEGIN
         minutes int NOT NULL,
         last_id bigint NOT NULL COMMENT 'of fresh cases: the last one of the window'
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    DELETE FROM dialer_windows_found;
+    IF p_kind <> 'held' THEN
+        DELETE FROM dialer_windows_found;
+    END IF;
     SELECT max(r.zone) INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
     SELECT coalesce(v_project_zone, dialer_setting('server_zone')) INTO v_project_zone;
     probe: LOOP
@@ -39,6 +42,12 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
             WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key < v_key
             ORDER BY c.window_key DESC, c.id DESC LIMIT 1;
+        ELSEIF p_kind = 'held' THEN
+            SELECT c.window_key, 0 INTO v_next, v_last
+            FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+            WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+              AND c.held_until <= p_now AND c.window_key > v_key
+            ORDER BY c.window_key LIMIT 1;
         ELSE
             SELECT c.window_key, c.id INTO v_next, v_last
             FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
@@ -59,7 +68,7 @@ BEGIN
         SET v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
             v_stop = substring_index(substring_index(v_key, '|', 3), '|', -1),
             v_is_open = dialer_window_holds(v_start, v_stop, v_local);
-        INSERT INTO dialer_windows_found (window_key, zone, allowed_start, allowed_stop, is_open, minutes, last_id)
+        INSERT IGNORE INTO dialer_windows_found (window_key, zone, allowed_start, allowed_stop, is_open, minutes, last_id)
         VALUES (v_key, coalesce(v_zone, ''), v_start, v_stop, v_is_open, coalesce(v_minutes, 0), v_last);
     END LOOP;
 END

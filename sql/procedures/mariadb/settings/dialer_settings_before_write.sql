@@ -27,4 +27,9 @@ BEGIN
        AND NOT (NEW.value REGEXP '^[0-9]{1,6}([.][0-9]{1,6})?\\z' AND CAST(NEW.value AS decimal(12, 6)) <= 100000) THEN
         CALL dialer_refuse('dialer_settings.value', NEW.value, concat(NEW.name, ' is a number, 0 to 100000'));
     END IF;
+    IF NEW.name = 'country' AND NEW.value <> ''
+       AND NOT EXISTS (SELECT 1 FROM dialer_countries p WHERE p.country = NEW.value) THEN
+        CALL dialer_refuse('dialer_settings.value', NEW.value,
+            'country is the two capital letters of a country (ISO 3166-1), like RU, or empty');
+    END IF;
 END

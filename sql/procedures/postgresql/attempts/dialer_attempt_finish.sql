@@ -6,7 +6,8 @@
 -- not the owner, nothing is written. "unsent": true means that Originate was never sent, so the end says nothing about
 -- the trunk. Whatever the report says, a call that AMD() took for a machine and that no agent spoke to is MACHINE, and
 -- not abandoned. A person's patience (abandon_seconds) begins with AMD's verdict if there is one: the completed
--- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add).
+-- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add); one that is to
+-- rest, into dialer_number_pauses (dialer_pause_add).
 -- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE FUNCTION dialer_attempt_finish(
     p_worker bigint,
@@ -83,6 +84,7 @@ BEGIN
             PERFORM dialer_abandoned_add(v_attempt.number, v_attempt.abandoned_at, v_attempt.project_id,
                 v_attempt.id);
         END IF;
+        PERFORM dialer_pause_add(v_attempt.id);
         v_life := greatest(v_attempt.ringing_at, v_attempt.answered_at);
         SELECT o.reached OR v_life IS NOT NULL,
             CASE WHEN o.reached AND v_attempt.answered_at IS NULL THEN v_ended ELSE coalesce(v_life, v_ended) END

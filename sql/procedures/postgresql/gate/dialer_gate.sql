@@ -16,8 +16,8 @@
 -- same, ignoring a call of the number, since calls end. Then the facts behind the reasons: attempt_id, worker_id and
 -- claimed_at of the case's claim; abandoned_until_at, abandoned_by: the attempt in which the number was abandoned
 -- lately. stands_apart: one of these facts, or a call of the number, may give the case another answer than others of its
--- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these). rule_reason: which rule on
--- its number speaks against it whatever else does; other_reason: which other thing does, whatever the rules say. opens_at: when its window is open next.
+-- call window get, so dialer_why_count counts it by itself (dialer_apart finds all of these). other_reason: the first
+-- reason that does not come from a rule on its number. opens_at: when its window is open next.
 CREATE OR REPLACE VIEW dialer_gate AS
 SELECT
     c.id AS case_id,
@@ -68,7 +68,6 @@ SELECT
     b.attempt_id AS abandoned_by,
     c.checked OR l.case_id IS NOT NULL OR n.number IS NOT NULL OR b.number IS NOT NULL
         OR c.held_for IS NOT NULL AND coalesce(c.held_until <= f.now, false) AS stands_apart,
-    rule.reason::varchar AS rule_reason,
     other.reason::varchar AS other_reason,
     dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now) AS opens_at
 FROM dialer_clients c

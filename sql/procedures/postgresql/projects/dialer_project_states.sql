@@ -13,7 +13,14 @@ SELECT
         WHEN obstacle.reason IS NOT NULL AND j.state <> 'finished' THEN 'failing'
         ELSE j.state
     END::varchar AS state,
-    CASE WHEN j.wanted = 'start' AND j.state <> 'finished' THEN obstacle.reason END::varchar AS reason,
+    CASE
+        WHEN j.wanted = 'start' AND j.state <> 'finished' THEN obstacle.reason
+        WHEN j.wanted = 'start' THEN (
+            SELECT 'rules keep back the ' || count(*) || ' cases that are left, see dialer_why_count'
+            FROM dialer_held h
+            WHERE h.project_id = p.project_id
+            HAVING count(*) > 0)
+    END::varchar AS reason,
     CASE WHEN obstacle.reason IS NOT NULL THEN coalesce(obstacle.since_at, j.since_at) ELSE j.since_at END
         AS since_at,
     CASE WHEN obstacle.reason IS NOT NULL THEN obstacle.until_at ELSE j.until_at END AS until_at,

@@ -1,5 +1,5 @@
--- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_dnc, once per statement: how long prefixes are is noted, and the
--- cases are looked at again. (A number that was added is not called from then on: begin asks the table itself.)
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_dnc: how long prefixes are is noted, and the cases are looked at
+-- again. (A number that was added is not called from then on: begin asks the table itself.)
 CREATE OR REPLACE FUNCTION dialer_dnc_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

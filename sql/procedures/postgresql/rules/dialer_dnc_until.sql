@@ -1,5 +1,6 @@
 -- dialer_dnc_until(p_case, p_at) -> instant
--- Until when dialer_dnc speaks against a case: p_at if it does not at p_at, infinity if nobody knows.
+-- Until when dialer_dnc speaks against a case: p_at if it does not at p_at, infinity (MariaDB: the year 9999) if
+-- nobody knows.
 CREATE OR REPLACE FUNCTION dialer_dnc_until(p_case bigint, p_at timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE

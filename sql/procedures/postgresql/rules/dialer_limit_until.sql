@@ -1,7 +1,8 @@
 -- dialer_limit_until(p_limit, p_case, p_at) -> instant
 -- Until when one row of dialer_limits speaks against a case that it applies to: p_at if it does not at p_at, infinity
--- if it does for the whole campaign. Exact: the call that makes the limit full leaves the period, or the next local
--- day, week or month begins. Counted are calls whose projects are in the row's scope, those under way included.
+-- (MariaDB: the year 9999) if it does for the whole campaign. Exact: the call that makes the limit full leaves the
+-- period, or the next local day, week or month begins. Counted are calls whose projects are in the row's scope, those
+-- under way included.
 CREATE OR REPLACE FUNCTION dialer_limit_until(p_limit bigint, p_case bigint, p_at timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE

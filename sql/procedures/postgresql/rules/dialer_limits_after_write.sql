@@ -1,4 +1,4 @@
--- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_limits, once per statement: the cases are looked at again.
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_limits: the cases are looked at again.
 CREATE OR REPLACE FUNCTION dialer_limits_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,6 +1,6 @@
 -- dialer_limits_until(p_case, p_at) -> instant
--- Until when any row of dialer_limits speaks against a case: p_at if none does at p_at, infinity if one does for the
--- whole campaign.
+-- Until when any row of dialer_limits speaks against a case: p_at if none does at p_at, infinity (MariaDB: the year
+-- 9999) if one does for the whole campaign.
 CREATE OR REPLACE FUNCTION dialer_limits_until(p_case bigint, p_at timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE

@@ -1,4 +1,4 @@
--- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_pauses, once per statement: the cases are looked at again.
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_pauses: the cases are looked at again.
 CREATE OR REPLACE FUNCTION dialer_pauses_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

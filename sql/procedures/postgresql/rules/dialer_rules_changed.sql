@@ -1,6 +1,6 @@
 -- dialer_rules_changed()
 -- Rules have changed: a worker is to look at the cases again (dialer_screen), and at every project. For the triggers of
--- the tables of rules.
+-- the tables of rules. (MariaDB has triggers per row: only the first row of a statement says so.)
 CREATE OR REPLACE FUNCTION dialer_rules_changed()
 RETURNS void
 LANGUAGE plpgsql VOLATILE

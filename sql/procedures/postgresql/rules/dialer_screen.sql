@@ -2,7 +2,8 @@
 -- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
 -- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
--- all cases are looked at again, from the first; otherwise those that are new, and held ones whose time has come.
+-- all cases are looked at again, from the first; otherwise those that are new, those whose number was called, and held
+-- ones whose time has come.
 -- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
 -- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
 -- dialer_claim.
@@ -14,44 +15,59 @@ SET search_path FROM CURRENT
 SET datestyle TO 'ISO'
 AS $$
 DECLARE
-    v_looked_to bigint;
-    v_to bigint;
+    v_seen dialer_screening;
     v_cases bigint[];
-    v_held bigint[];
     v_project varchar;
     v_now CONSTANT timestamptz := dialer_instant(p_now);
     -- As in dialer_pick.
     v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
-    SELECT s.looked_to INTO v_looked_to FROM dialer_screening s FOR UPDATE SKIP LOCKED;
+    SELECT * INTO v_seen FROM dialer_screening s FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
     -- What is committed by now is seen by all that follows.
-    WITH seen AS (
+    WITH changes AS (
         DELETE FROM dialer_rule_changes c
         WHERE c.id IN (SELECT k.id FROM dialer_rule_changes k FOR UPDATE SKIP LOCKED)
         RETURNING c.id
     )
-    SELECT CASE WHEN EXISTS (SELECT FROM seen) THEN 0 ELSE v_looked_to END INTO v_looked_to;
-    IF v_looked_to = 0 THEN
+    SELECT CASE
+            WHEN EXISTS (SELECT FROM changes)
+                OR EXISTS (SELECT FROM dialer_dnc d WHERE d.from_at > v_seen.looked_at AND d.from_at <= v_now) THEN 0
+            ELSE v_seen.looked_to
+        END
+    INTO v_seen.looked_to;
+    IF v_seen.looked_to = 0 THEN
         PERFORM dialer_numbering_refresh();
     END IF;
-
-    v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n);
-    v_to := coalesce(v_cases[cardinality(v_cases)], v_looked_to);
-    UPDATE dialer_screening SET looked_to = v_to WHERE looked_to <> v_to;
+    v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_seen.looked_to ORDER BY c.id LIMIT p_n);
+    v_seen.looked_to := coalesce(v_cases[cardinality(v_cases)], v_seen.looked_to);
     IF cardinality(v_cases) < p_n THEN
-        v_held := ARRAY(
+        v_cases := v_cases || ARRAY(
             SELECT h.id FROM (SELECT DISTINCT p.project_id FROM dialer_params p) p
             CROSS JOIN LATERAL (
                 SELECT d.id FROM dialer_held d
                 WHERE d.project_id = p.project_id AND d.held_until <= v_now
                 ORDER BY d.held_until LIMIT p_n
             ) h
-            LIMIT p_n - cardinality(v_cases));
-        v_cases := v_cases || v_held;
+            LIMIT p_n);
+        v_cases := v_cases || ARRAY(
+            SELECT c.id FROM (
+                SELECT a.number FROM dialer_calls a WHERE a.id > v_seen.attempts_to
+                UNION
+                SELECT a.number FROM dialer_attempts a WHERE a.id > v_seen.attempts_to
+                UNION
+                SELECT p.number FROM dialer_number_pauses p WHERE p.id > v_seen.pauses_to
+            ) n
+            JOIN dialer_clients c ON c.number = n.number AND NOT c.used AND NOT c.checked
+            WHERE NOT c.id = ANY (v_cases));
+        v_seen.attempts_to := greatest(v_seen.attempts_to, (SELECT max(a.id) FROM dialer_calls a),
+            (SELECT max(a.id) FROM dialer_attempts a));
+        v_seen.pauses_to := greatest(v_seen.pauses_to, (SELECT max(p.id) FROM dialer_number_pauses p));
     END IF;
+    UPDATE dialer_screening
+    SET looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to, pauses_to = v_seen.pauses_to, looked_at = v_now;
 
     -- The trigger writes the number that is right.
     UPDATE dialer_clients c SET number = c.number
@@ -66,8 +82,8 @@ BEGIN
             FROM unnest(v_cases) one (id)
             JOIN dialer_clients k ON k.id = one.id AND NOT k.used AND NOT k.checked
             CROSS JOIN LATERAL (
-                SELECT CASE WHEN o.own_reason = o.rule_reason THEN o.own_reason END AS held_for,
-                    CASE WHEN o.own_reason = o.rule_reason THEN o.own_until_at END AS held_until
+                SELECT CASE WHEN dialer_holds(o.own_reason) THEN o.own_reason END AS held_for,
+                    CASE WHEN dialer_holds(o.own_reason) THEN o.own_until_at END AS held_until
                 FROM dialer_gate o WHERE o.case_id = k.id
                 OFFSET 0
             ) g

@@ -2,8 +2,8 @@
 -- The next p_n cases in dial order, from 1, that have no own reason at p_now (dialer_gate). The gate is asked about the
 -- cases that dialer_pick_scan has found; if it objects to some, more are looked at. Nothing is locked or claimed.
 -- p_claims false: exactly those, held ones whose time has come among them. True, for dialer_claim: of cases that wait
--- only, and when 2000 of them are kept back by rules, no more are looked at; these are returned, too, without a place
--- and with the rule and its end, so that the claim can hold them.
+-- only, and when 2000 of them (MariaDB: 300) are kept back by rules, no more are looked at; these are handed out, too,
+-- with the rule and its end, so that the claim can hold them: without a place, or in dialer_holding (MariaDB).
 CREATE OR REPLACE FUNCTION dialer_pick(p_project varchar, p_now timestamptz, p_n int, p_claims bool)
 RETURNS TABLE (
     place bigint,
@@ -35,13 +35,13 @@ BEGIN
             array_agg(s.case_id ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL),
             array_agg(s.kind ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL),
             array_agg(s.due_at ORDER BY s.place) FILTER (WHERE g.own_reason IS NULL),
-            array_agg(s.case_id) FILTER (WHERE g.own_reason = g.rule_reason),
-            array_agg(g.own_reason) FILTER (WHERE g.own_reason = g.rule_reason)
+            array_agg(s.case_id) FILTER (WHERE dialer_holds(g.own_reason)),
+            array_agg(g.own_reason) FILTER (WHERE dialer_holds(g.own_reason))
         INTO v_scanned, v_cases, v_kinds, v_dues, v_blocked, v_rules
         FROM dialer_pick_scan(p_project, p_now, v_reach, NOT p_claims) s
         -- OFFSET 0: look up each case by its id, however many the planner expects.
         CROSS JOIN LATERAL (
-            SELECT o.own_reason, o.rule_reason FROM dialer_gate o WHERE o.case_id = s.case_id OFFSET 0
+            SELECT o.own_reason FROM dialer_gate o WHERE o.case_id = s.case_id OFFSET 0
         ) g;
         EXIT WHEN v_scanned < v_reach
             OR coalesce(cardinality(v_cases), 0) >= p_n

@@ -1,0 +1,155 @@
+-- dialer_screen(p_n, p_now) -> how many cases were looked at
+-- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
+-- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
+-- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
+-- all cases are looked at again, from the first; otherwise those that are new, those whose number was called, and held
+-- ones whose time has come.
+-- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
+-- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
+-- dialer_claim.
+CREATE OR REPLACE PROCEDURE dialer_screen(p_n int, p_now datetime(6))
+BEGIN
+    DECLARE v_now datetime(6);
+    DECLARE v_busy tinyint(1) DEFAULT false;
+    DECLARE v_looked_to bigint;
+    DECLARE v_attempts_to bigint;
+    DECLARE v_pauses_to bigint;
+    DECLARE v_looked_at datetime(6);
+    DECLARE v_changes int;
+    DECLARE v_looked int DEFAULT 0;
+    DECLARE v_more int;
+    DECLARE v_locked tinyint(1);
+    DECLARE v_set varchar(400) DEFAULT @dialer_now;
+    DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        SET @dialer_now = v_set;
+        IF v_own THEN
+            ROLLBACK;
+        END IF;
+        RESIGNAL;
+    END;
+    -- Inside somebody's transaction it is a part of that one.
+    IF v_own THEN
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+    END IF;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_looked (
+        case_id bigint NOT NULL PRIMARY KEY,
+        own_reason varchar(40) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_changes (id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
+        case_id bigint NOT NULL PRIMARY KEY,
+        held_for varchar(40) NULL,
+        held_until datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DELETE FROM dialer_looked;
+    DELETE FROM dialer_changes;
+    DELETE FROM dialer_holding;
+    SELECT dialer_instant(p_now) INTO v_now;
+    work: BEGIN
+        take: BEGIN
+            DECLARE EXIT HANDLER FOR 1205 SET v_busy = true;
+            SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+            SELECT s.looked_to, s.attempts_to, s.pauses_to, s.looked_at
+            INTO v_looked_to, v_attempts_to, v_pauses_to, v_looked_at
+            FROM dialer_screening s WHERE s.id = 1 FOR UPDATE;
+        END;
+        IF v_busy THEN
+            LEAVE work;
+        END IF;
+        -- Those that are committed, each by its key: a range would wait for what others write.
+        INSERT INTO dialer_changes (id) SELECT k.id FROM dialer_rule_changes k LIMIT 10000;
+        SET v_changes = row_count();
+        DELETE k FROM dialer_changes c STRAIGHT_JOIN dialer_rule_changes k ON k.id = c.id;
+        SELECT v_changes + count(*) INTO v_changes
+        FROM dialer_dnc d WHERE d.from_at > v_looked_at AND d.from_at <= v_now;
+        IF v_changes > 0 THEN
+            SET v_looked_to = 0;
+        END IF;
+        IF v_looked_to = 0 THEN
+            CALL dialer_numbering_refresh();
+        END IF;
+        INSERT INTO dialer_looked (case_id)
+        SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n;
+        SET v_looked = row_count();
+        SELECT coalesce(max(k.case_id), v_looked_to) INTO v_looked_to FROM dialer_looked k;
+        IF v_looked < p_n THEN
+            FOR p IN (SELECT c.project_id FROM dialer_clients c GROUP BY c.project_id) DO
+                INSERT IGNORE INTO dialer_looked (case_id)
+                SELECT c.id FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+                WHERE c.project_id = p.project_id AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+                  AND c.held_until <= v_now
+                LIMIT p_n;
+                SET v_looked = v_looked + row_count();
+            END FOR;
+            INSERT IGNORE INTO dialer_looked (case_id)
+            SELECT c.id
+            FROM (
+                SELECT a.number FROM dialer_calls a WHERE a.id > v_attempts_to
+                UNION
+                SELECT a.number FROM dialer_attempts a WHERE a.id > v_attempts_to
+                UNION
+                SELECT p.number FROM dialer_number_pauses p WHERE p.id > v_pauses_to
+            ) n
+            STRAIGHT_JOIN dialer_clients c ON c.number = n.number
+            WHERE NOT c.used AND NOT c.checked;
+            SET v_looked = v_looked + row_count();
+            SELECT greatest(v_attempts_to, coalesce((SELECT max(a.id) FROM dialer_calls a), 0),
+                coalesce((SELECT max(a.id) FROM dialer_attempts a), 0)) INTO v_attempts_to;
+            SELECT greatest(v_pauses_to, coalesce((SELECT max(p.id) FROM dialer_number_pauses p), 0)) INTO v_pauses_to;
+        END IF;
+        UPDATE dialer_screening
+        SET looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to, looked_at = v_now
+        WHERE id = 1;
+
+        -- The trigger writes the number that is right.
+        FOR k IN (
+            SELECT c.id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
+            WHERE c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
+        ) DO
+            CALL dialer_case_lock(k.id, v_locked);
+            IF NOT v_locked THEN
+                SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+                UPDATE dialer_clients SET number = '' WHERE id = k.id;
+            END IF;
+        END FOR;
+        SET @dialer_now = NULL;
+        -- As in dialer_pick.
+        SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
+        UPDATE dialer_looked l STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id
+        SET l.own_reason = g.own_reason;
+        SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
+        INSERT INTO dialer_holding (case_id, held_for, held_until)
+        SELECT l.case_id, l.own_reason, g.own_until_at
+        FROM dialer_looked l
+        STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id
+        WHERE dialer_holds(l.own_reason);
+        SET @dialer_now = v_set;
+        INSERT INTO dialer_holding (case_id)
+        SELECT l.case_id FROM dialer_looked l
+        STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
+        WHERE c.held_for IS NOT NULL AND NOT dialer_holds(l.own_reason);
+        DELETE h FROM dialer_holding h
+        STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
+        WHERE c.held_for <=> h.held_for AND c.held_until <=> h.held_until;
+        SELECT count(*) INTO v_more FROM dialer_holding;
+        IF v_more > 0 THEN
+            CALL dialer_hold(v_more);
+            FOR p IN (
+                SELECT DISTINCT c.project_id
+                FROM dialer_holding h
+                STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
+                STRAIGHT_JOIN dialer_projects j ON j.project_id = c.project_id
+                WHERE h.held_for IS NULL AND j.hungry AND j.wanted = 'start'
+            ) DO
+                CALL dialer_wake(p.project_id);
+            END FOR;
+        END IF;
+    END work;
+    IF v_own THEN
+        COMMIT;
+    END IF;
+    SELECT v_looked AS looked;
+END
