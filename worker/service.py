@@ -20,6 +20,7 @@ from worker.config import Settings
 from worker.db import Database
 from worker.db.database import reason
 from worker.db.dialect import Wakeups
+from worker.db.routines.cases import Cases
 from worker.db.routines.instants import instant
 from worker.db.routines.projects import Projects
 from worker.db.routines.upkeep import Upkeep
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 COUNT_SECONDS = 15.0
 REAP_SECONDS = 5.0
+SCREEN_SECONDS = 5.0
+SCREENED = 2000
+"""Cases at once: a tenth of a second."""
 DRAIN_SECONDS = 3.0
 """For writing the last reports when stopping."""
 
@@ -45,11 +49,13 @@ class Service:
         self.database = Database(settings.database, known_server_only=True)
         self._upkeep = Upkeep(self.database)
         self._projects = Projects(self.database)
+        self._cases = Cases(self.database)
         self.keeper = Keeper(self.database, settings.worker)
         self._fleet = Fleet(settings, self.database, self.clock, self.keeper)
         self._stop = Event()
         self._ownerless = Event()
         """An Asterisk may have become free."""
+        self._rules_changed = Event()
         self._loops = Supervisor(self._stop, tell=self._tell)
         self._listener: gevent.Greenlet[..., None] | None = None
         self._wakeups: Wakeups | None = None
@@ -60,12 +66,14 @@ class Service:
         self._require_fit()
         self._loops.keep("lease", self._keep)
         self._loops.keep("upkeep", self._tidy)
+        self._loops.keep("screening", self._screen)
         self._listener = self._loops.keep("wake-ups", self._listen)
 
     def request_stop(self) -> None:
         """Ask it to stop; harmless when asked twice or before the start."""
         self._stop.set()
         self._ownerless.set()
+        self._rules_changed.set()
 
     def wait(self) -> None:
         """Return when it has been asked to stop."""
@@ -125,6 +133,7 @@ class Service:
                 self._fleet.wake(project, look_again=not project)
                 if not project:
                     self._ownerless.set()
+                    self._rules_changed.set()
         except BaseException as error:
             # Nobody knows what its connection is in the middle of.
             self._wakeups = None
@@ -142,6 +151,12 @@ class Service:
             for session in self.sessions():
                 self._count(session)
         self._stop.wait(REAP_SECONDS)
+
+    def _screen(self) -> None:
+        """Look at cases ahead of the claims, until all have been looked at since rules last changed."""
+        self._rules_changed.clear()
+        if not self._cases.screen(SCREENED, instant(self.clock)):
+            self._rules_changed.wait(SCREEN_SECONDS)
 
     def _count(self, session: Session) -> None:
         for item in self._projects.work(session.name):

@@ -402,6 +402,7 @@ def clean(db: Database, *names: str) -> None:
     def work(connection: Connection) -> None:
         for name in names:
             connection.execute(text(f"DELETE FROM {name}"))
+        connection.execute(text("UPDATE dialer_screening SET looked_to = 0, attempts_to = 0, pauses_to = 0"))
         for setting, value in {"server_zone": "UTC", "virtual_clock": "true", "country": ""}.items():
             connection.execute(
                 text("UPDATE dialer_settings SET value = :value WHERE name = :name AND value <> :value"),

@@ -95,7 +95,8 @@ class NumberRules:
         )
 
     def _is_listed(self, entry: Row, case: Row, now: datetime) -> bool:
-        number, prefix, star = case["number"], *entry["number"].partition("*")[:2]
+        number = str(case["number"])
+        prefix, star, _ = str(entry["number"]).partition("*")
         matches = number.startswith(prefix) if star else number == prefix
         begun = entry["from_at"] is None or entry["from_at"] <= now
         return (
@@ -140,7 +141,7 @@ class NumberRules:
     def _is_of(self, rule: Row, project: str) -> bool:
         about: Mapping[str, Any] = self._projects.get(project, {"client": None, "purpose": None})
         return (
-            rule["project_id"] in (None, project)
+            bool(rule["project_id"] in (None, project))
             and (rule["client"] is None or rule["client"] == about["client"])
             and (rule["purpose"] is None or rule["purpose"] == about["purpose"])
         )

@@ -6,7 +6,7 @@
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
 --   number: always that of phone_number, by the project's country
---   what rules go by (number, project, zone, hours, region) written: they are asked afresh (held_for)
+--   what rules go by (number, project, zone, hours, region, promise) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients
 FOR EACH ROW
@@ -23,13 +23,15 @@ BEGIN
             NEW.recall = NULL,
             NEW.recall_period = NULL;
     END IF;
-    IF NOT (NEW.phone_number <=> OLD.phone_number AND NEW.project_id <=> OLD.project_id AND NEW.number <=> OLD.number) THEN
+    IF NOT (NEW.phone_number <=> OLD.phone_number AND NEW.project_id <=> OLD.project_id
+        AND NEW.number <=> OLD.number) THEN
         SET NEW.number = dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
     END IF;
-    IF NOT (
+    IF OLD.held_for IS NOT NULL AND NOT (
         NEW.number <=> OLD.number AND NEW.project_id <=> OLD.project_id AND NEW.utc <=> OLD.utc
         AND NEW.allowed_start <=> OLD.allowed_start AND NEW.allowed_stop <=> OLD.allowed_stop
-        AND NEW.region <=> OLD.region AND NEW.number_region <=> OLD.number_region AND NEW.zones <=> OLD.zones) THEN
+        AND NEW.region <=> OLD.region AND NEW.number_region <=> OLD.number_region AND NEW.zones <=> OLD.zones
+        AND NEW.deferred_time <=> OLD.deferred_time AND NEW.used <=> OLD.used) THEN
         SET NEW.held_for = NULL, NEW.held_until = NULL;
     END IF;
     SET NEW.inserted_at = OLD.inserted_at,

@@ -19,10 +19,11 @@ BEGIN
     FROM dialer_countries p WHERE p.country = p_country;
     RETURN CASE
         WHEN v_code IS NULL THEN p_phone_number
-        -- An international number has eight digits at least, country code included.
-        WHEN left(p_phone_number, char_length(v_abroad)) = v_abroad AND v_digits >= char_length(v_abroad) + 8
+        -- An international number has seven digits at least, country code included, which does not begin with 0.
+        WHEN left(p_phone_number, char_length(v_abroad)) = v_abroad
+            AND substr(p_phone_number, char_length(v_abroad) + 1) REGEXP '^[1-9][0-9]{6}'
             THEN concat('+', substr(p_phone_number, char_length(v_abroad) + 1))
-        WHEN left(p_phone_number, 2) = '00' AND v_digits >= 10 THEN concat('+', substr(p_phone_number, 3))
+        WHEN p_phone_number REGEXP '^00[1-9][0-9]{6}' THEN concat('+', substr(p_phone_number, 3))
         WHEN left(p_phone_number, char_length(v_trunk)) = v_trunk
             AND locate(concat('|', v_digits - char_length(v_trunk), '|'), v_lengths)
             THEN concat('+', v_code, substr(p_phone_number, char_length(v_trunk) + 1))

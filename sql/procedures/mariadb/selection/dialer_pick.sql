@@ -45,7 +45,7 @@ BEGIN
         ORDER BY s.place
         LIMIT p_n;
         SET v_found = row_count();
-        IF p_claims AND v_found < least(p_n, v_scanned) THEN
+        IF p_claims AND (v_found < least(p_n, v_scanned) OR v_blocked > 0) THEN
             SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
             INSERT INTO dialer_holding (case_id, held_for, held_until)
             SELECT s.case_id, g.own_reason, g.own_until_at

@@ -1,6 +1,6 @@
 -- dialer_prune(p_now)
 -- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
--- whose protection after an abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings
+-- whose protection after an abandoned call, or whose pause, is over, decisions of the pacing older than journal_hours of dialer_settings
 -- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
 -- for cases those that were mended. For dialer_reap. On a virtual clock only at the instant given: the database's own
 -- time says nothing about a simulated day.
@@ -24,6 +24,7 @@ BEGIN
         SELECT dialer_instant(p_now) INTO v_now;
         SELECT v_now - INTERVAL dialer_setting_number('journal_hours', 48) * 3600 SECOND INTO v_before;
         DELETE FROM dialer_abandoned WHERE until_at <= v_now ORDER BY until_at LIMIT 1000;
+        DELETE FROM dialer_number_pauses WHERE until_at <= v_now ORDER BY until_at LIMIT 1000;
         DELETE FROM dialer_away WHERE ended_at < v_now - INTERVAL 400 DAY ORDER BY ended_at LIMIT 1000;
         DELETE FROM dialer_pacing_journal WHERE at < v_before ORDER BY at LIMIT 1000;
         DELETE FROM dialer_troubles

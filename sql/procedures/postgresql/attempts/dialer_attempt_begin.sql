@@ -221,7 +221,7 @@ BEGIN
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
             IF refusal = 'number_in_call' THEN
                 -- The trigger writes the number that is right.
-                UPDATE dialer_clients c SET number = c.number
+                UPDATE dialer_clients c SET number = ''
                 WHERE c.id = v_case.id AND c.number <> dialer_number(c.phone_number, v_country);
             END IF;
             IF refusal = 'number_abandoned' AND v_request.own_reason IS NULL THEN

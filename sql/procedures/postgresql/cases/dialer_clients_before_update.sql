@@ -6,7 +6,7 @@
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
 --   number: always that of phone_number, by the project's country
---   what rules go by (number, project, zone, hours, region) written: they are asked afresh (held_for)
+--   what rules go by (number, project, zone, hours, region, promise) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE FUNCTION dialer_clients_before_update()
 RETURNS trigger
@@ -17,12 +17,15 @@ DECLARE
     v_checked_anew bool;
 BEGIN
     NEW.inserted_at := OLD.inserted_at;
-    IF (NEW.phone_number, NEW.project_id, NEW.number) IS DISTINCT FROM (OLD.phone_number, OLD.project_id, OLD.number) THEN
+    IF (NEW.phone_number, NEW.project_id, NEW.number)
+        IS DISTINCT FROM (OLD.phone_number, OLD.project_id, OLD.number) THEN
         NEW.number := dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
     END IF;
-    IF (NEW.number, NEW.project_id, NEW.utc, NEW.allowed_start, NEW.allowed_stop, NEW.region, NEW.number_region, NEW.zones)
+    IF OLD.held_for IS NOT NULL
+       AND (NEW.number, NEW.project_id, NEW.utc, NEW.allowed_start, NEW.allowed_stop, NEW.region, NEW.number_region,
+            NEW.zones, NEW.deferred_time, NEW.used)
         IS DISTINCT FROM (OLD.number, OLD.project_id, OLD.utc, OLD.allowed_start, OLD.allowed_stop, OLD.region,
-            OLD.number_region, OLD.zones)
+            OLD.number_region, OLD.zones, OLD.deferred_time, OLD.used)
     THEN
         NEW.held_for := NULL;
         NEW.held_until := NULL;

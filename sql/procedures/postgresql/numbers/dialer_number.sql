@@ -17,11 +17,11 @@ BEGIN
     SELECT * INTO v_plan FROM dialer_countries p WHERE p.country = p_country;
     RETURN CASE
         WHEN NOT FOUND THEN p_phone_number
-        -- An international number has eight digits at least, country code included.
+        -- An international number has seven digits at least, country code included, which does not begin with 0.
         WHEN starts_with(p_phone_number, v_plan.international_prefix)
-            AND length(p_phone_number) >= length(v_plan.international_prefix) + 8
+            AND substr(p_phone_number, length(v_plan.international_prefix) + 1) ~ '^[1-9][0-9]{6}'
             THEN '+' || substr(p_phone_number, length(v_plan.international_prefix) + 1)
-        WHEN starts_with(p_phone_number, '00') AND length(p_phone_number) >= 10 THEN '+' || substr(p_phone_number, 3)
+        WHEN p_phone_number ~ '^00[1-9][0-9]{6}' THEN '+' || substr(p_phone_number, 3)
         WHEN starts_with(p_phone_number, v_plan.trunk_prefix)
             AND strpos(v_plan.lengths, '|' || length(p_phone_number) - length(v_plan.trunk_prefix) || '|') > 0
             THEN '+' || v_plan.code || substr(p_phone_number, length(v_plan.trunk_prefix) + 1)

@@ -70,7 +70,7 @@ BEGIN
     SET looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to, pauses_to = v_seen.pauses_to, looked_at = v_now;
 
     -- The trigger writes the number that is right.
-    UPDATE dialer_clients c SET number = c.number
+    UPDATE dialer_clients c SET number = ''
     WHERE c.id IN (
         SELECT k.id FROM dialer_clients k
         WHERE k.id = ANY (v_cases) AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))

@@ -1,6 +1,6 @@
 -- dialer_prune(p_now)
 -- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
--- whose protection after an abandoned call is over, decisions of the pacing older than journal_hours of dialer_settings
+-- whose protection after an abandoned call, or whose pause, is over, decisions of the pacing older than journal_hours of dialer_settings
 -- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
 -- for cases those that were mended. For dialer_reap. On a virtual clock only at the instant given: the database's own
 -- time says nothing about a simulated day.
@@ -28,6 +28,11 @@ BEGIN
         SELECT b.number FROM dialer_abandoned b
         WHERE b.until_at <= v_now
         ORDER BY b.until_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    DELETE FROM dialer_number_pauses
+    WHERE id IN (
+        SELECT p.id FROM dialer_number_pauses p
+        WHERE p.until_at <= v_now
+        ORDER BY p.until_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
     DELETE FROM dialer_away
     WHERE attempt_id IN (
         SELECT w.attempt_id FROM dialer_away w
