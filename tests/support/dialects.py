@@ -22,8 +22,11 @@ from worker.db.migration import VERSION_TABLE
 
 NOT_THE_TESTS = {
     VERSION_TABLE,
+    "dialer_countries",
+    "dialer_holidays",
     "dialer_ownerships",
     "dialer_outcomes",
+    "dialer_prefixes",
     "dialer_servers",
     "dialer_settings",
     "dialer_wakeups",
