@@ -1,19 +1,11 @@
-"""Renews sql/data/dialer_countries.csv, how numbers are written in each country, from the phonenumbers library.
-
-`make data`, then look at the diff: a plan that has changed is a reason for a migration that fills the table anew.
-"""
+"""The rows of sql/data/dialer_countries.csv, how numbers are written in each country, from the phonenumbers library."""
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import phonenumbers
 from phonenumbers import PhoneMetadata
-
-TARGET = Path(__file__).resolve().parents[1] / "sql" / "data" / "dialer_countries.csv"
 
 COLUMNS = ("country", "code", "trunk_prefix", "international_prefix", "lengths")
 
@@ -49,16 +41,3 @@ def _lengths(metadata: PhoneMetadata) -> str:
     if metadata.national_prefix is None and mobile:
         lengths = {length for length in lengths if length <= max(mobile)}
     return "|" + "".join(f"{length}|" for length in sorted(lengths))
-
-
-def main() -> int:
-    TARGET.parent.mkdir(exist_ok=True)
-    with TARGET.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(plans())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -83,6 +83,19 @@ def replaced(connection: Connection, library: sql.Library, revision: str | None)
         yield
 
 
+def fill(connection: Connection, library: sql.Library, table: str, own: str = "false", key: str | None = None) -> None:
+    """See `op.fill`."""
+    connection.execute(text(f"DELETE FROM {table} WHERE NOT ({own})"))
+    rows = library.data(table)
+    if key:
+        taken = {tuple(map(str, row)) for row in connection.execute(text(f"SELECT {key} FROM {table}"))}
+        columns = key.replace(" ", "").split(",")
+        rows = [row for row in rows if tuple(str(row[column]) for column in columns) not in taken]
+    names = list(rows[0])
+    values = ", ".join(f":{name}" for name in names)
+    connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)
+
+
 @Operations.register_operation("routines")
 class _Routines(MigrateOperation):
     @classmethod
@@ -111,16 +124,7 @@ class _Fill(MigrateOperation):
     def fill(cls, operations: Operations, table: str, *, own: str = "false", key: str | None = None) -> None:
         """Make a table's rows those of `sql/data/<table>.csv`. `own`: a condition in SQL for rows that people have
         written; they stay, and a row of the file that has the same `key` (columns, by commas) is left out."""
-        connection = _connection(operations)
-        connection.execute(text(f"DELETE FROM {table} WHERE NOT ({own})"))
-        rows = _library(operations).data(table)
-        if key:
-            taken = {tuple(map(str, row)) for row in connection.execute(text(f"SELECT {key} FROM {table}"))}
-            columns = key.replace(" ", "").split(",")
-            rows = [row for row in rows if tuple(str(row[column]) for column in columns) not in taken]
-        names = list(rows[0])
-        values = ", ".join(f":{name}" for name in names)
-        connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)
+        fill(_connection(operations), _library(operations), table, own, key)
 
 
 def _library(operations: Operations) -> sql.Library:

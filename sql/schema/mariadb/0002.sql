@@ -208,43 +208,43 @@ CREATE TABLE IF NOT EXISTS dialer_hours (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
     project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
     client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
-    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
-    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
-    weekdays varchar(40) NOT NULL DEFAULT 'Mo-Su,PH' COMMENT 'Mo-Fr,Su,PH; PH: public holidays of the region (dialer_holidays), which belong to no other day',
-    starts varchar(40) NOT NULL COMMENT 'time of day HH:MM[:SS]',
-    stops varchar(40) NOT NULL COMMENT 'time of day HH:MM[:SS], 24:00 the day''s end',
-    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
+    region varchar(400) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(400) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    weekdays varchar(400) NOT NULL DEFAULT 'Mo-Su,PH' COMMENT 'Mo-Fr,Su,PH; PH: public holidays of the region (dialer_holidays), which belong to no other day',
+    starts varchar(400) NOT NULL COMMENT 'time of day HH:MM[:SS]',
+    stops varchar(400) NOT NULL COMMENT 'time of day HH:MM[:SS], 24:00 the day''s end',
+    preset varchar(400) NULL COMMENT 'the preset that wrote the row; NULL: your own'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'when subscribers may be called, by their clock; of rows with the same scope and preset one must be open, and that for every scope that applies';
 
 CREATE TABLE IF NOT EXISTS dialer_holidays (
-    region varchar(40) NOT NULL COMMENT 'country, or country and part of it, like DE-BY (ISO 3166-2)',
+    region varchar(400) NOT NULL COMMENT 'country, or country and part of it, like DE-BY (ISO 3166-2)',
     day date NOT NULL,
-    name varchar(400) NOT NULL DEFAULT '',
-    source varchar(40) NOT NULL DEFAULT 'own' COMMENT 'own: yours, kept when the others are renewed',
+    name varchar(1000) NOT NULL DEFAULT '',
+    source varchar(400) NOT NULL DEFAULT 'own' COMMENT 'own: yours, kept when the others are renewed',
     PRIMARY KEY (region, day)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'public holidays';
 
 CREATE TABLE IF NOT EXISTS dialer_prefixes (
-    prefix varchar(20) NOT NULL PRIMARY KEY COMMENT 'E.164 without +; the longest that fits decides',
-    country varchar(2) NULL COMMENT 'ISO 3166-1, two letters',
-    region varchar(40) NULL COMMENT 'part of the country, like US-FL, where the prefix tells it',
-    zones varchar(1000) NULL COMMENT 'IANA zones joined by &; NULL: it proves no place (mobile, toll-free)',
-    source varchar(40) NOT NULL DEFAULT 'own' COMMENT 'own: yours, kept when the others are renewed'
+    prefix varchar(400) NOT NULL PRIMARY KEY COMMENT 'E.164 without +; the longest that fits decides',
+    country varchar(400) NULL COMMENT 'ISO 3166-1, two letters',
+    region varchar(400) NULL COMMENT 'part of the country, like US-FL, where the prefix tells it',
+    zones varchar(4000) NULL COMMENT 'IANA zones joined by &; NULL: it proves no place (mobile, toll-free)',
+    source varchar(400) NOT NULL DEFAULT 'own' COMMENT 'own: yours, kept when the others are renewed'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'where numbers are, by how they begin';
 
 CREATE TABLE IF NOT EXISTS dialer_presets (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
-    preset varchar(40) NOT NULL,
+    preset varchar(400) NOT NULL,
     project_id varchar(400) NULL COMMENT 'of this project alone; NULL: any',
     client varchar(400) NULL COMMENT 'of this client''s projects alone (dialer_params.client); NULL: any',
-    region varchar(40) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
-    purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
-    source varchar(400) NOT NULL COMMENT 'the law or code',
+    region varchar(400) NULL COMMENT 'cases of this country (US) or part of it (US-FL); NULL: any',
+    purpose varchar(400) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
+    source varchar(1000) NOT NULL COMMENT 'the law or code',
     dated date NOT NULL COMMENT 'as of this day',
-    sure varchar(40) NOT NULL COMMENT 'A: text or regulator, B: two secondary sources, C: one, or disputed',
+    sure varchar(400) NOT NULL COMMENT 'A: text or regulator, B: two secondary sources, C: one, or disputed',
     applied_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'the presets of rules that were applied, and to what';

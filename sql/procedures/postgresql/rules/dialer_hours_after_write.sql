@@ -1,0 +1,14 @@
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_hours: have the workers look at every project, whose hours may have
+-- changed.
+CREATE OR REPLACE FUNCTION dialer_hours_after_write()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    PERFORM dialer_wake('');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER dialer_hours_after_write AFTER INSERT OR UPDATE OR DELETE ON dialer_hours
+FOR EACH STATEMENT EXECUTE FUNCTION dialer_hours_after_write()
