@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from tests.support.hours import Hours
 from tests.support.windows import zone_of
 from worker.db.database import Database, Row
 
@@ -53,9 +54,8 @@ def first_instant(zone: str, day: date) -> datetime:
 class NumberRules:
     """The rows of a database as they are now."""
 
-    def __init__(self, db: Database, zones: Mapping[str, str]) -> None:
-        """zones: that of each project, for cases that name none."""
-        self._zones = zones
+    def __init__(self, db: Database, hours: Hours) -> None:
+        self._hours = hours
         self._dnc = db.query("SELECT * FROM dialer_dnc")
         self._limits = db.query("SELECT * FROM dialer_limits")
         self._pauses = db.query("SELECT * FROM dialer_number_pauses")
@@ -109,7 +109,7 @@ class NumberRules:
         if limit["period_minutes"] is not None:
             since = now - timedelta(minutes=limit["period_minutes"]) + timedelta(microseconds=1)
         elif limit["local_period"] is not None:
-            since = period_start(case["utc"] or self._zones[case["project_id"]], limit["local_period"], now)
+            since = min(period_start(zone, limit["local_period"], now) for zone in self._hours.zones(case))
         else:
             since = datetime.min.replace(tzinfo=UTC)
         same: tuple[str, ...] = ("number",)
@@ -140,8 +140,8 @@ class NumberRules:
 
     def _is_of(self, rule: Row, project: str) -> bool:
         about: Mapping[str, Any] = self._projects.get(project, {"client": None, "purpose": None})
-        return (
-            bool(rule["project_id"] in (None, project))
+        return bool(
+            rule["project_id"] in (None, project)
             and (rule["client"] is None or rule["client"] == about["client"])
             and (rule["purpose"] is None or rule["purpose"] == about["purpose"])
         )

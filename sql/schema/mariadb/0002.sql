@@ -98,7 +98,8 @@ CREATE TABLE IF NOT EXISTS dialer_screening (
         COMMENT 'the last attempt (its id) after which the cases of its number were looked at',
     pauses_to bigint NOT NULL DEFAULT 0 COMMENT 'the same of dialer_number_pauses',
     looked_at timestamp(6) NOT NULL DEFAULT '1971-01-01 00:00:00'
-        COMMENT 'when dialer_screen was called last: a rule that has begun since is a changed rule'
+        COMMENT 'when dialer_screen was called last: a rule that has begun since is a changed rule',
+    passes bigint NOT NULL DEFAULT 0 COMMENT 'how often rules had changed'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'one row: how far dialer_screen has looked at the cases since rules changed';
 INSERT IGNORE INTO dialer_screening (id) VALUES (1);
@@ -217,6 +218,23 @@ CREATE TABLE IF NOT EXISTS dialer_hours (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'when subscribers may be called, by their clock; of rows with the same scope and preset one must be open, and that for every scope that applies';
 
+ALTER TABLE dialer_hours ADD COLUMN IF NOT EXISTS days varchar(8) NOT NULL DEFAULT ''
+    COMMENT 'weekdays as eight digits, Monday to Sunday and public holidays; written by the dialer';
+
+CREATE TABLE IF NOT EXISTS dialer_windows (
+    project_id varchar(400) NOT NULL,
+    window_key varchar(230) NOT NULL,
+    is_open tinyint(1) NOT NULL,
+    minutes int NOT NULL COMMENT 'its offset from UTC',
+    opens_at timestamp(6) NULL DEFAULT NULL COMMENT 'when a closed one opens; NULL: not within 15 days',
+    detail varchar(1000) NULL COMMENT 'what is closed',
+    evaluated_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    changes_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    rules varchar(100) NOT NULL COMMENT 'the rules that it was found out by (dialer_rules_version)',
+    PRIMARY KEY (project_id, window_key)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'which call windows are open, from evaluated_at to changes_at; found out by claims, gone when it is over';
+
 CREATE TABLE IF NOT EXISTS dialer_holidays (
     region varchar(400) NOT NULL COMMENT 'country, or country and part of it, like DE-BY (ISO 3166-2)',
     day date NOT NULL,
@@ -277,6 +295,7 @@ DROP TABLE IF EXISTS dialer_caller_ids;
 DROP TABLE IF EXISTS dialer_presets;
 DROP TABLE IF EXISTS dialer_prefixes;
 DROP TABLE IF EXISTS dialer_holidays;
+DROP TABLE IF EXISTS dialer_windows;
 DROP TABLE IF EXISTS dialer_hours;
 DROP TABLE IF EXISTS dialer_retries;
 DROP TABLE IF EXISTS dialer_pauses;

@@ -108,12 +108,14 @@ CREATE TABLE dialer_screening (
     looked_to int8 NOT NULL DEFAULT 0,
     attempts_to int8 NOT NULL DEFAULT 0,
     pauses_to int8 NOT NULL DEFAULT 0,
-    looked_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z'
+    looked_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
+    passes int8 NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
 COMMENT ON COLUMN dialer_screening.looked_to IS 'the last case (its id) that was looked at; new ones come after it';
 COMMENT ON COLUMN dialer_screening.attempts_to IS 'the last attempt (its id) after which the cases of its number were looked at';
 COMMENT ON COLUMN dialer_screening.pauses_to IS 'the same of dialer_number_pauses';
+COMMENT ON COLUMN dialer_screening.passes IS 'how often rules had changed';
 COMMENT ON COLUMN dialer_screening.looked_at IS 'when dialer_screen was called last: a rule that has begun since is a changed rule';
 INSERT INTO dialer_screening (id) VALUES (1);
 
@@ -260,6 +262,27 @@ COMMENT ON COLUMN dialer_hours.starts IS 'time of day HH:MM[:SS]';
 COMMENT ON COLUMN dialer_hours.stops IS 'time of day HH:MM[:SS], 24:00 the day''s end';
 COMMENT ON COLUMN dialer_hours.preset IS 'the preset that wrote the row; NULL: your own';
 
+ALTER TABLE dialer_hours ADD COLUMN days varchar NOT NULL DEFAULT '';
+COMMENT ON COLUMN dialer_hours.days IS 'weekdays as eight digits, Monday to Sunday and public holidays; written by the dialer';
+
+CREATE TABLE dialer_windows (
+    project_id varchar NOT NULL,
+    window_key varchar COLLATE "C" NOT NULL,
+    is_open bool NOT NULL,
+    minutes int NOT NULL,
+    opens_at timestamptz NULL,
+    detail varchar NULL,
+    evaluated_at timestamptz NOT NULL,
+    changes_at timestamptz NOT NULL,
+    rules varchar NOT NULL,
+    PRIMARY KEY (project_id, window_key)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE dialer_windows IS 'which call windows are open, from evaluated_at to changes_at; found out by claims, gone when it is over';
+COMMENT ON COLUMN dialer_windows.minutes IS 'its offset from UTC';
+COMMENT ON COLUMN dialer_windows.opens_at IS 'when a closed one opens; NULL: not within 15 days';
+COMMENT ON COLUMN dialer_windows.detail IS 'what is closed';
+COMMENT ON COLUMN dialer_windows.rules IS 'the rules that it was found out by (dialer_rules_version)';
+
 CREATE TABLE dialer_holidays (
     region varchar NOT NULL,
     day date NOT NULL,
@@ -338,6 +361,7 @@ DROP TABLE IF EXISTS dialer_caller_ids;
 DROP TABLE IF EXISTS dialer_presets;
 DROP TABLE IF EXISTS dialer_prefixes;
 DROP TABLE IF EXISTS dialer_holidays;
+DROP TABLE IF EXISTS dialer_windows;
 DROP TABLE IF EXISTS dialer_hours;
 DROP TABLE IF EXISTS dialer_retries;
 DROP TABLE IF EXISTS dialer_pauses;

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 from tests.support.caller import NOON, Caller
 from tests.support.dialects import execute, query_at, servers
 from tests.support.factories import add_attempt, add_case, add_cases, add_project, add_trunk
+from tests.support.hours import Hours
 from tests.support.number_rules import NumberRules
-from tests.support.windows import is_open
 from worker.db.database import Row
 
 WORLDS = 12
@@ -41,12 +41,12 @@ class World:
         self.caller = caller
         self.db = caller.db
         self.random = random.Random(seed)
-        self.zones: dict[str, str] = {}
         self._projects()
         self._cases()
         self._calls_and_claims()
         self._abandoned()
         self._rules()
+        self._hours()
         self._edits()
         self.caller.screen()
 
@@ -59,13 +59,12 @@ class World:
         add_trunk(self.db, max_lines=1000, calls_per_second=10000)
         for project, type_ in TYPES.items():
             zone = choose([None, "Europe/Berlin", "+5", "America/New_York"])
-            self.zones[project] = zone or "UTC"
             sort = choose(["1:2", "2:1", "3:1,2:2"])
             client, purpose = choose([None, "acme"]), choose(["sales", "debt"])
-            add_project(self.db, project, type=type_, zone=zone, sort=sort, client=client, purpose=purpose)
+            about = {"client": client, "purpose": purpose, "zone_by": choose(["project", "number"])}
+            add_project(self.db, project, type=type_, zone=zone, sort=sort, **about)
             if project != "idle":
                 self.caller.start(project)
-        self.zones["nobody"] = "UTC"
         free = '[{"queue": "slow", "interface": "PJSIP/a", "name": "Ann", "state": "%s", "since": 0}]'
         self.db.call("dialer_agents_write", *self.caller.owner, free % choose(["free", "talking"]), NOON)
 
@@ -81,6 +80,7 @@ class World:
                 "allowed_stop": choose(["00:00", "24:00", "18:00", "02:00"]),
                 "created": NOON - timedelta(hours=choose([1, 1, 30])),
                 "region": choose([None, None, "US", "US-FL", "DE"]),
+                "zones": choose([None, None, "America/New_York", "America/New_York&America/Chicago"]),
             }
             for number in range(self.random.randint(4, 40))
         ]
@@ -170,14 +170,14 @@ class World:
                 attempt_id=1,
             )
         cases = self.db.query("SELECT id, project_id, phone_number, number, inserted_at FROM dialer_clients")
-        for number in range(choose([0, 10, 30])):
+        for place in range(choose([0, 10, 30])):
             case = choose(cases)
             begun = NOON - timedelta(minutes=choose([1, 30, 59, 60, 700, 1439, 3000, 9000]))
             outcome = choose(["ANSWERED", "ABANDONED", "BUSY", "NOANSWER", "MACHINE", "FAILED", "CANCELLED"])
             answered = begun if outcome in ("ANSWERED", "ABANDONED", "MACHINE") else None
             add_attempt(
                 self.db,
-                10**6 + number,
+                10**6 + place,
                 begun,
                 outcome,
                 case_id=case["id"],
@@ -189,6 +189,18 @@ class World:
                 answered_at=answered,
                 agent_at=answered if outcome == "ANSWERED" and often() < 0.8 else None,
             )
+
+    def _hours(self) -> None:
+        """Intervals by day, and holidays; half of the worlds have none."""
+        choose = self.random.choice
+        execute(self.db, "DELETE FROM dialer_holidays WHERE source = 'own'")
+        for _ in range(choose([0, 0, 1, 4])):
+            starts, stops = choose([("00:00", "24:00"), ("08:00", "20:00"), ("08:00", "12:30"), ("13:00", "21:00:30")])
+            weekdays = choose(["Mo-Su,PH", "Mo-Su", "Mo-Fr", "Sa,Su,PH", "Fr-Mo", "Tu"])
+            self._write("dialer_hours", weekdays=weekdays, starts=starts, stops=stops, preset=choose([None, "x"]))
+        for day in self.random.sample([date(2026, 5, 31), date(2026, 6, 1), date(2026, 6, 2)], choose([0, 1])):
+            region = choose(["US", "US-FL", "DE"])
+            execute(self.db, "INSERT INTO dialer_holidays (region, day) VALUES (:region, :day)", region=region, day=day)
 
     def _edits(self) -> None:
         """What a DBA does meanwhile, to cases in hand as well."""
@@ -218,16 +230,16 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         db = world.db
-        self._zones = world.zones
         self._cases = {
             row["id"]: row
             for row in db.query(
                 "SELECT id, project_id, phone_number, number, utc, allowed_start, allowed_stop, deferred_time,"
-                " deferred_done, deferred_kind, not_before_at, inserted_at, region, number_region"
+                " deferred_done, deferred_kind, not_before_at, inserted_at, region, number_region, zones"
                 " FROM dialer_clients WHERE NOT used"
             )
         }
-        self._rules = NumberRules(db, world.zones)
+        self._hours = Hours(db)
+        self._rules = NumberRules(db, self._hours)
         self._claims = {row["case_id"]: row["attempt_id"] for row in world.claims()}
         self._live = {row["number"]: row for row in db.query("SELECT * FROM dialer_live")}
         self._abandoned = {row["number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")}
@@ -248,14 +260,14 @@ class Judge:
             return "number_abandoned"
         if rule is not None:
             return rule
-        zone = row["utc"] or self._zones[row["project_id"]]
-        if not is_open(zone, row["allowed_start"], row["allowed_stop"], now):
+        if not self._hours.are_open(row, now):
             return "window_closed"
         return "number_in_call" if row["phone_number"] in self._live else None
 
     def waits_for_something(self, case: int, now: datetime) -> bool:
         """Is there a reason whose end nobody knows? A call ends when it ends."""
-        return self._cases[case]["number"] in self._live or self._rules.never_ends(self._cases[case], now)
+        row = self._cases[case]
+        return row["number"] in self._live or self._rules.never_ends(row, now) or self._hours.never_open(row, now)
 
 
 def shown(rows: Sequence[Row]) -> Counter[tuple[Any, ...]]:

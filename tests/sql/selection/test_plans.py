@@ -59,7 +59,7 @@ def pick_text(sort: str, cases: int, keys: int) -> str:
             '$3', quote_literal(w.minutes) || '::int[]'), '$4', quote_literal('{NOON}') || '::timestamptz'),
             '$5', '{cases}')
         FROM (SELECT array_agg(window_key) AS keys, array_agg(minutes) AS minutes FROM (
-            SELECT * FROM dialer_windows('p', 'fresh', '{NOON}') WHERE is_open LIMIT {keys}) one) w
+            SELECT * FROM dialer_call_windows('p', 'fresh', '{NOON}') WHERE is_open LIMIT {keys}) one) w
     """
 
 

@@ -69,6 +69,13 @@ BEGIN
     IF v_n <= 0 THEN
         RETURN;
     END IF;
+    IF NOT EXISTS (SELECT FROM dialer_windows w WHERE w.project_id = p_project) OR EXISTS (
+        SELECT FROM dialer_windows w
+        WHERE w.project_id = p_project
+          AND (w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> dialer_rules_version()))
+    THEN
+        PERFORM dialer_windows_refresh(p_project, v_now);
+    END IF;
     UPDATE dialer_clients c
     SET held_for = NULL, held_until = NULL
     WHERE c.id IN (

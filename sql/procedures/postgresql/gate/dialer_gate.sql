@@ -9,7 +9,7 @@
 --                       (if it has, dialer_attempt_begin asks for the guarantee)
 --   number_limit        as many calls as a row of dialer_limits allows
 --   number_pause        the number rests after a call (dialer_pauses)
---   window_closed       it is outside the case's hours by the subscriber's clock
+--   window_closed       hours do not permit it, the case's own or those of dialer_hours
 --   number_in_call      the number is in another call
 -- A case in a call of its own has none. own_until_at: when that reason ends by itself, own_detail: a sentence about it.
 -- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
@@ -33,7 +33,7 @@ SELECT
         WHEN 'redial' THEN c.deferred_time
         WHEN 'delayed' THEN c.not_before_at
         WHEN 'number_abandoned' THEN b.until_at
-        WHEN 'window_closed' THEN dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now)
+        WHEN 'window_closed' THEN h.opens_at
     END AS own_until_at,
     CASE own.reason
         WHEN 'do_not_call' THEN (
@@ -47,19 +47,23 @@ SELECT
         END
         WHEN 'number_abandoned' THEN
             'attempt ' || b.attempt_id || ' abandoned this number: only projects with agents may call it'
-        WHEN 'window_closed' THEN c.allowed_start || ' to ' || c.allowed_stop || ' in ' || f.zone
+        WHEN 'window_closed' THEN h.detail
         WHEN 'number_in_call' THEN 'case ' || n.case_id || ' of project ' || n.project_id
     END::varchar AS own_detail,
     CASE
         WHEN own.reason IS NULL THEN f.now
         WHEN f.number_is_taken THEN NULL
         WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
-        ELSE dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.waits_until)
+        WHEN f.waits_until = f.now OR h.opens_at IS NULL THEN h.opens_at
+        ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+            f.waits_until)
     END AS next_at,
     CASE
         WHEN own.reason IS NULL THEN f.now
         WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
-        ELSE dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.waits_until)
+        WHEN f.waits_until = f.now OR h.opens_at IS NULL THEN h.opens_at
+        ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+            f.waits_until)
     END AS ready_at,
     l.attempt_id,
     l.worker_id,
@@ -69,7 +73,7 @@ SELECT
     c.checked OR l.case_id IS NOT NULL OR n.number IS NOT NULL OR b.number IS NOT NULL
         OR c.held_for IS NOT NULL AND coalesce(c.held_until <= f.now, false) AS stands_apart,
     other.reason::varchar AS other_reason,
-    dialer_window_next(f.zone, c.allowed_start, c.allowed_stop, f.now) AS opens_at
+    h.opens_at
 FROM dialer_clients c
 CROSS JOIN (SELECT dialer_now() AS now OFFSET 0) t
 LEFT JOIN dialer_rules r ON r.project_id = c.project_id
@@ -80,7 +84,6 @@ LEFT JOIN dialer_abandoned b ON b.number = c.number AND b.until_at > t.now
 CROSS JOIN LATERAL (
     SELECT
         t.now,
-        coalesce(nullif(c.utc, ''), r.zone, (SELECT dialer_setting('server_zone'))) AS zone,
         -- The latest end of those rules that end at a known instant, whatever the hour.
         greatest(
             t.now,
@@ -199,13 +202,27 @@ CROSS JOIN LATERAL (
     END AS reason
     OFFSET 0
 ) rule
+-- Hours: as found out before, or afresh.
+LEFT JOIN dialer_windows w ON w.project_id = c.project_id AND w.window_key = c.window_key
+    AND w.evaluated_at <= t.now AND w.changes_at > t.now AND w.rules = (SELECT dialer_rules_version())
+CROSS JOIN LATERAL (
+    SELECT w.is_open, w.detail, CASE WHEN w.is_open THEN t.now ELSE w.opens_at END AS opens_at
+    WHERE w.window_key IS NOT NULL
+    UNION ALL
+    SELECT o.is_open, o.detail,
+        CASE WHEN o.is_open THEN t.now ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+            t.now) END
+    FROM dialer_opening(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region, t.now) o
+    WHERE w.window_key IS NULL
+    OFFSET 0
+) h
 CROSS JOIN LATERAL (
     SELECT CASE
         WHEN l.attempt_id IS NOT NULL THEN NULL
         WHEN c.deferred_time > t.now AND NOT c.deferred_done THEN c.deferred_kind
         WHEN c.not_before_at > t.now THEN 'delayed'
         WHEN b.number IS NOT NULL AND r.type = 'autoinforming' THEN 'number_abandoned'
-        WHEN NOT dialer_window_open(f.zone, c.allowed_start, c.allowed_stop, t.now) THEN 'window_closed'
+        WHEN NOT h.is_open THEN 'window_closed'
         WHEN f.number_is_taken THEN 'number_in_call'
     END AS reason
     OFFSET 0

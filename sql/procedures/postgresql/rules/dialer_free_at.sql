@@ -17,11 +17,10 @@ BEGIN
         IF v_at >= '2038-01-19 00:00:00Z' THEN
             RETURN NULL;
         END IF;
-        SELECT dialer_window_next(coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')), c.allowed_start,
-            c.allowed_stop, v_at)
+        SELECT dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones,
+            c.region, c.number_region, v_at)
         INTO v_at
         FROM dialer_clients c
-        LEFT JOIN dialer_rules r ON r.project_id = c.project_id
         WHERE c.id = p_case;
         EXIT WHEN v_at = v_before OR v_at IS NULL;
     END LOOP;

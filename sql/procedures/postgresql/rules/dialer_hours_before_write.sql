@@ -23,6 +23,7 @@ BEGIN
     IF NOT dialer_printable(NEW.preset) OR length(NEW.preset) NOT BETWEEN 1 AND 40 THEN
         PERFORM dialer_refuse('dialer_hours.preset', NEW.preset, 'write NULL; the presets'' names are dialer rules'' own');
     END IF;
+    NEW.days := dialer_weekdays(NEW.weekdays);
     RETURN NEW;
 END
 $$;

@@ -11,7 +11,7 @@ AS $$
 DECLARE
     v_limit dialer_limits;
     v_case dialer_clients;
-    v_zone varchar;
+    v_zones varchar[];
     v_begun timestamptz;
 BEGIN
     SELECT * INTO v_limit FROM dialer_limits m WHERE m.id = p_limit;
@@ -51,13 +51,11 @@ BEGIN
     IF v_limit.local_period IS NULL THEN
         RETURN 'infinity';
     END IF;
-    SELECT coalesce(nullif(v_case.utc, ''), r.zone, dialer_setting('server_zone')) INTO v_zone
-    FROM (SELECT) x
-    LEFT JOIN dialer_rules r ON r.project_id = v_case.project_id;
-    RETURN CASE
-        WHEN v_begun >= dialer_period_start(v_zone, v_limit.local_period, p_at)
-            THEN dialer_period_next(v_zone, v_limit.local_period, p_at)
-        ELSE p_at
-    END;
+    v_zones := string_to_array(dialer_zone_of(v_case.project_id, v_case.utc, v_case.zones), '&');
+    IF v_begun < (SELECT min(dialer_period_start(z.zone, v_limit.local_period, p_at)) FROM unnest(v_zones) z (zone)) THEN
+        RETURN p_at;
+    END IF;
+    -- With several zones, the last midnight.
+    RETURN (SELECT max(dialer_period_next(z.zone, v_limit.local_period, p_at)) FROM unnest(v_zones) z (zone));
 END
 $$

@@ -6,7 +6,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    PERFORM dialer_wake('');
+    PERFORM dialer_rules_changed();
     RETURN NULL;
 END
 $$;

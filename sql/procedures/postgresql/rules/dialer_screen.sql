@@ -39,6 +39,7 @@ BEGIN
         END
     INTO v_seen.looked_to;
     IF v_seen.looked_to = 0 THEN
+        v_seen.passes := v_seen.passes + 1;
         PERFORM dialer_numbering_refresh();
     END IF;
     v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_seen.looked_to ORDER BY c.id LIMIT p_n);
@@ -67,7 +68,10 @@ BEGIN
         v_seen.pauses_to := greatest(v_seen.pauses_to, (SELECT max(p.id) FROM dialer_number_pauses p));
     END IF;
     UPDATE dialer_screening
-    SET looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to, pauses_to = v_seen.pauses_to, looked_at = v_now;
+    SET looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to, pauses_to = v_seen.pauses_to, looked_at = v_now,
+        passes = v_seen.passes;
+    PERFORM dialer_windows_refresh(k.project_id, v_now)
+    FROM (SELECT DISTINCT c.project_id FROM dialer_clients c WHERE c.id = ANY (v_cases)) k;
 
     -- The trigger writes the number that is right.
     UPDATE dialer_clients c SET number = ''

@@ -17,7 +17,7 @@ BEGIN
     FOREACH kind IN ARRAY ARRAY['scheduled', 'redial'] LOOP
         FOR case_id, due_at IN
             SELECT c.id, c.deferred_time
-            FROM dialer_windows(p_project, kind, p_now) w
+            FROM dialer_call_windows(p_project, kind, p_now) w
             CROSS JOIN LATERAL (
                 SELECT d.id, d.deferred_time
                 FROM dialer_deferred d
@@ -32,7 +32,7 @@ BEGIN
             WHERE w.is_open
             UNION ALL
             SELECT h.id, h.deferred_time
-            FROM dialer_windows(p_project, 'held', p_now) w
+            FROM dialer_call_windows(p_project, 'held', p_now) w
             JOIN dialer_held h ON h.project_id = p_project AND h.window_key = w.window_key
             WHERE p_held
               AND w.is_open
@@ -55,9 +55,9 @@ BEGIN
     due_at := NULL;
     SELECT array_agg(w.window_key), array_agg(w.minutes) INTO v_keys, v_minutes
     FROM (
-        SELECT f.window_key, f.minutes FROM dialer_windows(p_project, 'fresh', p_now) f WHERE f.is_open
+        SELECT f.window_key, f.minutes FROM dialer_call_windows(p_project, 'fresh', p_now) f WHERE f.is_open
         UNION
-        SELECT h.window_key, h.minutes FROM dialer_windows(p_project, 'held', p_now) h WHERE p_held AND h.is_open
+        SELECT h.window_key, h.minutes FROM dialer_call_windows(p_project, 'held', p_now) h WHERE p_held AND h.is_open
     ) w;
     IF v_keys IS NULL THEN
         RETURN;

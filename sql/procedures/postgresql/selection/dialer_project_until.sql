@@ -12,6 +12,7 @@ SET datestyle TO 'ISO'
 AS $$
 DECLARE
     v_window record;
+    v_case dialer_clients;
     v_reach int;
     v_opens timestamptz;
     v_asked int;
@@ -25,11 +26,17 @@ BEGIN
     FOR v_window IN
         SELECT w.*, k.kind
         FROM (VALUES ('fresh'), ('scheduled'), ('redial')) k (kind)
-        CROSS JOIN LATERAL dialer_windows(p_project, k.kind, p_now) w
+        CROSS JOIN LATERAL dialer_call_windows(p_project, k.kind, p_now) w
         -- In an open window a case may go now; then there is no need to ask the others.
         ORDER BY w.is_open DESC
     LOOP
-        v_opens := dialer_window_next(v_window.zone, v_window.allowed_start, v_window.allowed_stop, p_now);
+        SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_window.case_id;
+        v_opens := CASE
+            WHEN v_window.is_open THEN p_now
+            WHEN v_window.is_known THEN v_window.opens_at
+            ELSE dialer_open_at(v_case.project_id, v_case.utc, v_case.allowed_start, v_case.allowed_stop, v_case.zones,
+                v_case.region, v_case.number_region, p_now)
+        END;
         -- It never opens, or none of its cases can be the first.
         CONTINUE WHEN v_opens IS NULL OR v_opens >= v_until;
         v_reach := 1;
@@ -75,7 +82,9 @@ BEGIN
                 v_until := p_now;
             END IF;
             EXIT WHEN v_asked < v_reach
-                OR v_until <= dialer_window_next(v_window.zone, v_window.allowed_start, v_window.allowed_stop, v_last);
+                OR v_until <= v_last
+                OR v_until <= dialer_open_at(v_case.project_id, v_case.utc, v_case.allowed_start, v_case.allowed_stop,
+                    v_case.zones, v_case.region, v_case.number_region, v_last);
             v_reach := v_reach * 4;
         END LOOP;
         EXIT WHEN v_until <= p_now;
