@@ -75,6 +75,12 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
+        SELECT count(*), coalesce(sum(w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> dialer_rules_version()), 0)
+        INTO v_picked, v_due
+        FROM dialer_windows w WHERE w.project_id = p_project;
+        IF v_picked = 0 OR v_due > 0 THEN
+            CALL dialer_windows_refresh(p_project, v_now);
+        END IF;
         SELECT count(*) INTO v_due
         FROM (
             SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)

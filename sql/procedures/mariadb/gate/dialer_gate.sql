@@ -9,7 +9,7 @@
 --                       (if it has, dialer_attempt_begin asks for the guarantee)
 --   number_limit        as many calls as a row of dialer_limits allows
 --   number_pause        the number rests after a call (dialer_pauses)
---   window_closed       it is outside the case's hours by the subscriber's clock
+--   window_closed       hours do not permit it, the case's own or those of dialer_hours
 --   number_in_call      the number is in another call
 -- A case in a call of its own has none. own_until_at: when that reason ends by itself, own_detail: a sentence about it.
 -- next_at: the first instant at which no reason holds if nothing else happens; NULL if nobody knows. ready_at: the
@@ -33,7 +33,7 @@ SELECT
         WHEN 'redial' THEN w.deferred_time
         WHEN 'delayed' THEN w.not_before_at
         WHEN 'number_abandoned' THEN w.abandoned_until_at
-        WHEN 'window_closed' THEN dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.now)
+        WHEN 'window_closed' THEN w.opens_at
     END AS own_until_at,
     CASE w.own_reason
         WHEN 'do_not_call' THEN (
@@ -47,7 +47,7 @@ SELECT
         END
         WHEN 'number_abandoned' THEN
             concat('attempt ', w.abandoned_by, ' abandoned this number: only projects with agents may call it')
-        WHEN 'window_closed' THEN concat(w.allowed_start, ' to ', w.allowed_stop, ' in ', w.zone)
+        WHEN 'window_closed' THEN w.closed_detail
         WHEN 'number_in_call' THEN concat('case ', w.other_case_id, ' of project ', w.other_project_id)
     END AS own_detail,
     CASE
@@ -55,13 +55,17 @@ SELECT
         WHEN w.number_is_taken THEN NULL
         WHEN w.dnc_from IS NOT NULL OR w.limit_id IS NOT NULL OR w.paused_until IS NOT NULL
             THEN dialer_free_at(w.case_id, w.waits_until)
-        ELSE dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.waits_until)
+        WHEN w.waits_until = w.now OR w.opens_at IS NULL THEN w.opens_at
+        ELSE dialer_open_at(w.project_id, w.utc, w.allowed_start, w.allowed_stop, w.zones, w.region, w.number_region,
+            w.waits_until)
     END AS next_at,
     CASE
         WHEN w.own_reason IS NULL THEN w.now
         WHEN w.dnc_from IS NOT NULL OR w.limit_id IS NOT NULL OR w.paused_until IS NOT NULL
             THEN dialer_free_at(w.case_id, w.waits_until)
-        ELSE dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.waits_until)
+        WHEN w.waits_until = w.now OR w.opens_at IS NULL THEN w.opens_at
+        ELSE dialer_open_at(w.project_id, w.utc, w.allowed_start, w.allowed_stop, w.zones, w.region, w.number_region,
+            w.waits_until)
     END AS ready_at,
     w.attempt_id,
     w.worker_id,
@@ -70,7 +74,7 @@ SELECT
     w.abandoned_by,
     w.stands_apart,
     w.other_reason,
-    dialer_window_next(w.zone, w.allowed_start, w.allowed_stop, w.now) AS opens_at
+    w.opens_at
 FROM (
     SELECT
         f.*,
@@ -82,9 +86,7 @@ FROM (
             WHEN f.abandoned_by IS NOT NULL AND f.type = 'autoinforming' THEN 'number_abandoned'
             WHEN f.limit_id IS NOT NULL THEN 'number_limit'
             WHEN f.paused_until IS NOT NULL THEN 'number_pause'
-            -- A subquery, because the server caches its answers: consecutive cases of one window cost one decision.
-            WHEN NOT (SELECT dialer_window_open(f.zone, f.allowed_start, f.allowed_stop, f.now) FROM DUAL LIMIT 1)
-                THEN 'window_closed'
+            WHEN NOT f.is_open THEN 'window_closed'
             WHEN f.number_is_taken THEN 'number_in_call'
         END AS own_reason,
         CASE
@@ -92,15 +94,27 @@ FROM (
             WHEN f.deferred_time > f.now AND NOT f.deferred_done THEN f.deferred_kind
             WHEN f.not_before_at > f.now THEN 'delayed'
             WHEN f.abandoned_by IS NOT NULL AND f.type = 'autoinforming' THEN 'number_abandoned'
-            WHEN NOT (SELECT dialer_window_open(f.zone, f.allowed_start, f.allowed_stop, f.now) FROM DUAL LIMIT 1)
-                THEN 'window_closed'
+            WHEN NOT f.is_open THEN 'window_closed'
             WHEN f.number_is_taken THEN 'number_in_call'
         END AS other_reason
     FROM (
         SELECT
             c.id AS case_id, c.project_id, c.phone_number, c.number, c.deferred_time, c.deferred_done, c.deferred_kind,
             c.not_before_at, c.allowed_start, c.allowed_stop, r.type, dialer_now() AS now,
-            coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')) AS zone,
+            c.utc, c.zones, c.region, c.number_region,
+            -- Hours: as found out before, or afresh.
+            IF(h.window_key IS NOT NULL, h.is_open, json_value(dialer_opening(
+                c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+                dialer_now()), '$.is_open')) AS is_open,
+            CASE
+                WHEN h.is_open THEN dialer_now()
+                WHEN h.window_key IS NOT NULL THEN CAST(h.opens_at AS datetime(6))
+                ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+                    dialer_now())
+            END AS opens_at,
+            IF(h.window_key IS NOT NULL, h.detail, json_value(dialer_opening(
+                c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+                dialer_now()), '$.detail')) AS closed_detail,
             -- The latest end of those rules that end at a known instant, whatever the hour.
             greatest(
                 dialer_now(),
@@ -208,6 +222,8 @@ FROM (
         LEFT JOIN dialer_claims l ON l.case_id = c.id AND l.case_inserted_at = c.inserted_at
         LEFT JOIN dialer_live n ON n.number = c.number
         LEFT JOIN dialer_abandoned b ON b.number = c.number AND b.until_at > dialer_now()
+        LEFT JOIN dialer_windows h ON h.project_id = c.project_id AND h.window_key = c.window_key
+            AND h.evaluated_at <= dialer_now() AND h.changes_at > dialer_now() AND h.rules = dialer_rules_version()
         WHERE NOT c.used
     ) f
 ) w

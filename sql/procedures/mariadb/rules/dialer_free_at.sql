@@ -7,14 +7,7 @@ READS SQL DATA
 BEGIN
     DECLARE v_at datetime(6) DEFAULT p_from;
     DECLARE v_before datetime(6);
-    DECLARE v_zone varchar(400);
-    DECLARE v_start varchar(400);
-    DECLARE v_stop varchar(400);
-    SELECT coalesce(nullif(c.utc, ''), r.zone, dialer_setting('server_zone')), c.allowed_start, c.allowed_stop
-    INTO v_zone, v_start, v_stop
-    FROM dialer_clients c
-    LEFT JOIN dialer_rules r ON r.project_id = c.project_id
-    WHERE c.id = p_case;
+    DECLARE v_paused_until datetime(6);
     look: LOOP
         SET v_before = v_at,
             v_at = dialer_dnc_until(p_case, v_at);
@@ -25,7 +18,12 @@ BEGIN
         IF v_at >= '2038-01-19 00:00:00' THEN
             RETURN NULL;
         END IF;
-        SET v_at = dialer_window_next(v_zone, v_start, v_stop, dialer_pause_until(p_case, v_at));
+        SET v_paused_until = dialer_pause_until(p_case, v_at);
+        SELECT dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones,
+            c.region, c.number_region, v_paused_until)
+        INTO v_at
+        FROM dialer_clients c
+        WHERE c.id = p_case;
         IF v_at IS NULL OR v_at = v_before THEN
             LEAVE look;
         END IF;

@@ -23,4 +23,5 @@ BEGIN
     IF NOT dialer_printable(NEW.preset) OR char_length(NEW.preset) NOT BETWEEN 1 AND 40 THEN
         CALL dialer_refuse('dialer_hours.preset', NEW.preset, 'write NULL; the presets'' names are dialer rules'' own');
     END IF;
+    SET NEW.days = dialer_weekdays(NEW.weekdays);
 END

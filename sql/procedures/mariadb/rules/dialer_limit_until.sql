@@ -19,16 +19,19 @@ BEGIN
     DECLARE v_phone_number varchar(400);
     DECLARE v_case_project varchar(400);
     DECLARE v_inserted datetime(6);
+    DECLARE v_utc varchar(400);
+    DECLARE v_zones varchar(1000);
     DECLARE v_zone varchar(400);
     DECLARE v_begun datetime(6);
+    DECLARE v_start datetime(6);
+    DECLARE v_next datetime(6);
     SELECT m.project_id, m.client, m.purpose, m.keyed_by, field(m.counts, 'attempts', 'connected', 'conversations'),
         m.most - 1, m.period_minutes, m.local_period
     INTO v_project, v_client, v_purpose, v_keyed_by, v_reach, v_others, v_minutes, v_period
     FROM dialer_limits m WHERE m.id = p_limit;
-    SELECT c.number, c.phone_number, c.project_id, c.inserted_at, coalesce(nullif(c.utc, ''), r.zone)
-    INTO v_number, v_phone_number, v_case_project, v_inserted, v_zone
+    SELECT c.number, c.phone_number, c.project_id, c.inserted_at, c.utc, c.zones
+    INTO v_number, v_phone_number, v_case_project, v_inserted, v_utc, v_zones
     FROM dialer_clients c
-    LEFT JOIN dialer_rules r ON r.project_id = c.project_id
     WHERE c.id = p_case;
     -- The call that makes the limit full: the n-th latest.
     IF v_keyed_by = 'number' THEN
@@ -72,9 +75,13 @@ BEGIN
     IF v_period IS NULL THEN
         RETURN '9999-12-31 00:00:00';
     END IF;
-    SET v_zone = coalesce(v_zone, dialer_setting('server_zone'));
-    IF v_begun >= dialer_period_start(v_zone, v_period, p_at) THEN
-        RETURN dialer_period_next(v_zone, v_period, p_at);
-    END IF;
-    RETURN p_at;
+    SET v_zones = dialer_zone_of(v_case_project, v_utc, v_zones);
+    -- With several zones, the last midnight.
+    WHILE v_zones <> '' DO
+        SET v_zone = substring_index(v_zones, '&', 1),
+            v_zones = substr(v_zones, char_length(v_zone) + 2),
+            v_start = least(coalesce(v_start, '9999-12-31'), dialer_period_start(v_zone, v_period, p_at)),
+            v_next = greatest(coalesce(v_next, '1970-01-02'), dialer_period_next(v_zone, v_period, p_at));
+    END WHILE;
+    RETURN IF(v_begun < v_start, p_at, v_next);
 END

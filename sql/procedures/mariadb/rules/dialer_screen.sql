@@ -69,6 +69,7 @@ BEGIN
             SET v_looked_to = 0;
         END IF;
         IF v_looked_to = 0 THEN
+            UPDATE dialer_screening SET passes = passes + 1 WHERE id = 1;
             CALL dialer_numbering_refresh();
         END IF;
         INSERT INTO dialer_looked (case_id)
@@ -104,6 +105,11 @@ BEGIN
         SET looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to, looked_at = v_now
         WHERE id = 1;
 
+        FOR p IN (
+            SELECT DISTINCT c.project_id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
+        ) DO
+            CALL dialer_windows_refresh(p.project_id, v_now);
+        END FOR;
         -- The trigger writes the number that is right.
         FOR k IN (
             SELECT c.id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id

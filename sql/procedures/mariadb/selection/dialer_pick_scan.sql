@@ -35,7 +35,7 @@ BEGIN
         SET v_kind = substring_index(v_kinds, ',', 1),
             v_kinds = substr(v_kinds, char_length(v_kind) + 2);
         DELETE FROM dialer_due;
-        CALL dialer_windows(p_project, v_kind, p_now);
+        CALL dialer_call_windows(p_project, v_kind, p_now);
         FOR w IN (SELECT f.window_key FROM dialer_windows_found f WHERE f.is_open) DO
             INSERT INTO dialer_due (case_id, due_at)
             SELECT c.id, c.deferred_time
@@ -49,7 +49,7 @@ BEGIN
             LIMIT v_left;
         END FOR;
         IF p_held THEN
-            CALL dialer_windows(p_project, 'held', p_now);
+            CALL dialer_call_windows(p_project, 'held', p_now);
             INSERT INTO dialer_due (case_id, due_at)
             SELECT c.id, c.deferred_time
             FROM dialer_windows_found w
@@ -67,9 +67,9 @@ BEGIN
         SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
     END WHILE;
     IF v_left > 0 THEN
-        CALL dialer_windows(p_project, 'fresh', p_now);
+        CALL dialer_call_windows(p_project, 'fresh', p_now);
         IF p_held THEN
-            CALL dialer_windows(p_project, 'held', p_now);
+            CALL dialer_call_windows(p_project, 'held', p_now);
         END IF;
         DELETE FROM dialer_windows_found WHERE NOT is_open;
         CALL dialer_pick_fresh(p_project, p_now, v_left, p_held);

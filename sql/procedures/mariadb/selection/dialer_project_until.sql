@@ -10,10 +10,8 @@ BEGIN
     DECLARE v_kind varchar(20) DEFAULT 'fresh';
     DECLARE v_key varchar(230);
     DECLARE v_next varchar(230);
-    DECLARE v_project_zone varchar(400);
-    DECLARE v_zone varchar(400);
-    DECLARE v_start varchar(230);
-    DECLARE v_stop varchar(230);
+    DECLARE v_case bigint;
+    DECLARE v_bound datetime(6);
     DECLARE v_opens datetime(6);
     DECLARE v_reach int;
     DECLARE v_asked int;
@@ -27,20 +25,18 @@ BEGIN
         RESIGNAL;
     END;
     SET @dialer_now = NULL;
-    SELECT max(r.zone) INTO v_project_zone FROM dialer_rules r WHERE r.project_id = p_project;
-    SET v_project_zone = coalesce(v_project_zone, dialer_setting('server_zone'));
     kinds: WHILE v_kind IS NOT NULL DO
         SET v_key = IF(v_kind = 'fresh', '~', '');
         probe: LOOP
-            -- As in dialer_windows, for the same reasons; a function cannot use its temporary table.
+            -- As in dialer_call_windows, for the same reasons; a function cannot use its temporary table.
             SET v_next = NULL;
             IF v_kind = 'fresh' THEN
-                SELECT c.window_key INTO v_next
+                SELECT c.window_key, c.id INTO v_next, v_case
                 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
                 WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key < v_key
                 ORDER BY c.window_key DESC LIMIT 1;
             ELSE
-                SELECT c.window_key INTO v_next
+                SELECT c.window_key, c.id INTO v_next, v_case
                 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
                 WHERE c.project_id = p_project AND c.waits_as = v_kind AND c.window_key > v_key
                 ORDER BY c.window_key LIMIT 1;
@@ -48,11 +44,9 @@ BEGIN
             IF v_next IS NULL THEN
                 LEAVE probe;
             END IF;
-            SET v_key = v_next,
-                v_zone = coalesce(nullif(substring_index(v_key, '|', 1), ''), v_project_zone),
-                v_start = substring_index(substring_index(v_key, '|', 2), '|', -1),
-                v_stop = substring_index(substring_index(v_key, '|', 3), '|', -1),
-                v_opens = dialer_window_next(v_zone, v_start, v_stop, p_now);
+            SET v_key = v_next;
+            SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
+            SELECT max(g.opens_at) INTO v_opens FROM dialer_gate g WHERE g.case_id = v_case;
             -- It never opens, or none of its cases can be the first.
             IF v_opens IS NULL OR v_opens >= v_until THEN
                 ITERATE probe;
@@ -104,7 +98,14 @@ BEGIN
                 IF v_until IS NULL AND v_reach > 4000 THEN
                     SET v_until = p_now;
                 END IF;
-                IF v_asked < v_reach OR v_until <= dialer_window_next(v_zone, v_start, v_stop, v_last) THEN
+                IF v_asked < v_reach OR v_until <= v_last THEN
+                    LEAVE ask;
+                END IF;
+                SELECT dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region,
+                    c.number_region, v_last)
+                INTO v_bound
+                FROM dialer_clients c WHERE c.id = v_case;
+                IF v_until <= v_bound THEN
                     LEAVE ask;
                 END IF;
                 SET v_reach = v_reach * 4;

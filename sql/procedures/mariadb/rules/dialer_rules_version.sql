@@ -1,0 +1,8 @@
+-- dialer_rules_version() -> text
+-- Another one after each change of rules, from the moment that it can be seen: what was found out by another version
+-- is asked afresh (dialer_windows).
+CREATE OR REPLACE FUNCTION dialer_rules_version()
+RETURNS varchar(100)
+READS SQL DATA
+RETURN (
+    SELECT concat(s.passes, ':', coalesce((SELECT sum(c.id) FROM dialer_rule_changes c), 0)) FROM dialer_screening s)
