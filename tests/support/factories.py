@@ -68,6 +68,11 @@ def add_trunk(db: Database, trunk: str = "default", **columns: Any) -> str:
     return trunk
 
 
+def add_retry(db: Database, **columns: Any) -> int:
+    """Insert a row of dialer_retries; its id."""
+    return _insert(db, "dialer_retries", columns)
+
+
 def _insert(db: Database, into: str, values: dict[str, Any]) -> int:
     def work(connection: Any) -> int:
         return int(connection.execute(insert(_table(into, values)).values(values)).inserted_primary_key[0])
