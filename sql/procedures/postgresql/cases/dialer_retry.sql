@@ -17,6 +17,7 @@ DECLARE
     v_outcome dialer_outcomes;
     v_case dialer_clients;
     v_params dialer_params;
+    v_found bigint;
     v_row dialer_retries;
     v_done int;
     v_minutes int;
@@ -38,9 +39,9 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_attempt.disposition IS NOT NULL THEN
-        SELECT * INTO v_row FROM dialer_retries t WHERE t.id = dialer_retry_row(p_attempt, v_attempt.disposition);
+        v_found := dialer_retry_row(p_attempt, v_attempt.disposition);
     END IF;
-    IF v_row.id IS NULL THEN
+    IF v_found IS NULL THEN
         v_listed := v_outcome.redial AND dialer_period(v_case.call_back, v_case.call_back_period, 0) IS NOT NULL;
         IF v_listed THEN
             -- 0 by now if a promise was made and withdrawn during the call, one more if this call was settled before.
@@ -51,12 +52,13 @@ BEGIN
             END IF;
         END IF;
         IF NOT v_listed OR v_outcome.outcome = 'MACHINE' THEN
-            SELECT * INTO v_row FROM dialer_retries t WHERE t.id = dialer_retry_row(p_attempt, NULL);
+            v_found := dialer_retry_row(p_attempt, NULL);
         END IF;
-        IF v_row.id IS NULL AND v_outcome.outcome = 'MACHINE' AND v_listed THEN
+        IF v_found IS NULL AND v_outcome.outcome = 'MACHINE' AND v_listed THEN
             v_minutes := coalesce(v_params.machine_period, v_minutes);
         END IF;
     END IF;
+    SELECT * INTO v_row FROM dialer_retries t WHERE t.id = v_found;
     v_minutes := coalesce(v_row.period_minutes, v_minutes);
     IF v_minutes IS NULL THEN
         RETURN NULL;
