@@ -6,13 +6,14 @@
 -- somebody has withdrawn the case, promised a callback or brought it back since, and after calls that went back.
 --   noted    the code is written, the case stays as it was
 --   settled  the code is written, and the case was settled anew
---   locked   somebody's open transaction holds the case; nothing is written: ask again
+--   locked   somebody's open transaction holds the case, or the ledger; nothing is written: ask again
 --   gone     there is no such attempt
 -- Locks, in this order: the attempt, the case.
 CREATE OR REPLACE PROCEDURE dialer_dispose(p_attempt bigint, p_disposition varchar(4000), p_now datetime(6))
 BEGIN
     DECLARE v_answer varchar(20) DEFAULT 'gone';
     DECLARE v_found bigint;
+    DECLARE v_posted tinyint(1);
     DECLARE v_case bigint;
     DECLARE v_project varchar(400);
     DECLARE v_number varchar(400);
@@ -27,6 +28,7 @@ BEGIN
     DECLARE v_redials_done int;
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_ruled tinyint(1) DEFAULT false;
+    DECLARE v_now datetime(6);
     DECLARE v_redial_at datetime(6);
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -58,7 +60,8 @@ BEGIN
         INTO v_found, v_case, v_project, v_number, v_inserted, v_brought_back, v_effect, v_before,
             v_kind, v_due_at, v_redials_done, v_outcome
         FROM dialer_calls a WHERE a.id = p_attempt FOR UPDATE;
-        IF v_found IS NULL THEN
+        SET v_posted = v_found IS NULL;
+        IF v_posted THEN
             SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.effect,
                 a.disposition, a.kind, a.due_at, a.redials_done, a.outcome
             INTO v_found, v_case, v_project, v_number, v_inserted, v_brought_back, v_effect,
@@ -86,15 +89,19 @@ BEGIN
               AND NOT EXISTS (
                 SELECT 1 FROM dialer_attempts l
                 WHERE l.case_id = v_case AND l.id > p_attempt AND l.case_inserted_at = v_inserted)
-              AND (v_before IS NOT NULL AND dialer_retry_row(p_attempt, v_before) IS NOT NULL
-                OR p_disposition IS NOT NULL AND dialer_retry_row(p_attempt, p_disposition) IS NOT NULL)
+              AND (v_before IS NOT NULL AND dialer_retry_row(v_project, v_case, NULL, v_before) IS NOT NULL
+                OR p_disposition IS NOT NULL AND dialer_retry_row(v_project, v_case, NULL, p_disposition) IS NOT NULL)
             FOR UPDATE;
         END IF;
-        UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
-        UPDATE dialer_attempts SET disposition = p_disposition WHERE id = p_attempt;
+        IF v_posted THEN
+            UPDATE dialer_attempts SET disposition = p_disposition WHERE id = p_attempt;
+        ELSE
+            UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
+        END IF;
         SET v_answer = 'noted';
         IF v_ruled THEN
-            SELECT dialer_retry(p_attempt, dialer_instant(p_now)) INTO v_redial_at;
+            SELECT dialer_instant(p_now) INTO v_now;
+            CALL dialer_retry(p_attempt, v_now, v_redial_at);
             -- In place of an UPDATE, see dialer_case_settle. The triggers know the dialer's own writes by last_attempt_id
             -- changing with them, so it is put back afterwards.
             SET STATEMENT innodb_lock_wait_timeout = 0 FOR
@@ -111,8 +118,11 @@ BEGIN
             INSERT INTO dialer_clients (id, case_name, project_id, phone_number)
             VALUES (v_case, '', '-', '0')
             ON DUPLICATE KEY UPDATE last_attempt_id = p_attempt;
-            UPDATE dialer_calls SET effect = IF(v_redial_at IS NULL, 'used', 'redial') WHERE id = p_attempt;
-            UPDATE dialer_attempts SET effect = IF(v_redial_at IS NULL, 'used', 'redial') WHERE id = p_attempt;
+            IF v_posted THEN
+                UPDATE dialer_attempts SET effect = IF(v_redial_at IS NULL, 'used', 'redial') WHERE id = p_attempt;
+            ELSE
+                UPDATE dialer_calls SET effect = IF(v_redial_at IS NULL, 'used', 'redial') WHERE id = p_attempt;
+            END IF;
             IF v_redial_at IS NOT NULL
                AND (SELECT count(*) FROM dialer_projects j WHERE j.project_id = v_project AND j.wanted = 'start') > 0 THEN
                 CALL dialer_wake(v_project);

@@ -4,7 +4,8 @@
 -- dialer_retry says. p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever
 -- state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
 -- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
--- it, and nothing was done; the caller leaves the claim, and dialer_reap tries again.
+-- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap
+-- tries again.
 CREATE OR REPLACE PROCEDURE dialer_case_settle(
     p_attempt bigint,
     p_reached tinyint(1),
@@ -82,7 +83,7 @@ BEGIN
         IF v_outcome = 'INVALID' THEN
             SELECT dialer_invalid_count(p_attempt) INTO v_invalid;
         END IF;
-        SELECT dialer_retry(p_attempt, NULL) INTO v_redial_at;
+        CALL dialer_retry(p_attempt, NULL, v_redial_at);
         SET v_effect = CASE
             WHEN v_brought_back <> v_begun_back
                 OR v_used

@@ -6,11 +6,9 @@
 -- counts the calls that ended so since the list last began anew (the first call of such a series has redials_done 0),
 -- dialer_params.most_attempts all calls since the case was fresh or brought back. Calls that went back count for
 -- neither. The third INVALID of a case is its last, whatever a row says. For dialer_case_settle, dialer_dispose and
--- dialer_away_end.
-CREATE OR REPLACE FUNCTION dialer_retry(p_attempt bigint, p_from datetime(6))
-RETURNS datetime(6)
-READS SQL DATA
-BEGIN
+-- dialer_away_end. Only caps need the ledger; if somebody has locked it as a whole, that is an error at once (1205).
+CREATE OR REPLACE PROCEDURE dialer_retry(p_attempt bigint, p_from datetime(6), OUT p_at datetime(6))
+work: BEGIN
     DECLARE v_case bigint;
     DECLARE v_project varchar(400);
     DECLARE v_number varchar(400);
@@ -21,6 +19,7 @@ BEGIN
     DECLARE v_begun_at datetime(6);
     DECLARE v_ended_at datetime(6);
     DECLARE v_redial tinyint(1);
+    DECLARE v_invalid bigint;
     DECLARE v_done int;
     DECLARE v_case_done int;
     DECLARE v_call_back tinyint(1);
@@ -39,15 +38,29 @@ BEGIN
     DECLARE v_alike bigint;
     DECLARE v_at datetime(6);
     DECLARE v_hour int;
+    -- A procedure, since each statement of one opens its own tables alone; a function would open the ledger in any case.
+    SET p_at = NULL;
     SELECT a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
-        a.begun_at, a.ended_at, a.redials_done, o.redial
+        a.begun_at, a.ended_at, a.redials_done
     INTO v_case, v_project, v_number, v_inserted, v_brought_back, v_outcome, v_disposition, v_begun_at, v_ended_at,
-        v_done, v_redial
-    FROM dialer_stat_attempt a
-    JOIN dialer_outcomes o ON o.outcome = a.outcome AND o.uses_attempt
-    WHERE a.attempt_id = p_attempt;
-    IF v_case IS NULL OR (v_outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3) THEN
-        RETURN NULL;
+        v_done
+    FROM dialer_calls a WHERE a.id = p_attempt;
+    IF v_case IS NULL THEN
+        SELECT a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
+            a.begun_at, a.ended_at, a.redials_done
+        INTO v_case, v_project, v_number, v_inserted, v_brought_back, v_outcome, v_disposition, v_begun_at, v_ended_at,
+            v_done
+        FROM dialer_attempts a WHERE a.id = p_attempt;
+    END IF;
+    SELECT o.redial INTO v_redial FROM dialer_outcomes o WHERE o.outcome = v_outcome AND o.uses_attempt;
+    IF v_redial IS NULL THEN
+        LEAVE work;
+    END IF;
+    IF v_outcome = 'INVALID' THEN
+        SELECT dialer_invalid_count(p_attempt) INTO v_invalid;
+        IF v_invalid >= 3 THEN
+            LEAVE work;
+        END IF;
     END IF;
     SELECT c.call_back, c.call_back_period, c.redials_done, p.machine_period, p.most_attempts,
         coalesce(
@@ -61,7 +74,7 @@ BEGIN
     LEFT JOIN dialer_params p ON p.project_id = v_project
     WHERE c.id = v_case;
     IF v_disposition IS NOT NULL THEN
-        SET v_row = dialer_retry_row(p_attempt, v_disposition);
+        SELECT dialer_retry_row(v_project, v_case, NULL, v_disposition) INTO v_row;
     END IF;
     IF v_row IS NULL THEN
         SET v_listed = v_redial AND dialer_period(v_call_back, v_period, 0) IS NOT NULL;
@@ -69,11 +82,11 @@ BEGIN
             -- 0 by now if a promise was made and withdrawn during the call, one more if this call was settled before.
             SET v_minutes = dialer_period(v_call_back, v_period, least(v_done, v_case_done));
             IF v_minutes IS NULL THEN
-                RETURN NULL;
+                LEAVE work;
             END IF;
         END IF;
         IF NOT v_listed OR v_outcome = 'MACHINE' THEN
-            SET v_row = dialer_retry_row(p_attempt, NULL);
+            SELECT dialer_retry_row(v_project, v_case, v_outcome, NULL) INTO v_row;
         END IF;
         IF v_row IS NULL AND v_outcome = 'MACHINE' AND v_listed THEN
             SET v_minutes = coalesce(v_machine_period, v_minutes);
@@ -85,10 +98,11 @@ BEGIN
         FROM dialer_retries t WHERE t.id = v_row;
     END IF;
     IF v_minutes IS NULL THEN
-        RETURN NULL;
+        LEAVE work;
     END IF;
     IF v_most IS NOT NULL OR v_most_attempts IS NOT NULL THEN
         -- Both tables by hand: not every server looks into the view by the index.
+        SET STATEMENT lock_wait_timeout = 0 FOR
         SELECT count(*), coalesce(sum(q.id >= coalesce(q.first_id, 0)
             AND coalesce(q.disposition = v_row_disposition, q.outcome = v_row_outcome, false)), 0)
         INTO v_calls, v_alike
@@ -109,7 +123,7 @@ BEGIN
         JOIN dialer_outcomes o ON o.outcome = q.outcome AND o.uses_attempt
         WHERE NOT q.effect <=> 'back';
         IF v_alike > v_most OR v_calls >= v_most_attempts THEN
-            RETURN NULL;
+            LEAVE work;
         END IF;
     END IF;
     SET v_at = v_ended_at + INTERVAL v_minutes MINUTE;
@@ -123,5 +137,5 @@ BEGIN
             ELSE dialer_window_next(v_zone, '00:00', '17:00', v_at)
         END, v_at);
     END IF;
-    RETURN v_at;
+    SET p_at = v_at;
 END

@@ -1,19 +1,21 @@
--- dialer_retry_row(p_attempt, p_disposition) -> dialer_retries.id
--- The row that says when the case of an attempt is called again: after p_disposition, or, if that is NULL, after the
--- attempt's outcome. NULL: none applies. Of several, the one with the narrowest scope (dialer_project_retries). For
--- dialer_retry and dialer_dispose.
-CREATE OR REPLACE FUNCTION dialer_retry_row(p_attempt bigint, p_disposition varchar(400))
+-- dialer_retry_row(p_project, p_case, p_outcome, p_disposition) -> dialer_retries.id
+-- The row that says when a case is called again after p_disposition, or, if that is NULL, after p_outcome. NULL: none
+-- applies. Of several, the one with the narrowest scope (dialer_project_retries). For dialer_retry and dialer_dispose.
+CREATE OR REPLACE FUNCTION dialer_retry_row(
+    p_project varchar(400),
+    p_case bigint,
+    p_outcome varchar(20),
+    p_disposition varchar(400)
+)
 RETURNS bigint
 READS SQL DATA
 BEGIN
     RETURN (
         SELECT t.id
-        FROM dialer_stat_attempt a
-        JOIN dialer_clients c ON c.id = a.case_id
-        JOIN dialer_project_retries t ON t.project_id = a.project_id
-            AND CASE WHEN p_disposition IS NULL THEN t.outcome = a.outcome ELSE t.disposition = p_disposition END
-        WHERE a.attempt_id = p_attempt
-          AND c.project_id = a.project_id AND c.phone_number = a.phone_number AND c.inserted_at = a.case_inserted_at
+        FROM dialer_clients c
+        JOIN dialer_project_retries t ON t.project_id = p_project
+            AND CASE WHEN p_disposition IS NULL THEN t.outcome = p_outcome ELSE t.disposition = p_disposition END
+        WHERE c.id = p_case
           AND (t.region IS NULL OR t.region IN (
             c.region, c.number_region, substring_index(c.region, '-', 1), substring_index(c.number_region, '-', 1)))
         ORDER BY t.of_project DESC, t.of_client DESC, t.of_region DESC, t.of_purpose DESC, t.id DESC

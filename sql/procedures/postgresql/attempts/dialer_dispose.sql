@@ -6,7 +6,7 @@
 -- somebody has withdrawn the case, promised a callback or brought it back since, and after calls that went back.
 --   noted    the code is written, the case stays as it was
 --   settled  the code is written, and the case was settled anew
---   locked   somebody's open transaction holds the case; nothing is written: ask again
+--   locked   somebody's open transaction holds the case, or the ledger; nothing is written: ask again
 --   gone     there is no such attempt
 -- Locks, in this order: the attempt, the case.
 CREATE OR REPLACE FUNCTION dialer_dispose(p_attempt bigint, p_disposition varchar, p_now timestamptz)
@@ -15,9 +15,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_attempt dialer_stat_attempt;
+    v_attempt record;
     v_case dialer_clients;
-    v_known bool;
+    v_posted bool;
     v_ruled bool := false;
     v_redial_at timestamptz;
 BEGIN
@@ -26,16 +26,20 @@ BEGIN
             'write the agent''s code, up to 100 characters without control characters, or NULL');
     END IF;
     -- First where it is while the call is up: it moves from there, never back.
-    PERFORM FROM dialer_calls a WHERE a.id = p_attempt FOR UPDATE;
-    v_known := FOUND;
-    IF NOT v_known THEN
-        PERFORM FROM dialer_attempts a WHERE a.id = p_attempt FOR UPDATE;
-        v_known := FOUND;
+    SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.effect, a.outcome,
+        a.disposition, a.kind, a.due_at, a.redials_done
+    INTO v_attempt
+    FROM dialer_calls a WHERE a.id = p_attempt FOR UPDATE;
+    v_posted := NOT FOUND;
+    IF v_posted THEN
+        SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.effect, a.outcome,
+            a.disposition, a.kind, a.due_at, a.redials_done
+        INTO v_attempt
+        FROM dialer_attempts a WHERE a.id = p_attempt FOR UPDATE;
+        IF NOT FOUND THEN
+            RETURN 'gone';
+        END IF;
     END IF;
-    IF NOT v_known THEN
-        RETURN 'gone';
-    END IF;
-    SELECT * INTO v_attempt FROM dialer_stat_attempt a WHERE a.attempt_id = p_attempt;
     IF v_attempt.effect IN ('used', 'redial')
        AND (SELECT o.uses_attempt FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome) THEN
         SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id FOR UPDATE SKIP LOCKED;
@@ -54,11 +58,17 @@ BEGIN
                 SELECT FROM dialer_stat_attempt l
                 WHERE l.case_id = v_attempt.case_id AND l.attempt_id > p_attempt
                   AND l.case_inserted_at = v_attempt.case_inserted_at)
-            AND (v_attempt.disposition IS NOT NULL AND dialer_retry_row(p_attempt, v_attempt.disposition) IS NOT NULL
-                OR p_disposition IS NOT NULL AND dialer_retry_row(p_attempt, p_disposition) IS NOT NULL), false);
+            AND (
+                v_attempt.disposition IS NOT NULL
+                AND dialer_retry_row(v_case.project_id, v_case.id, NULL, v_attempt.disposition) IS NOT NULL
+                OR p_disposition IS NOT NULL
+                AND dialer_retry_row(v_case.project_id, v_case.id, NULL, p_disposition) IS NOT NULL), false);
     END IF;
-    UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
-    UPDATE dialer_attempts SET disposition = p_disposition WHERE id = p_attempt;
+    IF v_posted THEN
+        UPDATE dialer_attempts SET disposition = p_disposition WHERE id = p_attempt;
+    ELSE
+        UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
+    END IF;
     IF NOT v_ruled THEN
         RETURN 'noted';
     END IF;
@@ -73,11 +83,17 @@ BEGIN
         redials_done = v_attempt.redials_done + (v_redial_at IS NOT NULL)::int
     WHERE c.id = v_case.id;
     UPDATE dialer_clients c SET last_attempt_id = p_attempt WHERE c.id = v_case.id;
-    UPDATE dialer_calls SET effect = CASE WHEN v_redial_at IS NULL THEN 'used' ELSE 'redial' END WHERE id = p_attempt;
-    UPDATE dialer_attempts SET effect = CASE WHEN v_redial_at IS NULL THEN 'used' ELSE 'redial' END WHERE id = p_attempt;
+    IF v_posted THEN
+        UPDATE dialer_attempts SET effect = CASE WHEN v_redial_at IS NULL THEN 'used' ELSE 'redial' END
+        WHERE id = p_attempt;
+    ELSE
+        UPDATE dialer_calls SET effect = CASE WHEN v_redial_at IS NULL THEN 'used' ELSE 'redial' END WHERE id = p_attempt;
+    END IF;
     PERFORM dialer_wake(j.project_id)
     FROM dialer_projects j
     WHERE j.project_id = v_case.project_id AND j.wanted = 'start' AND v_redial_at IS NOT NULL;
     RETURN 'settled';
+EXCEPTION WHEN lock_not_available THEN
+    RETURN 'locked';
 END
 $$

@@ -4,7 +4,8 @@
 -- dialer_retry says. p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever
 -- state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
 -- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
--- it, and nothing was done; the caller leaves the claim, and dialer_reap tries again.
+-- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap
+-- tries again.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -42,7 +43,11 @@ BEGIN
     END IF;
     SELECT t.state = 'failing' INTO v_trunk_failing
     FROM dialer_trunk_states t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
-    v_redial_at := dialer_retry(p_attempt, NULL);
+    BEGIN
+        v_redial_at := dialer_retry(p_attempt, NULL);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN false;
+    END;
     v_effect := CASE
         WHEN v_case.brought_back <> v_attempt.brought_back
             OR v_case.used

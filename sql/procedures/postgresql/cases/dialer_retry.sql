@@ -6,14 +6,15 @@
 -- counts the calls that ended so since the list last began anew (the first call of such a series has redials_done 0),
 -- dialer_params.most_attempts all calls since the case was fresh or brought back. Calls that went back count for
 -- neither. The third INVALID of a case is its last, whatever a row says. For dialer_case_settle, dialer_dispose and
--- dialer_away_end.
+-- dialer_away_end. Only caps need the ledger; if somebody has locked it as a whole, that is an error at once (55P03).
 CREATE OR REPLACE FUNCTION dialer_retry(p_attempt bigint, p_from timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
+SET lock_timeout = '10ms'
 AS $$
 DECLARE
-    v_attempt dialer_stat_attempt;
+    v_attempt record;
     v_outcome dialer_outcomes;
     v_case dialer_clients;
     v_params dialer_params;
@@ -28,7 +29,16 @@ DECLARE
     v_zone varchar;
     v_hour int;
 BEGIN
-    SELECT * INTO v_attempt FROM dialer_stat_attempt a WHERE a.attempt_id = p_attempt;
+    SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
+        a.begun_at, a.ended_at, a.redials_done
+    INTO v_attempt
+    FROM dialer_calls a WHERE a.id = p_attempt;
+    IF NOT FOUND THEN
+        SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
+            a.begun_at, a.ended_at, a.redials_done
+        INTO v_attempt
+        FROM dialer_attempts a WHERE a.id = p_attempt;
+    END IF;
     SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
     SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id;
     SELECT * INTO v_params FROM dialer_params p WHERE p.project_id = v_attempt.project_id;
@@ -39,7 +49,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_attempt.disposition IS NOT NULL THEN
-        v_found := dialer_retry_row(p_attempt, v_attempt.disposition);
+        v_found := dialer_retry_row(v_attempt.project_id, v_attempt.case_id, NULL, v_attempt.disposition);
     END IF;
     IF v_found IS NULL THEN
         v_listed := v_outcome.redial AND dialer_period(v_case.call_back, v_case.call_back_period, 0) IS NOT NULL;
@@ -52,7 +62,7 @@ BEGIN
             END IF;
         END IF;
         IF NOT v_listed OR v_outcome.outcome = 'MACHINE' THEN
-            v_found := dialer_retry_row(p_attempt, NULL);
+            v_found := dialer_retry_row(v_attempt.project_id, v_attempt.case_id, v_attempt.outcome, NULL);
         END IF;
         IF v_found IS NULL AND v_outcome.outcome = 'MACHINE' AND v_listed THEN
             v_minutes := coalesce(v_params.machine_period, v_minutes);
