@@ -22,6 +22,7 @@ ROOMS = {
     "time": "What time it is, zones and offsets, the call window of one case.",
     "checks": "How a bad row is refused.",
     "settings": "`dialer_settings`.",
+    "numbers": "One telephone, one form.",
     "wakeups": "How workers hear that there is something to do.",
     "cases": "`dialer_clients`: what an INSERT or UPDATE means, and what the end of a call does to its case.",
     "selection": "Which cases are next, in which order, and when there will be one.",
@@ -36,7 +37,7 @@ ROOMS = {
     "statistics": "Numbers for people.",
     "upkeep": "What dead workers leave, what is too old, what must never be, and what somebody should look at.",
 }
-ROUTINES_FOR_PEOPLE = {"dialer_next", "dialer_now"}
+ROUTINES_FOR_PEOPLE = {"dialer_next", "dialer_now", "dialer_dispose"}
 _VIEWS_FOR_THE_DIALER = re.compile(r"For the dialer alone,(.*?)\.\n", re.DOTALL)
 _NAME = re.compile(r"\bdialer_\w+")
 _MOST_ASKERS = 4

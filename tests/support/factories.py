@@ -103,6 +103,11 @@ def add_attempt(db: Database, attempt_id: int, begun_at: datetime, outcome: str 
     db.run(lambda connection: connection.execute(insert(light).values(values)))
 
 
+def add_retry(db: Database, **columns: Any) -> int:
+    """Insert a row of dialer_retries; its id."""
+    return _insert(db, "dialer_retries", columns)
+
+
 def _insert(db: Database, into: str, values: dict[str, Any]) -> int:
     def work(connection: Any) -> int:
         return int(connection.execute(insert(_table(into, values)).values(values)).inserted_primary_key[0])

@@ -24,6 +24,7 @@ KEYS = {
     "dialer_params": "project_id",
     "dialer_trunks": "trunk, asterisk",
     "dialer_settings": "name",
+    "dialer_retries": "id",
 }
 
 

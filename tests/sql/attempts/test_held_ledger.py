@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from time import monotonic
 
 import gevent
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from tests.support.caller import Caller, ended
 from tests.support.dialects import execute, query_at, servers
-from tests.support.factories import add_case, add_project, add_trunk
+from tests.support.factories import add_case, add_project, add_retry, add_trunk
 from tests.support.waiting import wait_for
 from worker.db import Database
 
@@ -180,6 +181,32 @@ def test_who_asks_for_readiness_does_not_wait_for_the_ledger(caller: Caller, oth
         if not postgres:
             connection.exec_driver_sql("UNLOCK TABLES")
     assert caller.readiness() == ([], [])
+
+
+def test_redials_that_are_counted_wait_for_the_ledger_and_no_call_does(caller: Caller, other: Database) -> None:
+    add_retry(caller.db, outcome="BUSY", period_minutes=5, most=1)
+    case = add_case(caller.db)
+    first = caller.call(case, "ANSWERED", answered=1)
+    execute(caller.db, "UPDATE dialer_clients SET used = false WHERE id = :id", id=case)
+    attempt = caller.dial(case)
+    mariadb = caller.dialect.name == "mariadb"
+    with dba(other, "LOCK TABLES dialer_attempts WRITE" if mariadb else TABLE_LOCKS["postgresql"][0]) as connection:
+        began = monotonic()
+        assert caller.finish(attempt, "BUSY", ringing=1)
+        caller.db.call("dialer_reap")
+        assert monotonic() - began < 2 * AT_ONCE
+        assert caller.attempt(attempt)["effect"] is None
+        assert caller.why(case)["reason"] == "in_call", "nobody calls it meanwhile"
+        assert caller.db.query("SELECT * FROM dialer_live") == []
+        assert caller.db.value("dialer_dispose", attempt, "sold", caller.now) == "noted"
+        if mariadb:
+            connection.exec_driver_sql("UNLOCK TABLES")
+    caller.db.call("dialer_reap")
+    row = caller.case(case)
+    assert (row["used"], row["deferred_time"]) == (False, caller.now + timedelta(minutes=5))
+    assert caller.attempt(attempt)["effect"] == "redial"
+    assert caller.db.value("dialer_dispose", first, "sold", caller.now) == "noted"
+    assert caller.db.query("SELECT * FROM dialer_invariants") == []
 
 
 def test_calls_end_while_a_change_of_the_ledger_waits_for_a_reader(caller: Caller, other: Database) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.caller import at
 from tests.support.dialects import Dialect, execute, servers
-from tests.support.factories import add_case, add_project, add_trunk
+from tests.support.factories import add_case, add_project, add_retry, add_trunk
 from tests.support.writers import WRITERS, MariaDbWriter, Refused, Value, Writer
 from worker.db import Database
 from worker.db.database import cause, reason
@@ -102,6 +102,7 @@ PARAMS: list[tuple[str, Any]] = [
     *[("dial_ratio", value) for value in (0.99, 101)],
     *[("machine_action", value) for value in ("", "Hangup", "queue")],
     *[("machine_period", value) for value in (0, -5, 1_000_000)],
+    *[("most_attempts", value) for value in (0, -1)],
     *[
         (column, None)
         for column in ("dial_time", "context", "abandon_seconds", "abandon_target", "abandon_hours", "abandon_days")
@@ -123,6 +124,18 @@ TRUNKS: list[tuple[str, Any]] = [
     ("dial_template", "PJSIP/{number}@" + "c" * 166),
     *[(column, None) for column in ("trunk", "asterisk", "dial_template", "max_lines", "calls_per_second", "burst")],
 ]
+RETRIES: list[tuple[str, Any]] = [
+    *[("project_id", value) for value in ("", "a\nb", "x" * 101)],
+    *[("client", value) for value in ("", "a\nb", "x" * 101)],
+    *[("region", value) for value in ("", "us", "USA", "US-", "US-FLOR", "US FL")],
+    *[("purpose", value) for value in ("", "Sales", "spam")],
+    *[("outcome", value) for value in (None, "", "busy", "FAILED", "CANCELLED", "TECHNICAL", "LATER")],
+    *[("period_minutes", value) for value in (None, 0, -1, 1_000_000)],
+    *[("most", value) for value in (0, -1)],
+    ("other_part_of_day", None),
+    *[("preset", value) for value in ("", "a\nb")],
+]
+DISPOSITIONS: list[str] = ["", "a\nb", "x" * 101]
 SETTINGS: list[tuple[str, Any]] = [
     *[("server_zone", value) for value in ("", "Narnia", "MSK", "CET", "posix/Europe/Moscow", None)],
     *[("virtual_clock", value) for value in ("yes", "1", "", None)],
@@ -226,6 +239,36 @@ def test_a_bad_trunk_is_refused_at_insert_and_at_update(db: Database, column: st
     add_trunk(db)
     said = refused(db, f"UPDATE dialer_trunks SET {column} = :value", value=value)
     assert names(said, "dialer_trunks", column, value)
+
+
+@pytest.mark.parametrize(("column", "value"), RETRIES)
+def test_a_bad_retry_rule_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+    good = {"outcome": "BUSY", "period_minutes": 5}
+    with pytest.raises(DBAPIError) as caught:
+        add_retry(db, **{**good, column: value})
+    assert db.dialect.sqlstate(cause(caught.value)) == "23514"
+    assert names(reason(caught.value), "dialer_retries", column, value)
+
+    add_retry(db, **good)
+    said = refused(db, f"UPDATE dialer_retries SET {column} = :value", value=value)
+    assert names(said, "dialer_retries", column, value)
+
+
+def test_a_retry_rule_is_for_an_outcome_or_a_disposition(db: Database) -> None:
+    for bad in DISPOSITIONS:
+        with pytest.raises(DBAPIError) as caught:
+            add_retry(db, disposition=bad, period_minutes=5)
+        assert names(reason(caught.value), "dialer_retries", "disposition", bad)
+    with pytest.raises(DBAPIError) as caught:
+        add_retry(db, outcome="BUSY", disposition="later", period_minutes=5)
+    assert names(reason(caught.value), "dialer_retries", "disposition", "later")
+    assert "one row for the outcome and one for the disposition" in reason(caught.value)
+
+
+def test_an_unusual_retry_rule_is_accepted(db: Database) -> None:
+    add_retry(db, outcome="ANSWERED", period_minutes=999_999, most=1, other_part_of_day=True)
+    add_retry(db, disposition="ж" * 100, period_minutes=1, region="US-FL", client="that is of no project yet")
+    add_retry(db, outcome="LOST", period_minutes=1, region="GB", project_id="no project yet", purpose="debt")
 
 
 @pytest.mark.parametrize(("name", "value"), SETTINGS)
@@ -352,11 +395,13 @@ GOOD: dict[str, dict[str, Value]] = {
     "dialer_params": {"project_id": "p", "type": "autoinforming"},
     "dialer_trunks": {"trunk": "t", "asterisk": "default", "dial_template": "PJSIP/{number}@carrier"},
     "dialer_settings": {"name": "mine", "value": "1", "description": ""},
+    "dialer_retries": {"id": 1, "outcome": "BUSY", "period_minutes": 5},
 }
 ODD: dict[str, list[tuple[str, Value]]] = {
     "dialer_params": [("priority", "high"), ("amd", "yes"), ("lines", "2k"), ("context", None)],
     "dialer_trunks": [("max_lines", "many"), ("calls_per_second", "5/s"), ("burst", None), ("asterisk", None)],
     "dialer_settings": [("value", "x" * 500), ("value", None), ("description", None)],
+    "dialer_retries": [("period_minutes", "soon"), ("most", "3x"), ("other_part_of_day", "yes"), ("region", "x" * 50)],
 }
 LENIENT = [way for way in MariaDbWriter.ways if way not in ("INSERT", "traditional", "UPDATE")]
 """Ways in which the server bends what does not fit, instead of refusing it."""

@@ -54,7 +54,7 @@ def big(server: Any, dialect: Dialect) -> Iterator[Database]:
 def pick_text(sort: str, cases: int, keys: int) -> str:
     """dialer_pick_text's query with its parameters written in, as EXECUTE plans it."""
     return f"""
-        SELECT replace(replace(replace(replace(replace(dialer_pick_text('{sort}'),
+        SELECT replace(replace(replace(replace(replace(dialer_pick_text('{sort}', false),
             '$1', quote_literal('p')), '$2', quote_literal(w.keys) || '::varchar[]'),
             '$3', quote_literal(w.minutes) || '::int[]'), '$4', quote_literal('{NOON}') || '::timestamptz'),
             '$5', '{cases}')

@@ -214,7 +214,7 @@ BEGIN
             END IF;
             SELECT count(*) INTO v_held FROM dialer_live l
             WHERE l.number = v_number AND l.case_id = v_id AND l.attempt_id IS NULL;
-            SET v_away = dialer_away_end(v_id);
+            CALL dialer_away_end(v_id, v_away);
             SET v_refusal = CASE
                 WHEN NOT v_claimed THEN 'not_claimed'
                 WHEN request.is_locked THEN 'locked'

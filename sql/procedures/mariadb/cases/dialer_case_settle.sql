@@ -1,11 +1,11 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
--- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
--- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
--- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
--- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
--- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
--- nothing was done; the caller leaves the claim, and dialer_reap tries again.
+-- the case during the call stands: withdrawn, promised anew, brought back, deleted. Whether there is a redial, and when,
+-- dialer_retry says. p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever
+-- state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
+-- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
+-- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap
+-- tries again.
 CREATE OR REPLACE PROCEDURE dialer_case_settle(
     p_attempt bigint,
     p_reached tinyint(1),
@@ -21,11 +21,9 @@ BEGIN
     DECLARE v_asterisk varchar(400);
     DECLARE v_due_at datetime(6);
     DECLARE v_begun_at datetime(6);
-    DECLARE v_ended_at datetime(6);
     DECLARE v_rang tinyint(1);
     DECLARE v_begun_back int;
     DECLARE v_outcome varchar(20);
-    DECLARE v_redial tinyint(1);
     DECLARE v_uses_attempt tinyint(1);
     DECLARE v_invalid bigint DEFAULT 0;
     DECLARE v_id bigint;
@@ -36,8 +34,7 @@ BEGIN
     DECLARE v_used tinyint(1);
     DECLARE v_call_back tinyint(1);
     DECLARE v_period varchar(1000);
-    DECLARE v_redials int DEFAULT 0;
-    DECLARE v_minutes int;
+    DECLARE v_redial_at datetime(6);
     DECLARE v_deferred_time datetime(6);
     DECLARE v_deferred_done tinyint(1);
     DECLARE v_redials_done int;
@@ -50,11 +47,11 @@ BEGIN
         DECLARE EXIT HANDLER FOR 1205 SET p_settled = false;
         -- Column by column: a DBA may have added columns.
         SELECT a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.trunk, a.asterisk, a.due_at, a.begun_at,
-            a.ended_at, a.ringing_at IS NOT NULL OR a.answered_at IS NOT NULL, a.brought_back, a.outcome
+            a.ringing_at IS NOT NULL OR a.answered_at IS NOT NULL, a.brought_back, a.outcome
         INTO v_case, v_project, v_number, v_inserted, v_trunk, v_asterisk, v_due_at, v_begun_at,
-            v_ended_at, v_rang, v_begun_back, v_outcome
+            v_rang, v_begun_back, v_outcome
         FROM dialer_calls a WHERE a.id = p_attempt;
-        SELECT o.redial, o.uses_attempt INTO v_redial, v_uses_attempt
+        SELECT o.uses_attempt INTO v_uses_attempt
         FROM dialer_outcomes o WHERE o.outcome = v_outcome;
         CALL dialer_case_lock(v_case, v_locked);
         IF v_locked THEN
@@ -62,7 +59,7 @@ BEGIN
             LEAVE work;
         END IF;
         SET p_settled = true;
-        SELECT c.id, c.used, c.call_back, replace(c.call_back_period, ' ', ''), c.deferred_time, c.deferred_done,
+        SELECT c.id, c.used, c.call_back, c.call_back_period, c.deferred_time, c.deferred_done,
             c.redials_done, c.failures, c.brought_back, c.project_id, c.phone_number, c.inserted_at
         INTO v_id, v_used, v_call_back, v_period, v_deferred_time, v_deferred_done, v_redials_done, v_failures,
             v_brought_back, v_case_project, v_case_number, v_case_inserted
@@ -83,27 +80,17 @@ BEGIN
         END IF;
         SELECT coalesce(max(t.state = 'failing'), false) INTO v_trunk_failing
         FROM dialer_trunk_states t WHERE t.trunk = v_trunk AND t.asterisk = v_asterisk;
-        -- How many redials the list has, and how long the next one waits.
-        IF v_call_back AND v_period <> '' THEN
-            SET v_redials = 1 + char_length(v_period) - char_length(replace(v_period, ',', ''));
-            IF v_redials_done < v_redials THEN
-                SET v_minutes = CAST(substring_index(substring_index(v_period, ',', v_redials_done + 1), ',', -1) AS signed);
-            END IF;
-        END IF;
         IF v_outcome = 'INVALID' THEN
             SELECT dialer_invalid_count(p_attempt) INTO v_invalid;
         END IF;
-        IF v_outcome = 'MACHINE' THEN
-            SELECT coalesce(max(r.machine_period), v_minutes) INTO v_minutes
-            FROM dialer_rules r WHERE r.project_id = v_project;
-        END IF;
+        CALL dialer_retry(p_attempt, NULL, v_redial_at);
         SET v_effect = CASE
             WHEN v_brought_back <> v_begun_back
                 OR v_used
                 OR (v_deferred_time IS NOT NULL AND NOT v_deferred_done) THEN 'kept'
             WHEN v_invalid >= 3 THEN 'used'
             WHEN v_uses_attempt AND NOT (v_trunk_failing AND NOT coalesce(p_reached, true)) THEN
-                IF(v_redial AND v_redials_done < v_redials, 'redial', 'used')
+                IF(v_redial_at IS NULL, 'used', 'redial')
             WHEN v_outcome = 'FAILED' AND NOT v_trunk_failing AND v_failures >= 9 THEN 'used'
             ELSE 'back'
         END;
@@ -112,7 +99,7 @@ BEGIN
                 WHEN v_trunk_failing AND NOT coalesce(p_reached, true) THEN 0  -- the trunk's own delay holds it back
                 WHEN v_outcome = 'FAILED' THEN dialer_backoff(10, v_failures, 2560)
                 WHEN v_rang THEN
-                    60 * greatest(10, coalesce(v_minutes, 0))
+                    60 * greatest(10, coalesce(dialer_period(v_call_back, v_period, v_redials_done), 0))
                 ELSE 10
             END;
         END IF;
@@ -134,7 +121,7 @@ BEGIN
                 WHEN v_effect = 'back' AND v_deferred_time = v_due_at THEN false
                 ELSE deferred_done
             END,
-            deferred_time = IF(v_effect = 'redial', v_ended_at + INTERVAL v_minutes MINUTE, deferred_time),
+            deferred_time = IF(v_effect = 'redial', v_redial_at, deferred_time),
             redials_done = redials_done + IF(v_effect = 'redial', 1, 0),
             not_before_at = CASE
                 WHEN v_effect = 'back' THEN p_now + INTERVAL v_wait SECOND

@@ -88,6 +88,9 @@ BEGIN
         CALL dialer_refuse('dialer_params.machine_period', NEW.machine_period,
             'write minutes, 1 to 999999, or NULL (call_back_period)');
     END IF;
+    IF NEW.most_attempts < 1 THEN
+        CALL dialer_refuse('dialer_params.most_attempts', NEW.most_attempts, 'write calls, 1 or more, or NULL (no cap)');
+    END IF;
     IF NEW.priority IS NULL THEN
         CALL dialer_refuse('dialer_params.priority', NULL, 'write a whole number');
     END IF;

@@ -8,11 +8,23 @@ WHERE NOT c.used AND NOT EXISTS (SELECT 1 FROM dialer_rules r WHERE r.project_id
 GROUP BY c.project_id
 UNION ALL
 SELECT 'no_redials', min(c.id), concat(count(*), ' cases of project ', c.project_id,
-    ' have call_back and no call_back_period: they are not redialled'),
-    'write call_back_period, like 1,1'
+    ' have call_back, no call_back_period and no row of dialer_retries: they are not redialled'),
+    'write call_back_period, like 1,1, or rows of dialer_retries'
 FROM dialer_clients c
 WHERE NOT c.used AND c.call_back AND coalesce(trim(c.call_back_period), '') = ''
+  AND NOT EXISTS (
+    SELECT 1 FROM dialer_project_retries t
+    WHERE t.project_id = c.project_id AND t.outcome IS NOT NULL
+      AND (t.region IS NULL OR t.region IN (
+        c.region, c.number_region, substring_index(c.region, '-', 1), substring_index(c.number_region, '-', 1))))
 GROUP BY c.project_id
+UNION ALL
+SELECT 'retries_without_end', min(t.id), concat(count(*), ' rows of dialer_retries have no most, and project ', t.project_id,
+    ' has no most_attempts: its cases may be called without end'),
+    'write most, or dialer_params.most_attempts'
+FROM dialer_project_retries t
+WHERE t.most IS NULL AND t.most_attempts IS NULL
+GROUP BY t.project_id
 UNION ALL
 SELECT 'dial_time_in_seconds', p.id, concat('dial_time ', p.dial_time, ' of project ', p.project_id,
     ' is read as seconds'), 'write milliseconds'

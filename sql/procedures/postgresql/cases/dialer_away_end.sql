@@ -12,11 +12,9 @@ BEGIN
         SELECT max(w.attempt_id)
         FROM dialer_away w
         JOIN dialer_clients c ON c.id = w.case_id
-        JOIN dialer_outcomes o ON o.outcome = w.outcome
         WHERE w.case_id = p_case
           AND (c.project_id, c.phone_number, c.inserted_at) = (w.project_id, w.phone_number, w.case_inserted_at)
           AND (c.deferred_time IS NULL OR c.deferred_done)
-          AND NOT (o.redial AND c.call_back AND c.redials_done
-              < coalesce(cardinality(string_to_array(nullif(replace(c.call_back_period, ' ', ''), ''), ',')), 0)));
+          AND dialer_retry(w.attempt_id, NULL) IS NULL);
 END
 $$

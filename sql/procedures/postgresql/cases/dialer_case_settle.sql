@@ -1,11 +1,11 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
--- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
--- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
--- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
--- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
--- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
--- nothing was done; the caller leaves the claim, and dialer_reap tries again.
+-- the case during the call stands: withdrawn, promised anew, brought back, deleted. Whether there is a redial, and when,
+-- dialer_retry says. p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever
+-- state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
+-- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
+-- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap
+-- tries again.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -15,8 +15,7 @@ DECLARE
     v_attempt dialer_calls;
     v_outcome dialer_outcomes;
     v_case dialer_clients;
-    v_period int[];
-    v_minutes int;
+    v_redial_at timestamptz;
     v_wait interval;
     v_effect varchar;
     v_trunk_failing bool;
@@ -44,32 +43,28 @@ BEGIN
     END IF;
     SELECT t.state = 'failing' INTO v_trunk_failing
     FROM dialer_trunk_states t WHERE t.trunk = v_attempt.trunk AND t.asterisk = v_attempt.asterisk;
-    v_period := CASE WHEN v_case.call_back
-        THEN string_to_array(nullif(replace(v_case.call_back_period, ' ', ''), ''), ',')::int[] END;
+    BEGIN
+        v_redial_at := dialer_retry(p_attempt, NULL);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN false;
+    END;
     v_effect := CASE
         WHEN v_case.brought_back <> v_attempt.brought_back
             OR v_case.used
             OR (v_case.deferred_time IS NOT NULL AND NOT v_case.deferred_done) THEN 'kept'
         WHEN v_outcome.outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3 THEN 'used'
         WHEN v_outcome.uses_attempt AND NOT (coalesce(v_trunk_failing, false) AND NOT coalesce(p_reached, true))
-            THEN CASE
-                WHEN v_outcome.redial AND v_case.redials_done < coalesce(cardinality(v_period), 0) THEN 'redial'
-                ELSE 'used'
-            END
+            THEN CASE WHEN v_redial_at IS NULL THEN 'used' ELSE 'redial' END
         WHEN v_outcome.outcome = 'FAILED' AND NOT coalesce(v_trunk_failing, false) AND v_case.failures >= 9
             THEN 'used'
         ELSE 'back'
     END;
-    v_minutes := v_period[v_case.redials_done + 1];
-    IF v_outcome.outcome = 'MACHINE' THEN
-        SELECT coalesce(max(r.machine_period), v_minutes) INTO v_minutes
-        FROM dialer_rules r WHERE r.project_id = v_attempt.project_id;
-    END IF;
     IF v_effect = 'back' THEN
         v_wait := CASE
             WHEN v_outcome.outcome = 'FAILED' THEN dialer_backoff(10, v_case.failures, 2560) * interval '1 second'
             WHEN v_attempt.ringing_at IS NOT NULL OR v_attempt.answered_at IS NOT NULL THEN
-                greatest(10, coalesce(v_minutes, 0)) * interval '1 minute'
+                greatest(10, coalesce(dialer_period(v_case.call_back, v_case.call_back_period, v_case.redials_done), 0))
+                    * interval '1 minute'
             ELSE interval '10 seconds'
         END;
         IF v_trunk_failing AND NOT coalesce(p_reached, true) THEN
@@ -87,8 +82,7 @@ BEGIN
             ELSE c.deferred_kind
         END,
         deferred_time = CASE
-            WHEN v_effect = 'redial' THEN
-                v_attempt.ended_at + v_minutes * interval '1 minute'
+            WHEN v_effect = 'redial' THEN v_redial_at
             ELSE c.deferred_time
         END,
         deferred_done = CASE

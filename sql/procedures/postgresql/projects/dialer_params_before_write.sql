@@ -91,6 +91,10 @@ BEGIN
         PERFORM dialer_refuse('dialer_params.machine_period', NEW.machine_period::varchar,
             'write minutes, 1 to 999999, or NULL (call_back_period)');
     END IF;
+    IF NEW.most_attempts < 1 THEN
+        PERFORM dialer_refuse('dialer_params.most_attempts', NEW.most_attempts::varchar,
+            'write calls, 1 or more, or NULL (no cap)');
+    END IF;
     IF NEW.priority IS NULL THEN
         PERFORM dialer_refuse('dialer_params.priority', NULL, 'write a whole number');
     END IF;

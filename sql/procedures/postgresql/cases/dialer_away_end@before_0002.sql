@@ -1,0 +1,22 @@
+-- dialer_away_end(p_case) -> attempt_id
+-- The call that used up a case while it was not in dialer_clients (moved to an archive and back); NULL: none. Redials
+-- that it has left, and a promise, are still to be kept.
+CREATE OR REPLACE FUNCTION dialer_away_end(p_case bigint)
+RETURNS bigint
+-- Not LANGUAGE sql: that would be planned again for each query that calls it.
+LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    RETURN (
+        SELECT max(w.attempt_id)
+        FROM dialer_away w
+        JOIN dialer_clients c ON c.id = w.case_id
+        JOIN dialer_outcomes o ON o.outcome = w.outcome
+        WHERE w.case_id = p_case
+          AND (c.project_id, c.phone_number, c.inserted_at) = (w.project_id, w.phone_number, w.case_inserted_at)
+          AND (c.deferred_time IS NULL OR c.deferred_done)
+          AND NOT (o.redial AND c.call_back AND c.redials_done
+              < coalesce(cardinality(string_to_array(nullif(replace(c.call_back_period, ' ', ''), ''), ',')), 0)));
+END
+$$
