@@ -235,6 +235,8 @@ CREATE TABLE IF NOT EXISTS dialer_case_numbers (
     PRIMARY KEY (case_id, place)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'further numbers of a case, tried after phone_number';
+-- dialer_number_rules: the cases of a number
+CREATE INDEX IF NOT EXISTS dialer_case_numbers_number ON dialer_case_numbers (number);
 
 -- Down: the rules, and what the dialer has noted by them, go.
 DROP TABLE IF EXISTS dialer_case_numbers;

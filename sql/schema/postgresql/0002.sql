@@ -293,6 +293,8 @@ COMMENT ON COLUMN dialer_case_numbers.place IS '2 and more; 1 is phone_number it
 COMMENT ON COLUMN dialer_case_numbers.phone_number IS 'as written';
 COMMENT ON COLUMN dialer_case_numbers.number IS 'in one form; written by the dialer';
 COMMENT ON COLUMN dialer_case_numbers.label IS 'home, work, …';
+-- dialer_number_rules: the cases of a number
+CREATE INDEX dialer_case_numbers_number ON dialer_case_numbers (number);
 
 -- Down: the rules, and what the dialer has noted by them, go.
 DROP TABLE IF EXISTS dialer_case_numbers;

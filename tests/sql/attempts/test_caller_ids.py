@@ -1,4 +1,4 @@
-"""Which number a call shows: by prefix, nearest area code, evenly rotated, and never more often than its cap permits."""
+"""Which number a call shows: by prefix and nearest area code, evenly rotated, never more often than its cap permits."""
 
 from __future__ import annotations
 
@@ -175,7 +175,9 @@ def test_a_thousand_calls_are_spread_evenly(caller: Caller, cap: int | None) -> 
         cases = caller.claim(100)
         rows = caller.begin(cases)
         counts.update(row["caller_id"] for row in rows)
-        caller.finish_all([{"attempt_id": row["attempt_id"], "outcome": "BUSY", "steps": {"ringing": 0}} for row in rows])
+        caller.finish_all(
+            [{"attempt_id": row["attempt_id"], "outcome": "BUSY", "steps": {"ringing": 0}} for row in rows]
+        )
         assert max(counts.values()) - min(counts[one] for one in pool) <= 1
         caller.forward(minutes=5)
     assert counts.keys() == set(pool)
@@ -271,7 +273,9 @@ def test_calls_of_all_projects_count_and_the_least_cap_holds(caller: Caller) -> 
         ("LOST", {}, True),
     ],
 )
-def test_calls_that_nobody_saw_do_not_count(caller: Caller, outcome: str, facts: dict[str, float], counts: bool) -> None:
+def test_calls_that_nobody_saw_do_not_count(
+    caller: Caller, outcome: str, facts: dict[str, float], counts: bool
+) -> None:
     shows(caller.db, "+4930111", most_per_day=1)
     row = begin_one(caller)
     assert begin_one(caller)["refusal"] == "caller_id_limit", "while it is under way it counts"
@@ -298,7 +302,9 @@ def test_a_project_whose_caller_ids_are_used_up_waits_with_the_reason(caller: Ca
         None,
     )
     assert "most_per_day" in why["detail"]
-    counted = query_at(caller.db, dialect, caller.now, "SELECT * FROM dialer_why_count WHERE reason = 'caller_id_limit'")
+    counted = query_at(
+        caller.db, dialect, caller.now, "SELECT * FROM dialer_why_count WHERE reason = 'caller_id_limit'"
+    )
     assert [(row["cases"], row["until_at"]) for row in counted] == [(1, NOON + timedelta(hours=24))]
     assert room(caller) == 0, "the worker does not even claim"
     assert caller.refusals(caller.claim()) == ["caller_id_limit"]

@@ -123,6 +123,15 @@ TRUNKS: list[tuple[str, Any]] = [
     ("dial_template", "PJSIP/{number}@" + "c" * 166),
     *[(column, None) for column in ("trunk", "asterisk", "dial_template", "max_lines", "calls_per_second", "burst")],
 ]
+CALLER_IDS: list[tuple[str, Any]] = [
+    *[("caller_id", value) for value in ("", "a\nb", "Us <>", "anonymous", "9" * 201, "Us 1 <>", None)],
+    *[("prefix", value) for value in ("", "+49", "49 ", "4 9", "a", "49\n", "1" * 16)],
+    *[("most_per_day", value) for value in (0, -1)],
+    *[("project_id", value) for value in ("", "a\nb", "x" * 101)],
+    *[("client", value) for value in ("", "a\nb", "x" * 101)],
+    *[("region", value) for value in ("", "us", "USA", "US-", "US-FLOR", "US-fl", "US-FL\n")],
+    *[("purpose", value) for value in ("", "Sales", "fraud")],
+]
 SETTINGS: list[tuple[str, Any]] = [
     *[("server_zone", value) for value in ("", "Narnia", "MSK", "CET", "posix/Europe/Moscow", None)],
     *[("virtual_clock", value) for value in ("yes", "1", "", None)],
@@ -226,6 +235,17 @@ def test_a_bad_trunk_is_refused_at_insert_and_at_update(db: Database, column: st
     add_trunk(db)
     said = refused(db, f"UPDATE dialer_trunks SET {column} = :value", value=value)
     assert names(said, "dialer_trunks", column, value)
+
+
+@pytest.mark.parametrize(("column", "value"), CALLER_IDS)
+def test_a_bad_caller_id_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+    row = {"caller_id": "+4930123", column: value}
+    insert = f"INSERT INTO dialer_caller_ids ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
+    assert names(refused(db, insert, **row), "dialer_caller_ids", column, value)
+
+    execute(db, "INSERT INTO dialer_caller_ids (caller_id) VALUES ('+4930123')")
+    said = refused(db, f"UPDATE dialer_caller_ids SET {column} = :value", value=value)
+    assert names(said, "dialer_caller_ids", column, value)
 
 
 @pytest.mark.parametrize(("name", "value"), SETTINGS)
