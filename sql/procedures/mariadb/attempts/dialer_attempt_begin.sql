@@ -78,6 +78,7 @@ BEGIN
     DECLARE v_region varchar(400);
     DECLARE v_number_region varchar(400);
     DECLARE v_callers int DEFAULT 0;
+    DECLARE v_numbers longtext;
     DECLARE v_place int;
     DECLARE v_free_at datetime(6);
     DECLARE v_is_project tinyint(1);
@@ -215,7 +216,10 @@ BEGIN
             FROM dialer_caller_id_rows i
             WHERE i.project_id = p_project
             ORDER BY i.id;
-            CALL dialer_caller_id_lock();
+            -- JSON_ARRAYAGG came with 10.5; a number is digits and +.
+            SELECT concat('["', group_concat(DISTINCT i.number SEPARATOR '","'), '"]') INTO v_numbers
+            FROM dialer_begin_callers i WHERE i.most_per_day IS NOT NULL;
+            CALL dialer_caller_id_lock(v_numbers);
             FOR caller IN (SELECT i.place, i.number, i.most_per_day FROM dialer_begin_callers i) DO
                 SELECT dialer_caller_id_room(caller.number, caller.most_per_day, v_now) INTO v_answer;
                 UPDATE dialer_begin_callers

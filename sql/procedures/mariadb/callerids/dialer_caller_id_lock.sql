@@ -1,12 +1,14 @@
--- dialer_caller_id_lock()
--- Lock what may be used up of these caller IDs for the transaction, in the order of their numbers, so that two projects
--- that share one do not both make its last call. dialer_caller_ids itself, which people edit, is only read.
-CREATE OR REPLACE PROCEDURE dialer_caller_id_lock()
+-- dialer_caller_id_lock(p_numbers)
+-- Lock these caller IDs (a JSON array of numbers, none NULL) for the transaction, in their order, so that two projects that
+-- share one do not both make its last call. dialer_caller_ids itself, which people edit, is only read.
+CREATE OR REPLACE PROCEDURE dialer_caller_id_lock(p_numbers longtext)
 BEGIN
     DECLARE v_number varchar(400);
-    -- The numbers: those of dialer_begin_callers, a temporary table of dialer_attempt_begin.
     FOR caller IN (
-        SELECT DISTINCT i.number FROM dialer_begin_callers i WHERE i.most_per_day IS NOT NULL ORDER BY i.number
+        SELECT DISTINCT json_value(p_numbers, concat('$[', s.seq, ']')) AS number
+        FROM seq_0_to_9999 s
+        WHERE s.seq < json_length(p_numbers)
+        ORDER BY number
     ) DO
         SET v_number = NULL;
         SELECT s.number INTO v_number FROM dialer_caller_id_states s WHERE s.number = caller.number FOR UPDATE;

@@ -149,7 +149,8 @@ BEGIN
     v_shown_number := dialer_caller_id_number(v_rules.caller_id, p_project);
     IF EXISTS (SELECT FROM dialer_caller_id_rows i WHERE i.project_id = p_project) THEN
         SELECT array_agg(i ORDER BY i.id) INTO v_callers FROM dialer_caller_id_rows i WHERE i.project_id = p_project;
-        PERFORM dialer_caller_id_lock(array_agg(i.number)) FROM unnest(v_callers) i WHERE i.most_per_day IS NOT NULL;
+        PERFORM dialer_caller_id_lock(jsonb_agg(DISTINCT i.number)::text)
+        FROM unnest(v_callers) i WHERE i.most_per_day IS NOT NULL;
         SELECT array_agg(m.uses ORDER BY i.id), array_agg(m.last_attempt ORDER BY i.id), array_agg(m.free_at ORDER BY i.id)
         INTO v_uses, v_last, v_free
         FROM unnest(v_callers) i

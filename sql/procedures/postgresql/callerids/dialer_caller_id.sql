@@ -1,5 +1,5 @@
--- dialer_caller_id(p_rows, p_uses, p_last, p_free, p_number, p_region, p_number_region) -> place, retry_at, is_project
--- Which caller ID a call shows. p_rows: the project's rows (dialer_caller_id_rows), and for each, from
+-- dialer_caller_id(p_number, p_region, p_number_region) -> place, retry_at, is_project
+-- Which caller ID a call shows. Given are the project's rows (dialer_caller_id_rows), and for each, from
 -- dialer_caller_id_room, its uses, its latest attempt, and when it is free again if it is used up. Then the case's number,
 -- region and number_region. A row applies if its region is one of the case's or the country of one, and its prefix begins
 -- the number. Of those that apply and are not used up, place is that of
@@ -10,8 +10,9 @@
 --   3. the fewest uses in 24 hours;
 --   4. the longest time not used.
 -- place NULL and retry_at: all that apply are used up, and the first is free then; is_project: so it is for every case of
--- the project. Both NULL: no row applies. One row.
+-- the project. Both NULL: no row applies.
 CREATE OR REPLACE FUNCTION dialer_caller_id(
+    -- The rows, and for each what dialer_caller_id_room says of its number.
     p_rows dialer_caller_id_rows[],
     p_uses int[],
     p_last bigint[],
