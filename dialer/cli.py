@@ -94,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
     takeover.set_defaults(call=_takeover)
     takeover.add_argument("--stop", action="store_true", help="stop all projects first")
+    why = _add(commands, "why", "the story of a number: its cases, attempts, rules, and when it may be rung next")
+    why.set_defaults(call=_why)
+    why.add_argument("number", help="however it is written; without + it is read by country in dialer_settings")
+    why.add_argument("--attempts", type=int, default=100, metavar="N", help="the latest N attempts (default: 100)")
+    why.add_argument("--json", action="store_true", help="for programs")
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
@@ -214,6 +219,13 @@ def _takeover(arguments: argparse.Namespace) -> int:
     for told in takeover(settings.database, stop=arguments.stop):
         print(told)
     return 0
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False)
+    from dialer.why import run  # noqa: PLC0415
+
+    return run(settings.database, arguments.number, arguments.attempts, as_json=arguments.json)
 
 
 def _pacing_replay(arguments: argparse.Namespace) -> int:

@@ -45,6 +45,14 @@ class UnknownProject(DialerError):  # noqa: N818 - what it says is plain enough
         super().__init__(f"There is no project {project_id!r}. Insert it into dialer_params, or look at GET /projects.")
 
 
+class NoNumber(DialerError):  # noqa: N818
+    """What was given is no telephone number."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+        super().__init__(f"{written!r} is no telephone number. Write digits, with + before a country code.")
+
+
 class DatabaseUnavailable(DialerError):  # noqa: N818
     """The database does not answer, or refuses us; a running process waits and tries again by itself."""
 

@@ -221,3 +221,88 @@ class OutcomeMeans:
     ring_seconds: float | None
     wait_seconds: float | None
     talk_seconds: float | None
+
+
+@dataclass(frozen=True)
+class NumberCase:
+    """A case with a number: as its project's reason says it (dialer_why). reason: 'used' if no further attempt is made.
+
+    own_reason, own_until_at: the case's own; next_at: when no own reason holds if nothing else happens. None: none, or
+    nobody knows. place: which of the case's numbers it is; the first is phone_number.
+    """
+
+    case_id: int
+    project_id: str
+    case_name: str
+    phone_number: str
+    place: int
+    reason: str
+    until_at: datetime | None
+    detail: str | None
+    own_reason: str | None
+    own_until_at: datetime | None
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NumberAttempt:
+    """An attempt on a number, under way (outcome and ended_at None) or in the ledger."""
+
+    attempt_id: int
+    case_id: int
+    project_id: str
+    phone_number: str
+    begun_at: datetime
+    ended_at: datetime | None
+    state: str
+    outcome: str | None
+    agent: str | None
+    caller_id: str | None
+    disposition: str | None
+    talk_seconds: float | None
+
+
+@dataclass(frozen=True)
+class NumberRule:
+    """A rule that has to do with a number: a row of dialer_number_rules."""
+
+    kind: str
+    rule_id: int | None
+    project_id: str | None
+    number: str | None
+    reason: str | None
+    from_at: datetime | None
+    until_at: datetime | None
+    attempt_id: int | None
+    keyed_by: str | None
+    counts: str | None
+    most: int | None
+    period_minutes: int | None
+    local_period: str | None
+    outcome: str | None
+    disposition: str | None
+    callbacks: bool | None
+    preset: str | None
+
+
+@dataclass(frozen=True)
+class NextCall:
+    """When a project may ring a number next. at: None if nobody knows, or never. reason: what it waits for then or now;
+    'queued': nothing, only others are first; 'used': its cases are used up."""
+
+    project_id: str
+    at: datetime | None
+    reason: str
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class NumberStory:
+    """What there is to tell of a number, over all projects. attempts: the latest first, no more than were asked for."""
+
+    number: str
+    asked_at: datetime
+    cases: list[NumberCase]
+    attempts: list[NumberAttempt]
+    rules: list[NumberRule]
+    next: list[NextCall]

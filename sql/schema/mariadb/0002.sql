@@ -67,6 +67,13 @@ ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS reach int AS (CASE
         COMMENT 'what it counts as in dialer_limits: 0 nothing, 1 an attempt, 2 connected (a person answered), 3 a conversation (with an agent, or the message heard)';
 -- limits: the latest attempts of a number
 CREATE INDEX IF NOT EXISTS dialer_attempts_number ON dialer_attempts (number, begun_at);
+ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS caller_id varchar(200) NULL
+    COMMENT 'the number that the call shows, in one form (dialer_caller_id_number); NULL: the trunk''s';
+ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS caller_id varchar(200) NULL
+    COMMENT 'the number that the call showed, in one form (dialer_caller_id_number); NULL: the trunk''s';
+-- dialer_caller_id_room: the latest calls that showed a number
+CREATE INDEX IF NOT EXISTS dialer_calls_caller_id ON dialer_calls (caller_id, begun_at);
+CREATE INDEX IF NOT EXISTS dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at);
 
 CREATE TABLE IF NOT EXISTS dialer_rule_changes (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT
@@ -275,9 +282,17 @@ CREATE TABLE IF NOT EXISTS dialer_caller_ids (
     purpose varchar(40) NULL COMMENT 'sales, debt, research or service (dialer_params.purpose); NULL: any',
     caller_id varchar(400) NOT NULL COMMENT 'number or Name <number>',
     prefix varchar(40) NULL COMMENT 'for numbers that begin so (E.164 without +); NULL: any',
-    most_per_day int NULL COMMENT 'most calls in 24 hours; NULL: no cap'
+    most_per_day int NULL COMMENT 'most calls in 24 hours that show this number, of all projects; of several rows with one number the least holds; NULL: no cap',
+    number varchar(200) NOT NULL DEFAULT '' INVISIBLE
+        COMMENT 'the number in caller_id, in one form (dialer_caller_id_number); written by the dialer'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'numbers that calls are shown to come from';
+CREATE INDEX IF NOT EXISTS dialer_caller_ids_number ON dialer_caller_ids (number);
+
+CREATE TABLE IF NOT EXISTS dialer_caller_id_states (
+    number varchar(200) NOT NULL PRIMARY KEY
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'a row for each caller ID with a cap: whoever begins calls locks it, so that two do not both make the last one (dialer_caller_id_lock)';
 
 CREATE TABLE IF NOT EXISTS dialer_case_numbers (
     case_id bigint NOT NULL COMMENT 'dialer_clients.id',
@@ -288,9 +303,12 @@ CREATE TABLE IF NOT EXISTS dialer_case_numbers (
     PRIMARY KEY (case_id, place)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'further numbers of a case, tried after phone_number';
+-- dialer_number_rules: the cases of a number
+CREATE INDEX IF NOT EXISTS dialer_case_numbers_number ON dialer_case_numbers (number);
 
 -- Down: the rules, and what the dialer has noted by them, go.
 DROP TABLE IF EXISTS dialer_case_numbers;
+DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;
 DROP TABLE IF EXISTS dialer_presets;
 DROP TABLE IF EXISTS dialer_prefixes;
@@ -314,6 +332,10 @@ ALTER TABLE dialer_params
     DROP COLUMN IF EXISTS country,
     DROP COLUMN IF EXISTS zone_by,
     DROP COLUMN IF EXISTS most_attempts;
+DROP INDEX IF EXISTS dialer_attempts_caller_id ON dialer_attempts;
+ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS caller_id;
+DROP INDEX IF EXISTS dialer_calls_caller_id ON dialer_calls;
+ALTER TABLE dialer_calls DROP COLUMN IF EXISTS caller_id;
 DROP INDEX IF EXISTS dialer_attempts_number ON dialer_attempts;
 ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS number, DROP COLUMN IF EXISTS reach;
 DROP INDEX IF EXISTS dialer_calls_number ON dialer_calls;

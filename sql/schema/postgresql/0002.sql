@@ -77,6 +77,13 @@ COMMENT ON COLUMN dialer_attempts.reach IS 'what it counts as in dialer_limits: 
 -- limits: the latest attempts of a number
 CREATE INDEX dialer_attempts_number ON dialer_attempts (number, begun_at);
 COMMENT ON COLUMN dialer_attempts.number IS 'phone_number in the form that it was begun with (dialer_number)';
+ALTER TABLE dialer_calls ADD COLUMN caller_id varchar NULL;
+ALTER TABLE dialer_attempts ADD COLUMN caller_id varchar NULL;
+COMMENT ON COLUMN dialer_calls.caller_id IS 'the number that the call shows, in one form (dialer_caller_id_number); NULL: the trunk''s';
+COMMENT ON COLUMN dialer_attempts.caller_id IS 'the number that the call showed, in one form (dialer_caller_id_number); NULL: the trunk''s';
+-- dialer_caller_id_room: the latest calls that showed a number
+CREATE INDEX dialer_calls_caller_id ON dialer_calls (caller_id, begun_at) WHERE caller_id IS NOT NULL;
+CREATE INDEX dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at) WHERE caller_id IS NOT NULL;
 
 CREATE TABLE dialer_rule_changes (
     id bigserial NOT NULL PRIMARY KEY
@@ -333,12 +340,20 @@ CREATE TABLE dialer_caller_ids (
     purpose varchar NULL,
     caller_id varchar NOT NULL,
     prefix varchar NULL,
-    most_per_day int NULL
+    most_per_day int NULL,
+    number varchar NOT NULL
 );
 COMMENT ON TABLE dialer_caller_ids IS 'numbers that calls are shown to come from';
 COMMENT ON COLUMN dialer_caller_ids.caller_id IS 'number or Name <number>';
 COMMENT ON COLUMN dialer_caller_ids.prefix IS 'for numbers that begin so (E.164 without +); NULL: any';
-COMMENT ON COLUMN dialer_caller_ids.most_per_day IS 'most calls in 24 hours; NULL: no cap';
+COMMENT ON COLUMN dialer_caller_ids.most_per_day IS 'most calls in 24 hours that show this number, of all projects; of several rows with one number the least holds; NULL: no cap';
+COMMENT ON COLUMN dialer_caller_ids.number IS 'the number in caller_id, in one form (dialer_caller_id_number); written by the dialer';
+CREATE INDEX dialer_caller_ids_number ON dialer_caller_ids (number);
+
+CREATE TABLE dialer_caller_id_states (
+    number varchar NOT NULL PRIMARY KEY
+);
+COMMENT ON TABLE dialer_caller_id_states IS 'a row for each caller ID with a cap: whoever begins calls locks it, so that two do not both make the last one (dialer_caller_id_lock)';
 
 CREATE TABLE dialer_case_numbers (
     case_id int8 NOT NULL,
@@ -354,9 +369,12 @@ COMMENT ON COLUMN dialer_case_numbers.place IS '2 and more; 1 is phone_number it
 COMMENT ON COLUMN dialer_case_numbers.phone_number IS 'as written';
 COMMENT ON COLUMN dialer_case_numbers.number IS 'in one form; written by the dialer';
 COMMENT ON COLUMN dialer_case_numbers.label IS 'home, work, …';
+-- dialer_number_rules: the cases of a number
+CREATE INDEX dialer_case_numbers_number ON dialer_case_numbers (number);
 
 -- Down: the rules, and what the dialer has noted by them, go.
 DROP TABLE IF EXISTS dialer_case_numbers;
+DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;
 DROP TABLE IF EXISTS dialer_presets;
 DROP TABLE IF EXISTS dialer_prefixes;
@@ -380,8 +398,8 @@ ALTER TABLE dialer_params
     DROP COLUMN country,
     DROP COLUMN zone_by,
     DROP COLUMN most_attempts;
-ALTER TABLE dialer_attempts DROP COLUMN number, DROP COLUMN reach;
-ALTER TABLE dialer_calls DROP COLUMN number, DROP COLUMN reach;
+ALTER TABLE dialer_attempts DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id;
+ALTER TABLE dialer_calls DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
 ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;

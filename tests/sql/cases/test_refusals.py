@@ -136,6 +136,15 @@ RETRIES: list[tuple[str, Any]] = [
     *[("preset", value) for value in ("", "a\nb")],
 ]
 DISPOSITIONS: list[str] = ["", "a\nb", "x" * 101]
+CALLER_IDS: list[tuple[str, Any]] = [
+    *[("caller_id", value) for value in ("", "a\nb", "Us <>", "anonymous", "9" * 201, "Us 1 <>", None)],
+    *[("prefix", value) for value in ("", "+49", "49 ", "4 9", "a", "49\n", "1" * 16)],
+    *[("most_per_day", value) for value in (0, -1)],
+    *[("project_id", value) for value in ("", "a\nb", "x" * 101)],
+    *[("client", value) for value in ("", "a\nb", "x" * 101)],
+    *[("region", value) for value in ("", "us", "USA", "US-", "US-FLOR", "US-fl", "US-FL\n")],
+    *[("purpose", value) for value in ("", "Sales", "fraud")],
+]
 SETTINGS: list[tuple[str, Any]] = [
     *[("server_zone", value) for value in ("", "Narnia", "MSK", "CET", "posix/Europe/Moscow", None)],
     *[("virtual_clock", value) for value in ("yes", "1", "", None)],
@@ -269,6 +278,16 @@ def test_an_unusual_retry_rule_is_accepted(db: Database) -> None:
     add_retry(db, outcome="ANSWERED", period_minutes=999_999, most=1, other_part_of_day=True)
     add_retry(db, disposition="ж" * 100, period_minutes=1, region="US-FL", client="that is of no project yet")
     add_retry(db, outcome="LOST", period_minutes=1, region="GB", project_id="no project yet", purpose="debt")
+
+@pytest.mark.parametrize(("column", "value"), CALLER_IDS)
+def test_a_bad_caller_id_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+    row = {"caller_id": "+4930123", column: value}
+    insert = f"INSERT INTO dialer_caller_ids ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
+    assert names(refused(db, insert, **row), "dialer_caller_ids", column, value)
+
+    execute(db, "INSERT INTO dialer_caller_ids (caller_id) VALUES ('+4930123')")
+    said = refused(db, f"UPDATE dialer_caller_ids SET {column} = :value", value=value)
+    assert names(said, "dialer_caller_ids", column, value)
 
 
 @pytest.mark.parametrize(("name", "value"), SETTINGS)

@@ -28,6 +28,10 @@ ONLY = {
         "dialer_read_instant": "see dialer_offset_written",
     },
 }
+GIVEN_OTHERWISE = {
+    "dialer_caller_id": {"p_rows", "p_uses", "p_last", "p_free"},
+}
+"""Arrays that PostgreSQL is given. MariaDB has none: there the rows stand in a temporary table of the caller."""
 BOTH = sorted(set(sql.LIBRARY.names(POSTGRESQL)) - ONLY[POSTGRESQL].keys())
 
 
@@ -59,7 +63,8 @@ def test_twins_have_the_same_header(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOTH)
 def test_twins_have_the_same_parameters_in_the_same_order(name: str) -> None:
-    expected = parameters(sql.LIBRARY.text(POSTGRESQL, name))
+    given = parameters(sql.LIBRARY.text(POSTGRESQL, name))
+    expected = [one for one in given if one not in GIVEN_OTHERWISE.get(name, ())]
     if expected:
         assert parameters(sql.LIBRARY.text(MARIADB, name)) == expected
 

@@ -13,9 +13,13 @@
 --   an own_reason of dialer_gate  this case; its claim is given back. number_in_call also: its number has just changed
 --   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
+--   caller_id_limit         this case: all caller IDs that apply to it (dialer_caller_id) are used up, the first is free
+--                           again at retry_at. Its claim is given back; unless so it is for every case of the project,
+--                           this one waits until then, but five minutes at the most (not_before_at), for the others
 --   locked                  this case: somebody's open transaction holds it, and we do not wait; its claim is given
 --                           back as soon as that is over (dialer_reap)
--- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
+-- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, caller IDs (dialer_caller_id_lock), claims,
+-- cases. Two callers take turns.
 CREATE OR REPLACE PROCEDURE dialer_attempt_begin(
     p_worker bigint,
     p_asterisk varchar(400),
@@ -72,6 +76,15 @@ BEGIN
     DECLARE v_attempt bigint;
     DECLARE v_freed bigint;
     DECLARE v_away bigint;
+    DECLARE v_region varchar(400);
+    DECLARE v_number_region varchar(400);
+    DECLARE v_callers int DEFAULT 0;
+    DECLARE v_numbers longtext;
+    DECLARE v_place int;
+    DECLARE v_free_at datetime(6);
+    DECLARE v_is_project tinyint(1);
+    DECLARE v_shown_number varchar(400);
+    DECLARE v_shown varchar(400);
     DECLARE v_set varchar(400) DEFAULT @dialer_now;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -97,13 +110,30 @@ BEGIN
         is_locked tinyint(1) NOT NULL DEFAULT false,
         attempt_id bigint NULL,
         refusal varchar(20) NULL,
-        retry_at datetime(6) NULL
+        retry_at datetime(6) NULL,
+        caller_id varchar(200) NULL,
+        taken varchar(400) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_begin_gate (
         place int NOT NULL PRIMARY KEY,
         own_reason varchar(20) NULL,
         abandoned_until_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    -- The project's caller IDs, and for each what dialer_caller_id_room says.
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_begin_callers (
+        place int NOT NULL AUTO_INCREMENT PRIMARY KEY,
+        id bigint NOT NULL,
+        caller_id varchar(200) NOT NULL,
+        number varchar(200) NOT NULL,
+        digits varchar(200) NOT NULL,
+        region varchar(40) NULL,
+        prefix varchar(40) NULL,
+        most_per_day int NULL,
+        uses int NULL,
+        last_attempt bigint NULL,
+        free_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DELETE FROM dialer_begin_callers;
     DELETE FROM dialer_begun;
     DELETE FROM dialer_begin_gate;
     -- JSON_TABLE came with 10.6.
@@ -170,9 +200,35 @@ BEGIN
         STRAIGHT_JOIN dialer_clients c ON c.id = q.case_id
         WHERE q.place <= v_room
         ORDER BY c.number, q.place;
+        -- What it has taken is given back by its key: a search would lock rows of others on its way.
+        FOR mine IN (
+            SELECT l.number, l.case_id FROM dialer_live l WHERE l.project_id = p_project AND l.attempt_id IS NULL
+        ) DO
+            UPDATE dialer_begun SET taken = mine.number WHERE case_id = mine.case_id;
+        END FOR;
 
         UPDATE dialer_begun SET refusal = IF(v_retry_at IS NULL, 'no_line', 'pacing'), retry_at = v_retry_at
         WHERE place > v_room;
+        SELECT dialer_caller_id_number(v_caller_id, p_project) INTO v_shown_number;
+        SELECT count(*) INTO v_callers FROM dialer_caller_id_rows i WHERE i.project_id = p_project;
+        IF v_callers > 0 THEN
+            INSERT INTO dialer_begin_callers (id, caller_id, number, digits, region, prefix, most_per_day)
+            SELECT i.id, i.caller_id, i.number, trim(LEADING '+' FROM i.number), i.region, i.prefix, i.most_per_day
+            FROM dialer_caller_id_rows i
+            WHERE i.project_id = p_project
+            ORDER BY i.id;
+            -- JSON_ARRAYAGG came with 10.5; a number is digits and +.
+            SELECT concat('["', group_concat(DISTINCT i.number SEPARATOR '","'), '"]') INTO v_numbers
+            FROM dialer_begin_callers i WHERE i.most_per_day IS NOT NULL;
+            CALL dialer_caller_id_lock(v_numbers);
+            FOR caller IN (SELECT i.place, i.number, i.most_per_day FROM dialer_begin_callers i) DO
+                SELECT dialer_caller_id_room(caller.number, caller.most_per_day, v_now) INTO v_answer;
+                UPDATE dialer_begin_callers
+                SET uses = json_value(v_answer, '$.uses'), last_attempt = json_value(v_answer, '$.last_attempt'),
+                    free_at = json_value(v_answer, '$.free_at')
+                WHERE place = caller.place;
+            END FOR;
+        END IF;
         -- First lock every row, so that what the gate then sees stays true.
         FOR request IN (SELECT q.place, q.case_id FROM dialer_begun q WHERE q.place <= v_room ORDER BY q.place) DO
             SET v_id = NULL;
@@ -193,8 +249,8 @@ BEGIN
         SET @dialer_now = v_set;
 
         FOR request IN (
-            SELECT q.place, q.case_id, q.channel_id, q.action_id, q.guaranteed, q.is_locked, g.own_reason,
-                g.abandoned_until_at
+            SELECT q.place, q.case_id, q.channel_id, q.action_id, q.guaranteed, q.is_locked, q.taken,
+                g.own_reason, g.abandoned_until_at
             FROM dialer_begun q
             LEFT JOIN dialer_begin_gate g ON g.place = q.place
             WHERE q.place <= v_room
@@ -206,9 +262,9 @@ BEGIN
             INTO v_claimed, v_claim_inserted
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
             IF NOT request.is_locked THEN
-                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.used, c.deferred_time, c.deferred_done,
+                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.region, c.number_region, c.used, c.deferred_time, c.deferred_done,
                     c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at
-                INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_used, v_deferred_time, v_deferred_done,
+                INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_region, v_number_region, v_used, v_deferred_time, v_deferred_done,
                     v_deferred_kind, v_redials_done, v_brought_back, v_inserted
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
@@ -227,9 +283,13 @@ BEGIN
                 WHEN v_held = 0 THEN 'number_in_call'
                 WHEN request.abandoned_until_at IS NOT NULL AND NOT request.guaranteed THEN 'number_abandoned'
             END;
+            SET v_place = NULL, v_free_at = NULL;
+            IF v_refusal IS NULL AND v_callers > 0 THEN
+                CALL dialer_caller_id(v_number, v_region, v_number_region, v_place, v_free_at, v_is_project);
+                SET v_refusal = IF(v_free_at IS NULL, NULL, 'caller_id_limit');
+            END IF;
             IF v_refusal IS NOT NULL THEN
-                DELETE FROM dialer_live
-                WHERE case_id = request.case_id AND project_id = p_project AND attempt_id IS NULL;
+                DELETE FROM dialer_live WHERE number = request.taken AND attempt_id IS NULL;
                 IF v_refusal = 'number_in_call' AND v_number <> dialer_number(v_phone_number, v_country) THEN
                     -- The trigger writes the number that is right.
                     UPDATE dialer_clients SET number = '' WHERE id = v_id;
@@ -238,6 +298,9 @@ BEGIN
                     UPDATE dialer_clients
                     SET not_before_at = least(request.abandoned_until_at, v_now + INTERVAL 5 MINUTE)
                     WHERE id = v_id;
+                END IF;
+                IF v_refusal = 'caller_id_limit' AND NOT v_is_project THEN
+                    UPDATE dialer_clients SET not_before_at = least(v_free_at, v_now + INTERVAL 5 MINUTE) WHERE id = v_id;
                 END IF;
                 IF v_refusal = 'used' AND v_away IS NOT NULL THEN
                     UPDATE dialer_clients SET used = true, last_attempt_id = v_away WHERE id = v_id;
@@ -253,20 +316,28 @@ BEGIN
                 IF v_refusal <> 'not_claimed' THEN
                     CALL dialer_claims_free(request.case_id, v_freed);
                 END IF;
-                UPDATE dialer_begun SET refusal = v_refusal WHERE place = request.place;
+                UPDATE dialer_begun SET refusal = v_refusal, retry_at = v_free_at WHERE place = request.place;
             ELSE
+                SET v_shown = v_shown_number;
+                IF v_place IS NOT NULL THEN
+                    SELECT i.number INTO v_shown FROM dialer_begin_callers i WHERE i.place = v_place;
+                    UPDATE dialer_begun
+                    SET caller_id = (SELECT i.caller_id FROM dialer_begin_callers i WHERE i.place = v_place)
+                    WHERE place = request.place;
+                END IF;
                 INSERT INTO dialer_calls (
                     case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id,
                     epoch, type, queue,
                     kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
-                    abandon_seconds, begun_at
+                    abandon_seconds, begun_at, caller_id
                 ) VALUES (
                     v_id, v_case_name, p_project, v_phone_number, v_number, v_inserted, p_asterisk, v_trunk,
                     p_worker, p_epoch, v_type, v_queue,
                     IF(v_deferred_time IS NULL OR v_deferred_done, 'fresh', v_deferred_kind),
                     IF(v_deferred_done, NULL, v_deferred_time),
                     v_redials_done, v_brought_back, request.channel_id, request.action_id,
-                    replace(v_dial_template, '{number}', v_phone_number), v_dial_seconds, v_abandon_seconds, v_now
+                    replace(v_dial_template, '{number}', v_phone_number), v_dial_seconds, v_abandon_seconds, v_now,
+                    v_shown
                 );
                 SET v_attempt = last_insert_id();
                 UPDATE dialer_claims SET attempt_id = v_attempt WHERE case_id = v_id;
@@ -276,6 +347,17 @@ BEGIN
                 WHERE id = v_id AND deferred_time IS NOT NULL AND NOT deferred_done;
                 UPDATE dialer_begun SET attempt_id = v_attempt WHERE place = request.place;
                 SET v_begun = v_begun + 1;
+                IF v_callers > 0 THEN
+                    FOR caller IN (
+                        SELECT i.place, i.number, i.most_per_day FROM dialer_begin_callers i WHERE i.number = v_shown
+                    ) DO
+                        SELECT dialer_caller_id_room(caller.number, caller.most_per_day, v_now) INTO v_answer;
+                        UPDATE dialer_begin_callers
+                        SET uses = json_value(v_answer, '$.uses'), last_attempt = json_value(v_answer, '$.last_attempt'),
+                            free_at = json_value(v_answer, '$.free_at')
+                        WHERE place = caller.place;
+                    END FOR;
+                END IF;
             END IF;
         END FOR;
         IF v_begun > 0 THEN
@@ -292,7 +374,7 @@ BEGIN
         IF(a.id IS NULL, NULL, v_exten) AS exten,
         IF(a.id IS NULL, NULL, v_context) AS context,
         a.queue,
-        IF(a.id IS NULL, NULL, v_caller_id) AS caller_id,
+        IF(a.id IS NULL, NULL, coalesce(q.caller_id, v_caller_id)) AS caller_id,
         a.dial_seconds, a.abandon_seconds,
         IF(a.id IS NULL, NULL, v_patience) AS patience,
         IF(a.id IS NULL, NULL, v_amd) AS amd,

@@ -2,7 +2,8 @@
 -- What the owner of the Asterisk has to know in each turn: the rules, calls up and cases claimed, and what the trunk
 -- has left. Projects that serve agents belong to the Asterisk with their queue, autoinforming ones to each Asterisk
 -- that has their trunk. room: the lines left here, of the project and of its trunk (dialer_attempt_begin has the last
--- word, and looks after calls per second); NULL: there is no such trunk. unfit: what is missing here (dialer_fitness),
+-- word, and looks after calls per second); NULL: there is no such trunk. While all caller IDs of the project are used up
+-- it is 0, or 1 if some cases may still have another one (dialer_caller_id). unfit: what is missing here (dialer_fitness),
 -- to be checked again at unfit_until.
 CREATE OR REPLACE PROCEDURE dialer_work(p_asterisk varchar(400))
 READS SQL DATA
@@ -11,7 +12,12 @@ SELECT r.project_id, r.type, r.queue, r.exten, r.context, r.trunk,
         t.lines_free,
         IF(t.state = 'failing', 1, t.lines_free),
         IF(r.`lines` > 0, greatest(0, r.`lines` - (
-            SELECT count(*) FROM dialer_live l WHERE l.project_id = r.project_id)), t.lines_free)) AS room,
+            SELECT count(*) FROM dialer_live l WHERE l.project_id = r.project_id)), t.lines_free),
+        IF(EXISTS (SELECT 1 FROM dialer_caller_ids) AND dialer_caller_id_until(r.project_id, dialer_now()) IS NOT NULL,
+            IF(EXISTS (
+                SELECT 1 FROM dialer_caller_id_rows o
+                WHERE o.project_id = r.project_id AND o.region IS NULL AND o.prefix IS NULL), 0, 1),
+            t.lines_free)) AS room,
     t.state = 'failing' AS trunk_failing, t.retry_at AS trunk_retry_at, j.state, j.until_at, f.reason IS NOT NULL AS unfit, f.until_at AS unfit_until,
     r.dial_seconds, r.abandon_seconds, r.abandon_target, r.calls_per_agent, r.predictive_agents, r.dial_ratio, r.amd, r.priority
 FROM dialer_projects j

@@ -13,9 +13,13 @@
 --   an own_reason of dialer_gate  this case; its claim is given back. number_in_call also: its number has just changed
 --   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
+--   caller_id_limit         this case: all caller IDs that apply to it (dialer_caller_id) are used up, the first is free
+--                           again at retry_at. Its claim is given back; unless so it is for every case of the project,
+--                           this one waits until then, but five minutes at the most (not_before_at), for the others
 --   locked                  this case: somebody's open transaction holds it, and we do not wait; its claim is given
 --                           back as soon as that is over (dialer_reap)
--- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, claims, cases. Two callers take turns.
+-- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, caller IDs (dialer_caller_id_lock), claims,
+-- cases. Two callers take turns.
 CREATE OR REPLACE FUNCTION dialer_attempt_begin(
     p_worker bigint,
     p_asterisk varchar,
@@ -69,6 +73,16 @@ DECLARE
     v_away bigint;
     v_country varchar;
     v_refusal varchar;
+    -- The project's caller IDs, and for each what dialer_caller_id_room says.
+    v_callers dialer_caller_id_rows[];
+    v_uses int[];
+    v_last bigint[];
+    v_free timestamptz[];
+    v_used record;
+    v_place int;
+    v_is_project bool;
+    v_shown varchar;
+    v_shown_number varchar;
     -- As in dialer_pick.
     v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
@@ -134,6 +148,16 @@ BEGIN
     ORDER BY c.number, q.ordinality
     ON CONFLICT DO NOTHING;
 
+    v_shown_number := dialer_caller_id_number(v_rules.caller_id, p_project);
+    IF EXISTS (SELECT FROM dialer_caller_id_rows i WHERE i.project_id = p_project) THEN
+        SELECT array_agg(i ORDER BY i.id) INTO v_callers FROM dialer_caller_id_rows i WHERE i.project_id = p_project;
+        PERFORM dialer_caller_id_lock(jsonb_agg(DISTINCT i.number)::text)
+        FROM unnest(v_callers) i WHERE i.most_per_day IS NOT NULL;
+        SELECT array_agg(m.uses ORDER BY i.id), array_agg(m.last_attempt ORDER BY i.id), array_agg(m.free_at ORDER BY i.id)
+        INTO v_uses, v_last, v_free
+        FROM unnest(v_callers) i
+        CROSS JOIN LATERAL dialer_caller_id_room(i.number, i.most_per_day, v_now) m;
+    END IF;
     -- First lock every row, so that what the gate then sees stays true.
     FOR v_request IN
         SELECT (q.value ->> 'case_id')::bigint AS case_id
@@ -216,6 +240,13 @@ BEGIN
                   AND l.case_id = v_case.id AND l.attempt_id IS NULL) THEN 'number_in_call'
             WHEN v_request.abandoned_until_at IS NOT NULL AND NOT v_request.is_guaranteed THEN 'number_abandoned'
         END;
+        v_place := NULL;
+        IF refusal IS NULL AND v_callers IS NOT NULL THEN
+            SELECT i.place, i.retry_at, i.is_project INTO v_place, retry_at, v_is_project
+            FROM dialer_caller_id(v_callers, v_uses, v_last, v_free, v_case.number, v_case.region,
+                v_case.number_region) i;
+            refusal := CASE WHEN retry_at IS NOT NULL THEN 'caller_id_limit' END;
+        END IF;
         IF refusal IS NOT NULL THEN
             DELETE FROM dialer_live l
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
@@ -227,6 +258,11 @@ BEGIN
             IF refusal = 'number_abandoned' AND v_request.own_reason IS NULL THEN
                 UPDATE dialer_clients c
                 SET not_before_at = least(v_request.abandoned_until_at, v_now + interval '5 minutes')
+                WHERE c.id = v_case.id;
+            END IF;
+            IF refusal = 'caller_id_limit' AND NOT v_is_project THEN
+                UPDATE dialer_clients c
+                SET not_before_at = least(dialer_attempt_begin.retry_at, v_now + interval '5 minutes')
                 WHERE c.id = v_case.id;
             END IF;
             IF refusal = 'used' AND v_away IS NOT NULL THEN
@@ -246,12 +282,18 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
+        caller_id := v_rules.caller_id;
+        v_shown := v_shown_number;
+        IF v_place IS NOT NULL THEN
+            caller_id := (v_callers[v_place]).caller_id;
+            v_shown := (v_callers[v_place]).number;
+        END IF;
         channel := replace(v_trunk.dial_template, '{number}', v_case.phone_number);
         INSERT INTO dialer_calls AS a (
             case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id, epoch,
             type, queue,
             kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
-            abandon_seconds, begun_at
+            abandon_seconds, begun_at, caller_id
         ) VALUES (
             v_case.id, v_case.case_name, p_project, v_case.phone_number, v_case.number, v_case.inserted_at, p_asterisk,
             v_rules.trunk,
@@ -260,7 +302,7 @@ BEGIN
                 ELSE v_case.deferred_kind END,
             CASE WHEN NOT v_case.deferred_done THEN v_case.deferred_time END,
             v_case.redials_done, v_case.brought_back, v_request.channel_id, v_request.action_id, channel,
-            v_rules.dial_seconds, v_rules.abandon_seconds, v_now
+            v_rules.dial_seconds, v_rules.abandon_seconds, v_now, v_shown
         ) RETURNING a.id INTO attempt_id;
         UPDATE dialer_claims l SET attempt_id = dialer_attempt_begin.attempt_id WHERE l.case_id = v_case.id;
         UPDATE dialer_live l SET attempt_id = dialer_attempt_begin.attempt_id
@@ -275,13 +317,20 @@ BEGIN
         exten := v_rules.exten;
         context := v_rules.context;
         queue := v_rules.queue;
-        caller_id := v_rules.caller_id;
         dial_seconds := v_rules.dial_seconds;
         abandon_seconds := v_rules.abandon_seconds;
         patience := v_patience;
         amd := v_rules.amd;
         machine_action := v_rules.machine_action;
         v_begun := v_begun + 1;
+        FOR v_each IN 1 .. coalesce(cardinality(v_callers), 0) LOOP
+            IF (v_callers[v_each]).number = v_shown THEN
+                SELECT * INTO v_used FROM dialer_caller_id_room(v_shown, (v_callers[v_each]).most_per_day, v_now);
+                v_uses[v_each] := v_used.uses;
+                v_last[v_each] := v_used.last_attempt;
+                v_free[v_each] := v_used.free_at;
+            END IF;
+        END LOOP;
         RETURN NEXT;
     END LOOP;
     PERFORM set_config('dialer.now', v_set, true);
