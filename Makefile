@@ -64,6 +64,10 @@ named:
 routines: $(VENV_TEST) ## renew docs/routines.md, the index of all routines, views and triggers
 	$(BIN)/python -m scripts.routines
 
+.PHONY: presets
+presets: $(VENV_TEST) ## renew the presets in docs/rules.md
+	$(BIN)/python -m scripts.preset_page
+
 .PHONY: data
 data: $(VENV_TEST) ## renew sql/data/ (numbering plans, prefixes, holidays) from the installed libraries
 	$(BIN)/python -m scripts.data

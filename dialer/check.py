@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -20,14 +20,24 @@ _STYLE = {Verdict.OK: "green", Verdict.LOOK: "yellow", Verdict.FAULT: "bold red"
 
 def run(settings: Settings, stream: TextIO | None = None) -> int:
     """Print the findings as they come; returns 0 if none of them is a fault, otherwise 1."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    faults = print_findings(findings(settings), stream)
+    summary = f"{faults} fault{'s' if faults > 1 else ''}." if faults else "The dialer can work."
+    _console(stream).print(Text(summary, "bold"))
+    return 1 if faults else 0
+
+
+def print_findings(found: Iterable[Finding], stream: TextIO | None = None) -> int:
+    """Print findings as they come; how many of them are faults."""
+    console = _console(stream)
     faults = 0
-    for finding in findings(settings):
+    for finding in found:
         faults += finding.verdict is Verdict.FAULT
         console.print(_line(finding))
-    summary = f"{faults} fault{'s' if faults > 1 else ''}." if faults else "The dialer can work."
-    console.print(Text(summary, "bold"))
-    return 1 if faults else 0
+    return faults
+
+
+def _console(stream: TextIO | None) -> Console:
+    return Console(file=stream, highlight=False, soft_wrap=True)
 
 
 def findings(settings: Settings) -> Iterator[Finding]:

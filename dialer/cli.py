@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("--attempts", type=int, default=100, metavar="N", help="the latest N attempts (default: 100)")
     why.add_argument("--json", action="store_true", help="for programs")
     _add_pacing(commands)
+    _add_rules(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
     demo.add_argument("--seconds", type=float, help="end by itself after so long (else DEMO_SECONDS, else Ctrl-C)")
@@ -126,6 +128,31 @@ def _add_pacing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     day.add_argument("--wrap-up", type=int, default=20, help="the queue's wrapuptime in seconds (default: 20)")
     day.add_argument("--target", type=float, default=3.0, help="abandon target in per cent (default: 3)")
     day.add_argument("--seed", type=int, default=1, help="another number: another day (default: 1)")
+
+
+def _add_rules(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rules = commands.add_parser("rules", help="presets of law: show them, write their rows, look whether they are kept")
+    some = rules.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add(some, "list", "the presets, and what they are applied to in this database").set_defaults(call=_rules_list)
+    show = _add(some, "show", "what a preset says: its source, the rows it writes, what it leaves", configured=False)
+    show.set_defaults(call=_rules_show)
+    apply = _add(some, "apply", "write the rows of a preset, in place of those that it wrote before")
+    apply.set_defaults(call=_rules_apply)
+    remove = _add(some, "remove", "take back the rows that a preset wrote")
+    remove.set_defaults(call=_rules_remove)
+    for one in (show, apply, remove):
+        one.add_argument("preset", help="its name, like us-fl")
+    for one in (apply, remove):
+        scope = one.add_mutually_exclusive_group()
+        scope.add_argument("--project", help="for this project alone (default: for all)")
+        scope.add_argument("--client", help="for the projects of this client alone (dialer_params.client)")
+    check = _add(some, "check", "which rules bind each project, and what of its presets is not kept or not enforced")
+    check.set_defaults(call=_rules_check)
+    check.add_argument("--project", help="this project alone (default: all)")
+    data = _add(
+        some, "data", "renew numbering plans, prefixes and public holidays from this program; your own rows stay"
+    )
+    data.set_defaults(call=_rules_data)
 
 
 def _add(
@@ -249,6 +276,57 @@ def _pacing_day(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
         )
     )
+
+
+def _rules_list(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False)
+    from dialer.rules import list_presets  # noqa: PLC0415
+
+    return _print(list_presets(settings.database))
+
+
+def _rules_show(arguments: argparse.Namespace) -> int:
+    from dialer.rules import show  # noqa: PLC0415
+
+    return _print(show(arguments.preset))
+
+
+def _rules_apply(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False)
+    from dialer.rules import apply  # noqa: PLC0415
+    from worker.db.routines.rules import Scope  # noqa: PLC0415
+
+    return _print(apply(settings.database, arguments.preset, Scope(arguments.project, arguments.client)))
+
+
+def _rules_remove(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False)
+    from dialer.rules import remove  # noqa: PLC0415
+    from worker.db.routines.rules import Scope  # noqa: PLC0415
+
+    return _print(remove(settings.database, arguments.preset, Scope(arguments.project, arguments.client)))
+
+
+def _rules_check(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False)
+    from dialer.check import print_findings  # noqa: PLC0415
+    from dialer.rules import check  # noqa: PLC0415
+
+    print_findings(check(settings.database, arguments.project, date.today()))
+    return 0
+
+
+def _rules_data(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False)
+    from dialer.rules import renew  # noqa: PLC0415
+
+    return _print(renew(settings.database))
+
+
+def _print(sentences: Iterable[str]) -> int:
+    for sentence in sentences:
+        print(sentence)
+    return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:

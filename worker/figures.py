@@ -4,7 +4,7 @@ on."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 
@@ -306,3 +306,53 @@ class NumberStory:
     attempts: list[NumberAttempt]
     rules: list[NumberRule]
     next: list[NextCall]
+
+
+@dataclass(frozen=True)
+class AppliedPreset:
+    """A preset of rules and what it was applied to: a project, a client's projects, or (both None) all."""
+
+    preset: str
+    project_id: str | None
+    client: str | None
+    source: str
+    dated: date
+    sure: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class RuledProject:
+    """What of a project decides which rules bind it, and what laws ask of it. abandon_target: per cent."""
+
+    project_id: str
+    type: str
+    client: str | None
+    purpose: str
+    zone_by: str
+    abandon_target: float
+    dial_seconds: float
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """So many rows of a table of rules bind cases of a project. preset: None for people's own rows."""
+
+    project_id: str
+    kind: str
+    preset: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A table after its rows were made anew from the program's file.
+
+    rows: now in it; own: of these people's own, which stay; unknown_zones: rows without the zones that the file has for
+    them, since this server does not know one of these.
+    """
+
+    table: str
+    rows: int
+    own: int
+    unknown_zones: int

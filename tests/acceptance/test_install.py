@@ -57,6 +57,7 @@ def test_nothing_of_the_program_is_left_out_and_nothing_is_put_elsewhere(wheel: 
     expected = {path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     expected |= {path.relative_to(ROOT) for path in (ROOT / "sql").rglob("*.sql")}
     expected |= {path.relative_to(ROOT) for path in (ROOT / "api").rglob("*.tpl")}
+    expected |= {path.relative_to(ROOT) for path in (ROOT / "dialer").rglob("*.toml")}
     expected |= {
         Path("worker/db/migrations") / path.relative_to(ROOT / "alembic")
         for pattern in ("*.py", "*.mako")

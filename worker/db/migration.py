@@ -85,15 +85,16 @@ def replaced(connection: Connection, library: sql.Library, revision: str | None)
 
 def fill(connection: Connection, library: sql.Library, table: str, own: str = "false", key: str | None = None) -> None:
     """See `op.fill`."""
-    connection.execute(text(f"DELETE FROM {table} WHERE NOT ({own})"))
+    connection.execute(text(f"DELETE FROM {table} WHERE NOT ({own})"))  # noqa: S608 - names of ours, here and below
     rows = library.data(table)
     if key:
-        taken = {tuple(map(str, row)) for row in connection.execute(text(f"SELECT {key} FROM {table}"))}
+        there = connection.execute(text(f"SELECT {key} FROM {table}"))  # noqa: S608
+        taken = {tuple(map(str, row)) for row in there}
         columns = key.replace(" ", "").split(",")
         rows = [row for row in rows if tuple(str(row[column]) for column in columns) not in taken]
     names = list(rows[0])
     values = ", ".join(f":{name}" for name in names)
-    connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)
+    connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)  # noqa: S608
 
 
 @Operations.register_operation("routines")
