@@ -3,7 +3,7 @@
 -- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
 -- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
 -- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
--- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
+-- is in. A case whose subscriber opted out in this call is used up. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
 -- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
 -- nothing was done; the caller leaves the claim, and dialer_reap tries again.
 CREATE OR REPLACE PROCEDURE dialer_case_settle(
@@ -28,6 +28,7 @@ BEGIN
     DECLARE v_redial tinyint(1);
     DECLARE v_uses_attempt tinyint(1);
     DECLARE v_invalid bigint DEFAULT 0;
+    DECLARE v_opted_out bigint;
     DECLARE v_id bigint;
     DECLARE v_case_project varchar(400);
     DECLARE v_case_number varchar(400);
@@ -93,6 +94,7 @@ BEGIN
         IF v_outcome = 'INVALID' THEN
             SELECT dialer_invalid_count(p_attempt) INTO v_invalid;
         END IF;
+        SELECT count(*) INTO v_opted_out FROM dialer_dnc d WHERE d.attempt_id = p_attempt;
         IF v_outcome = 'MACHINE' THEN
             SELECT coalesce(max(r.machine_period), v_minutes) INTO v_minutes
             FROM dialer_rules r WHERE r.project_id = v_project;
@@ -101,7 +103,7 @@ BEGIN
             WHEN v_brought_back <> v_begun_back
                 OR v_used
                 OR (v_deferred_time IS NOT NULL AND NOT v_deferred_done) THEN 'kept'
-            WHEN v_invalid >= 3 THEN 'used'
+            WHEN v_opted_out > 0 OR v_invalid >= 3 THEN 'used'
             WHEN v_uses_attempt AND NOT (v_trunk_failing AND NOT coalesce(p_reached, true)) THEN
                 IF(v_redial AND v_redials_done < v_redials, 'redial', 'used')
             WHEN v_outcome = 'FAILED' AND NOT v_trunk_failing AND v_failures >= 9 THEN 'used'

@@ -26,6 +26,13 @@ SELECT
     amd,
     machine_action,
     machine_period,
-    priority
+    priority,
+    client,
+    message,
+    message_field,
+    key_repeat,
+    key_agent,
+    key_opt_out,
+    opt_out_scope
 FROM dialer_params
 WHERE project_id IS NOT NULL

@@ -3,7 +3,7 @@
 -- the case during the call stands: withdrawn, promised anew, brought back, deleted. After a machine the project's
 -- machine_period, if set, replaces the minutes of the case's list; the list still says how many redials there are.
 -- p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever state the trunk
--- is in. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
+-- is in. A case whose subscriber opted out in this call is used up. If another case has its id by now (project, number or inserted_at differ), that one is left alone; the
 -- attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds it, and
 -- nothing was done; the caller leaves the claim, and dialer_reap tries again.
 CREATE OR REPLACE FUNCTION dialer_case_settle(p_attempt bigint, p_reached bool, p_now timestamptz)
@@ -50,6 +50,7 @@ BEGIN
         WHEN v_case.brought_back <> v_attempt.brought_back
             OR v_case.used
             OR (v_case.deferred_time IS NOT NULL AND NOT v_case.deferred_done) THEN 'kept'
+        WHEN EXISTS (SELECT FROM dialer_dnc d WHERE d.attempt_id = p_attempt) THEN 'used'
         WHEN v_outcome.outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3 THEN 'used'
         WHEN v_outcome.uses_attempt AND NOT (coalesce(v_trunk_failing, false) AND NOT coalesce(p_reached, true))
             THEN CASE
