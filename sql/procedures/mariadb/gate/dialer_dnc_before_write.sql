@@ -13,10 +13,10 @@ BEGIN
         CALL dialer_refuse('dialer_dnc.project_id', NEW.project_id, 'write the name of a project, or NULL for all');
     END IF;
     IF NEW.attempt_id IS NULL AND NOT coalesce(v_number REGEXP '^[+]([0-9]{3,15}|[0-9]{1,15}[*])\\z', false) THEN
-        SET v_country = coalesce(dialer_country(coalesce(NEW.project_id, '')),
-            (SELECT p.country FROM dialer_params p WHERE p.project_id = NEW.project_id),
-            nullif(dialer_setting('country'), ''));
-        SET v_abroad = (SELECT p.international_prefix FROM dialer_countries p WHERE p.country = v_country);
+        SELECT coalesce(dialer_country(coalesce(NEW.project_id, '')), max(p.country), nullif(dialer_setting('country'), ''))
+        INTO v_country
+        FROM dialer_params p WHERE p.project_id = NEW.project_id;
+        SELECT max(p.international_prefix) INTO v_abroad FROM dialer_countries p WHERE p.country = v_country;
         IF v_country IS NULL AND v_number REGEXP '^[0-9]{3,20}\\z' THEN
             CALL dialer_refuse('dialer_dnc.number', v_number, concat('write it with + and its country code; without, write',
                 ' the country by which numbers are read into dialer_settings (country) or dialer_params.country first'));
@@ -51,9 +51,9 @@ BEGIN
         CALL dialer_refuse('dialer_dnc.purpose', NEW.purpose,
             'write sales, debt, research or service, or NULL for all');
     END IF;
-    IF NOT coalesce(dialer_printable(NEW.reason) AND char_length(NEW.reason) <= 400, false) THEN
+    IF NOT coalesce(dialer_printable(NEW.reason) AND char_length(NEW.reason) <= 300, false) THEN
         CALL dialer_refuse('dialer_dnc.reason', NEW.reason,
-            'write up to 400 characters, without line breaks and other control characters');
+            'write up to 300 characters, without line breaks and other control characters');
     END IF;
     IF unix_timestamp(NEW.from_at) NOT BETWEEN 31536000 AND 2147471999.999999 THEN
         CALL dialer_refuse('dialer_dnc.from_at', NEW.from_at,
