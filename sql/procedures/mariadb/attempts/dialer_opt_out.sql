@@ -1,8 +1,8 @@
 -- dialer_opt_out(p_opt_outs, p_now) -> how many of them are new
--- Subscribers asked in a call not to be called again. p_opt_outs: JSON array of {"attempt_id", "key": what was pressed,
--- "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own project's
--- opt_out_scope says; the same one twice is one row. It asks nobody who owns the Asterisk: the request counts, whoever
--- reports it. It waits for no row of cases, calls or projects.
+-- Subscribers asked in a call not to be called again. p_opt_outs: JSON array of {"attempt_id", "key": what was pressed
+-- ('': unknown), "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own
+-- project's opt_out_scope says; the same one twice is one row. It does not matter who owns the Asterisk: the request
+-- counts, whoever reports it. It waits for no row of cases, calls or projects.
 CREATE OR REPLACE PROCEDURE dialer_opt_out(p_opt_outs longtext, p_now datetime(6))
 BEGIN
     DECLARE v_now datetime(6);
@@ -27,8 +27,10 @@ BEGIN
         SELECT a.id, coalesce(nullif(a.number, ''), a.phone_number) AS number,
             IF(r.opt_out_scope = 'project', a.project_id, NULL) AS project_id,
             IF(r.opt_out_scope = 'client', r.client, NULL) AS client,
-            concat('the subscriber pressed ', left(coalesce(json_value(p_opt_outs, concat('$[', a.seq, '].key')), ''), 1),
-                ' in a call of project ', a.project_id) AS reason,
+            concat(coalesce(
+                    concat('the subscriber pressed ',
+                        nullif(left(json_value(p_opt_outs, concat('$[', a.seq, '].key')), 1), '')),
+                    'the subscriber opted out'), ' in a call of project ', a.project_id) AS reason,
             v_now - INTERVAL coalesce(CAST(json_value(p_opt_outs, concat('$[', a.seq, '].ago')) AS decimal(20, 6)), 0)
                 SECOND AS added_at
         FROM (

@@ -1,8 +1,8 @@
 -- dialer_opt_out(p_opt_outs, p_now) -> how many of them are new
--- Subscribers asked in a call not to be called again. p_opt_outs: JSON array of {"attempt_id", "key": what was pressed,
--- "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own project's
--- opt_out_scope says; the same one twice is one row. It asks nobody who owns the Asterisk: the request counts, whoever
--- reports it. It waits for no row of cases, calls or projects.
+-- Subscribers asked in a call not to be called again. p_opt_outs: JSON array of {"attempt_id", "key": what was pressed
+-- ('': unknown), "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own
+-- project's opt_out_scope says; the same one twice is one row. It does not matter who owns the Asterisk: the request
+-- counts, whoever reports it. It waits for no row of cases, calls or projects.
 CREATE OR REPLACE FUNCTION dialer_opt_out(p_opt_outs text, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql VOLATILE
@@ -16,7 +16,8 @@ BEGIN
     SELECT coalesce(nullif(a.number, ''), a.phone_number),
         CASE WHEN r.opt_out_scope = 'project' THEN a.project_id END,
         CASE WHEN r.opt_out_scope = 'client' THEN r.client END,
-        'the subscriber pressed ' || left(coalesce(q.value ->> 'key', ''), 1) || ' in a call of project ' || a.project_id,
+        coalesce('the subscriber pressed ' || nullif(left(q.value ->> 'key', 1), ''), 'the subscriber opted out')
+            || ' in a call of project ' || a.project_id,
         a.id,
         v_now - coalesce((q.value ->> 'ago')::float8, 0) * interval '1 second'
     FROM jsonb_array_elements(p_opt_outs::jsonb) q (value)
