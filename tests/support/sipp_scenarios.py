@@ -105,8 +105,9 @@ PRESSERS: Behaviours = {
     "62": Answer(ring_ms=(0,), presses=((400, "2"),)),
     "63": Answer(ring_ms=(0,), presses=((400, "#"), (400, "*"), (400, "9"))),
     "64": Answer(ring_ms=(0,), presses=((3000, "9"),)),
+    "65": Answer(ring_ms=(0,), presses=((400, "5"),) * 9),
 }
-"""Numbers whose subscribers answer at once and press keys: 9, 1, 2; #, * and then 9; 9 after 3 s."""
+"""Numbers whose subscribers answer at once and press keys: 9, 1, 2; #, * and then 9; 9 after 3 s; 5 again and again."""
 
 AGENT = Answer(ring_ms=(200, 300, 400, 500), hang_up_after_ms=1500)
 """An agent picks up quickly, talks a moment, and hangs up."""
