@@ -77,6 +77,7 @@ def assert_opted_out(dialer: Installation, asterisk: AsteriskContainer, number: 
 def test_keys_and_opt_outs_of_a_campaign(dialer: Installation, asterisk: AsteriskContainer, tmp_path: Path) -> None:
     with carrier_of(asterisk, tmp_path) as carrier:
         campaign(dialer, PRESSES_9, PRESSES_1, LISTENS)
+        assert "project inform: the key 9 opts out of further calls" in dialer.command("check", check=False).stdout
         dialer.wait_for_attempts(3, "ended_at IS NOT NULL", seconds=40)
         assert_accounted(dialer, carrier)
         attempts = {row["phone_number"]: row for row in dialer.attempts()}

@@ -35,8 +35,9 @@ class KeptOptOuts:
 
     def __init__(self, client: AmiClient) -> None:
         self._client = client
-        self._taken: set[str] = set()
-        """Channels whose opt-outs are written in our database, and to be deleted in Asterisk's."""
+        self._taken: dict[str, bool] = {}
+        """Channels whose opt-outs are written in our database, and to be deleted in Asterisk's; True: it was asked to,
+        and has not answered yet."""
         self._unreadable = Outage(
             log,
             "opt_outs_unreadable",
@@ -85,18 +86,24 @@ class KeptOptOuts:
     def written(self, call: Call) -> None:
         """Its opt-out is in our database: Asterisk need not keep it."""
         if _KEY.fullmatch(call.channel_id):
-            self._taken.add(call.channel_id)
+            self._taken[call.channel_id] = False
             self.clear()
 
     def clear(self) -> None:
-        """Delete what has been taken over, as far as there is a link; what stays does no harm."""
-        for channel_id in list(self._taken):
+        """Delete what has been taken over, as far as there is a link; what stays for ever does no harm."""
+        for channel_id in [one for one, asked in self._taken.items() if not asked]:
             delete = [("Action", "Setvar"), ("Variable", f"DB_DELETE({FAMILY}/{channel_id})"), ("Value", "taken")]
             try:
-                self._client.send(delete, lambda _: None)
+                self._client.send(delete, partial(self._deleted, channel_id))
             except AmiLinkLost:
                 return
-            self._taken.discard(channel_id)
+            self._taken[channel_id] = True
+
+    def _deleted(self, channel_id: str, reply: Message | None) -> None:
+        if reply is not None:
+            self._taken.pop(channel_id, None)
+        elif channel_id in self._taken:
+            self._taken[channel_id] = False  # the link broke: nobody knows
 
 
 def _get(call: Call) -> list[tuple[str, str]]:
