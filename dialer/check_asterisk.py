@@ -7,6 +7,7 @@ the extension does not exist; otherwise it fails without a channel.
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,9 @@ from worker.model import DEFAULT_EXTEN
 _NOWHERE = "DialerCheck/nowhere"
 _SLACK_SECONDS = 3.0  # Asterisk answers a refused login a second late
 _DENIED = "Permission denied"
+_CONTEXT = re.compile(r"(?:^|[?:])([A-Za-z0-9_.-]+),[^,:?]+,[^,:?]+")
+"""In the data of Goto, GotoIf, Gosub …: a context before extension and priority."""
+_CONTEXTS_MOST = 50
 
 
 def check(settings: AsteriskSettings, projects: Iterable[ProjectNeeds]) -> Iterator[Finding]:
@@ -74,6 +78,8 @@ def _session(client: AmiClient, subject: str, projects: list[ProjectNeeds]) -> I
         if project.serves_agents:
             yield _queue(client, project, queues)
         yield _extension(client, project)
+        if project.key_repeat or project.key_agent or project.key_opt_out:
+            yield from _keys(client, project)
 
 
 def _clock(client: AmiClient, subject: str) -> Finding:
@@ -144,6 +150,61 @@ def _extension(client: AmiClient, project: ProjectNeeds) -> Finding:
         remedy = "Add it to extensions.conf and `dialplan reload`, or correct exten and context in dialer_params."
         return _graded(project, text, remedy)
     return fine(f"project {project.project_id}", f"answered calls go to {extension}@{project.context}")
+
+
+def _keys(client: AmiClient, project: ProjectNeeds) -> Iterator[Finding]:
+    """Does the dialplan, from the project's context on, do what keys are for? Whether manager.conf lets the events
+    through cannot be asked."""
+    subject = f"project {project.project_id}"
+    try:
+        steps = _reachable(client, project.context)
+    except DialerError:
+        return  # the findings above say why
+    copied = (
+        "Copy the context message-keys and the lines that lead to it from the dialer's extensions.conf, and its"
+        " eventfilter from manager.conf; then `dialplan reload` and `manager reload`."
+    )
+    wanted = {"DialerKey": project.key_repeat or project.key_agent, "DialerOptOut": project.key_opt_out}
+    for event, key in wanted.items():
+        if key and event not in steps:
+            text = f"context {project.context} sends no UserEvent {event}: the key {key} does nothing"
+            yield _graded(project, text, copied)
+    if project.key_opt_out and "DialerOptOut" in steps:
+        if "DB(dialer-optout/" not in steps:
+            text = "its context does not keep opt-outs: one that comes while the link to Asterisk is down is lost"
+            yield look(subject, text, copied)
+        elif not _can_forget(client):
+            text = f"Asterisk {project.asterisk} has no function DB_DELETE, so its dialplan cannot keep an opt-out"
+            yield _graded(project, text, "Load func_db.so (modules.conf).")
+        else:
+            yield fine(subject, f"the key {project.key_opt_out} opts out of further calls")
+
+
+def _reachable(client: AmiClient, context: str) -> str:
+    """What the dialplan does in a context and in those that it goes on to, as one text."""
+    texts: list[str] = []
+    found = [context]
+    for name in found:
+        try:
+            steps = client.ask_list([("Action", "ShowDialPlan"), ("Context", name)])
+        except AmiRefused as refusal:
+            if refusal.text == _DENIED:
+                raise
+            continue  # it only looked like the name of a context
+        for step in steps:
+            texts.append(f"{step.get('Application')}({step.get('AppData')})")
+            gone_to = [*_CONTEXT.findall(step.get("AppData")), step.get("IncludeContext")]
+            found += [one for one in dict.fromkeys(gone_to) if one and one not in found and len(found) < _CONTEXTS_MOST]
+    return "\n".join(texts)
+
+
+def _can_forget(client: AmiClient) -> bool:
+    """Is there the function with which an opt-out is deleted, and so that which writes it?"""
+    try:
+        client.ask([("Action", "Setvar"), ("Variable", "DB_DELETE(dialer-optout/check)"), ("Value", "1")])
+    except AmiRefused as refusal:
+        return refusal.text == _DENIED  # then nobody knows
+    return True
 
 
 def _has_context(client: AmiClient, context: str) -> bool:

@@ -32,7 +32,10 @@ def page() -> str:
 
 
 def _written() -> str:
-    lines = ["| preset | hours, by the subscriber's clock | how often | sure, as of | source |", "|---|---|---|---|---|"]
+    lines = [
+        "| preset | hours, by the subscriber's clock | how often | sure, as of | source |",
+        "|---|---|---|---|---|",
+    ]
     for one in presets().values():
         rows = one.rows()
         cells = (

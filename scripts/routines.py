@@ -29,7 +29,6 @@ ROOMS = {
     "gate": "Whether a case may be called now, and why not.",
     "claims": "Cases in a worker's hands.",
     "attempts": "The life of an attempt, and its way into the ledger.",
-    "numbers": "One form for every number, and by whose numbering plan it is read.",
     "rules": "The tables of rules: whom we may call, when, how often.",
     "callerids": "`dialer_caller_ids`: which number a call shows, and how often.",
     "trunks": "`dialer_trunks`: lines, calls per second, and carriers that fail.",

@@ -6,6 +6,7 @@ Each line is one write to the system, so it survives a SIGKILL. Lines:
     {"what": "originate", "at": …, "call": channel id, "number": …, "trunk": …, "variables": {"DIALER_CASE": …}}
     {"what": "ringing" | "answered" | "connected" | "played" | "ended" | "refused", "at": …, "call": channel id, …}
     {"what": "amd", "at": …, "call": channel id, "verdict": AMD()'s, "machine": what it was in truth}
+    {"what": "pressed", "at": …, "call": channel id, "key": …}     in a message that offers keys
     {"what": "let_go", "at": …, "call": channel id}    by the queue, to the safe-harbour message or to the end
 
 `at` is seconds since 1970 by the simulated Asterisk's clock. refused: the Originate gave no channel. A call
@@ -34,6 +35,7 @@ class LoggedCall:
     agent: str | None = None
     connected: float | None = None
     played: bool = False
+    keys: str = ""  # pressed in a message that offers keys
     machine: bool = False  # what really answered, whatever AMD() says
     verdict: str = ""  # AMD()'s
     judged: float | None = None

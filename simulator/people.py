@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from struct import unpack
 
-from simulator.scenario import CAUSE_OF_SIP, Agent, Mix, Subscribers, uniform
+from simulator.scenario import CAUSE_OF_SIP, PRESSES, Agent, Mix, Subscribers, uniform
 
 _SCALE = 2.0**-64
 _LAB_RING = uniform(0.3, 1.5)
@@ -49,6 +49,9 @@ class Behaviour:
     verdict_reason: str  # … why (its AMDCAUSE) …
     verdict_after: float  # … and when, from the answer
     bears_silence: float | None  # hangs up this long after the answer, if AMD() still listens
+    presses: tuple[tuple[float, str], ...] = ()  # keys, each so long after the answer or the key before it
+    wish: str = ""  # opt_out or agent: presses the key for that, if a message offers one …
+    wishes_at: float = 0.0  # … 0..1, at this part of the message
 
 
 def uniforms(seed: int, *what: object) -> tuple[float, ...]:
@@ -70,6 +73,7 @@ def draw(subscribers: Subscribers, seed: int, number: str, ordinal: int, instant
     heard = uniforms(seed, number, ordinal, "amd")  # separate numbers, so that nothing changes without machines
     machine = answered and heard[0] < subscribers.machines
     verdict, reason, after = _verdict(subscribers, machine, heard)
+    wish, wishes_at = _wish(subscribers, uniforms(seed, number, ordinal, "keys"))
     return Behaviour(
         name=name,
         first_response=subscribers.signalling.at(u[6]),
@@ -89,7 +93,16 @@ def draw(subscribers: Subscribers, seed: int, number: str, ordinal: int, instant
         verdict_reason=reason,
         verdict_after=after,
         bears_silence=None if machine else subscribers.bears_silence.at(heard[4]),
+        wish="" if machine else wish,
+        wishes_at=wishes_at,
     )
+
+
+def _wish(subscribers: Subscribers, u: tuple[float, ...]) -> tuple[str, float]:
+    """What somebody who hears a message would press a key for, and at which part of it."""
+    if u[0] < subscribers.opts_out:
+        return "opt_out", u[1]
+    return "agent" if u[0] < subscribers.opts_out + subscribers.asks_agent else "", u[1]
 
 
 def _verdict(subscribers: Subscribers, machine: bool, u: tuple[float, ...]) -> tuple[str, str, float]:
@@ -126,6 +139,7 @@ def _outcome(subscribers: Subscribers, mix: Mix, u: float) -> str:
 
 def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behaviour:
     """The lab carrier's table: the same every time but for the ring time."""
+    pressing = PRESSES.fullmatch(name)
     answer_after = {
         "answer": _LAB_RING.at(u[1]),
         "answer_and_leave": _LAB_RING.at(u[1]),
@@ -133,9 +147,9 @@ def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behavio
         "answer_at_once_and_leave": 0.0,
         "late_media": 2.0,
         **dict.fromkeys(_HEARD, 0.0),
-    }.get(name)
+    }.get(name, 0.0 if pressing else None)
     at_once = (*_HEARD, "answer_at_once", "answer_at_once_and_leave", "silent")
-    progress = "early" if name == "late_media" else "none" if name in at_once else "ring"
+    progress = "early" if name == "late_media" else "none" if name in at_once or pressing else "ring"
     leaves_after = {"answer_and_leave": 3.0, "answer_at_once_and_leave": 0.3, "says_hello_and_leaves": 2.0}.get(name)
     verdict, reason, after = _HEARD.get(name) or _too_long(subscribers)
     return Behaviour(
@@ -157,6 +171,7 @@ def _fixed(name: str, subscribers: Subscribers, u: tuple[float, ...]) -> Behavio
         verdict_reason=reason,
         verdict_after=after,
         bears_silence=None,
+        presses=tuple((3.0 if pressing[1] else 0.4, key) for key in pressing["keys"]) if pressing else (),
     )
 
 

@@ -124,7 +124,13 @@ LAB_PREFIXES: Mapping[str, str] = {
     "26": "503", "27": "late_media", "28": "480", "29": "silent", "30": "answer_at_once", "31": "500",
     "32": "484", "33": "403", "34": "488", "35": "410", "36": "answer_at_once_and_leave",
     "40": "says_hello", "41": "machine", "42": "says_nothing", "43": "says_hello_and_leaves",
+    "60": "presses_9", "61": "presses_1", "62": "presses_2", "63": "presses_#*9", "64": "waits_and_presses_9",
+    "65": "presses_555555555",
 }  # fmt: skip
+
+PRESSES = re.compile(r"(waits_and_)?presses_(?P<keys>[0-9*#]+)")
+"""Further names: presses_12 answers at once, stays, and presses 1 and then 2, 0.4 s before each; waits_and_presses_9
+lets 3 s pass before each."""
 
 NAMED_BEHAVIOURS = frozenset(
     {
@@ -158,6 +164,9 @@ class Subscribers:
     hangs_up_first: float = 0.5  # share of conversations that the subscriber ends
     patience: Spread = field(default_factory=lambda: lognormal(25.0, 0.9))  # in the queue, from the answer
     hears_out: float = 0.8  # share who listen to the end of a message
+    # Shares of the people who hear a message that offers a key for it, and press that key somewhere in it.
+    opts_out: float = 0.0
+    asks_agent: float = 0.0
     # Answering machines: they wait in the queue for ever, and agents hang up on them.
     machines: float = 0.0  # share of the answered calls
     machine_talk: Spread = field(default_factory=lambda: uniform(3.0, 8.0))  # until the agent has noticed
@@ -175,18 +184,17 @@ class Subscribers:
         for prefix, name in self.prefixes.items():
             if not re.fullmatch(r"[0-9+*#]+", prefix):
                 raise ScenarioError(f"The number prefix {prefix!r} may hold 0-9, +, * and # only.")
-            if name not in NAMED_BEHAVIOURS and not (name.isdigit() and int(name) in CAUSE_OF_SIP):
-                known = ", ".join(sorted(NAMED_BEHAVIOURS) + [str(code) for code in sorted(CAUSE_OF_SIP)])
+            refusal = name.isdigit() and int(name) in CAUSE_OF_SIP
+            if name not in NAMED_BEHAVIOURS and not refusal and not PRESSES.fullmatch(name):
+                names = sorted({*NAMED_BEHAVIOURS, "presses_9"})
+                known = ", ".join(names + [str(code) for code in sorted(CAUSE_OF_SIP)])
                 raise ScenarioError(f"The behaviour {name!r} of prefix {prefix} is unknown: use one of {known}.")
         if not self.mixes or self.mixes[0].from_second != 0:
             raise ScenarioError("The first mix must begin at second 0 of the day.")
         starts = [mix.from_second for mix in self.mixes]
         if starts != sorted(set(starts)):
             raise ScenarioError(f"The mixes begin at {starts}: their from_second must rise.")
-        shares = ("machines", "taken_for_machines", "taken_for_people", "not_sure")
-        for name in ("late_media", "hangs_up_first", "hears_out", *shares):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ScenarioError(f"The share {name} = {getattr(self, name)} must be between 0 and 1.")
+        self._check_shares()
         for code, weight in self.failures.items():
             if code not in CAUSE_OF_SIP:
                 raise ScenarioError(f"The SIP answer {code} is unknown: use one of {sorted(CAUSE_OF_SIP)}.")
@@ -196,6 +204,16 @@ class Subscribers:
             raise ScenarioError(f"amd_limit = {self.amd_limit} must be a number of seconds above 0.")
         if not sum(self.failures.values()) > 0:
             raise ScenarioError("failures must give at least one SIP answer a weight above 0.")
+
+    def _check_shares(self) -> None:
+        shares = ("machines", "taken_for_machines", "taken_for_people", "not_sure")
+        for name in ("late_media", "hangs_up_first", "hears_out", "opts_out", "asks_agent", *shares):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ScenarioError(f"The share {name} = {getattr(self, name)} must be between 0 and 1.")
+        if self.opts_out + self.asks_agent > 1:
+            raise ScenarioError(
+                f"The shares opts_out {self.opts_out} and asks_agent {self.asks_agent} must add up to 1 at most."
+            )
 
     def mix_at(self, instant: float) -> Mix:
         """The mix that holds at `instant` (seconds since 1970)."""
@@ -289,8 +307,9 @@ class Trunk:
             raise ScenarioError(f"refuses = {self.refuses} of trunk {self.name} must be one of {sorted(CAUSE_OF_SIP)}.")
 
 
-#: Where the context `predictive` sends callers whom no agent took, and machines.
-SAFE_HARBOUR, MACHINE = "safe-harbour", "machine"
+#: Where the context `predictive` sends callers whom no agent took, and machines; and contexts with a message all whose
+#: subscribers may press keys.
+SAFE_HARBOUR, MACHINE, KEYS = "safe-harbour", "machine", "message-keys"
 
 
 @dataclass(frozen=True)
@@ -300,8 +319,8 @@ class Context:
     `does`: queue (Queue(${DIALER_QUEUE})), message (Playback, UserEvent(DialerPlayed), Hangup), hangup, or
     hold (until somebody hangs up). predictive: AMD() if asked for, a machine goes to the context `machine`; then
     the queue for the patience asked for, and after it the context `safe-harbour`. machine: hang up, or leave the
-    message if asked to (`message`: with the wait for the end of the machine's greeting). Every other extension goes
-    on to `s`.
+    message if asked to (`message`: with the wait for the end of the machine's greeting). keys: a message for those who
+    may press keys in it. Every other extension goes on to `s`.
     """
 
     name: str
@@ -310,7 +329,7 @@ class Context:
     message: Spread = field(default_factory=lambda: fixed(10.0))
 
     def __post_init__(self) -> None:
-        known = ("queue", "predictive", "message", "machine", "hangup", "hold")
+        known = ("queue", "predictive", "message", "keys", "machine", "hangup", "hold")
         if self.does not in known:
             raise ScenarioError(f"Context {self.name} does {self.does!r}: it should be one of {', '.join(known)}.")
 
@@ -323,6 +342,7 @@ def contexts(message: Spread, safe_harbour: Spread, machine: Spread) -> tuple[Co
         Context("predictive", "predictive", ("h", "s", "_X.")),
         Context(SAFE_HARBOUR, "message", ("s",), safe_harbour),
         Context(MACHINE, "machine", ("s",), machine),
+        Context(KEYS, "keys", ("i", "s", "t", "_[0-9*#]")),
     )
 
 

@@ -42,11 +42,14 @@ class ProjectNeeds:
     context: str
     exten: str | None
     wanted: bool
+    key_repeat: str | None = None
+    key_agent: str | None = None
+    key_opt_out: str | None = None
 
     @property
     def serves_agents(self) -> bool:
-        """Are answered calls handed to agents (rather than to a message)?"""
-        return self.type != "autoinforming"
+        """Are answered calls handed to agents: all of them, or those who ask for one in a message?"""
+        return self.type != "autoinforming" or self.key_agent is not None
 
 
 @dataclass(frozen=True)

@@ -251,6 +251,14 @@ class Begun:
     """Does the dialplan find out whether a machine has answered?"""
     machine_action: str = "hangup"
     """What a machine gets: hangup, or message."""
+    key_repeat: str | None = None
+    """The key with which the subscriber hears the message again; None: not offered."""
+    key_agent: str | None = None
+    """The key for an agent of the queue."""
+    key_opt_out: str | None = None
+    """The key for: never call me again."""
+    message: str | None = None
+    """The recording to be played; None: the one in the context."""
 
 
 @dataclass(frozen=True)
@@ -282,5 +290,6 @@ class OpenAttempt:
     steps_ago: dict[Step, float]
     trunk: str = "default"
     amd_verdict: AmdVerdict | None = None
+    keys_pressed: str = ""
     signed_off: bool = False
     """The worker that began it signed off properly, so no Originate for it can still be on its way to Asterisk."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from time import gmtime, strftime
 from typing import Protocol
 
-from simulator.scenario import User
+from simulator.scenario import SAFE_HARBOUR, User
 from simulator.switch.calls import UNAVAILABLE, OriginateRequest
 from simulator.switch.events import UNKNOWN
 from simulator.switch.switch import Switch, matches
@@ -287,10 +287,44 @@ class Actions:
             return error(action, "No such channel")
         return success(action, "Channel Hungup")
 
+    def _db_get(self, action: Action, session: Session) -> str:
+        family, key = action.get("family"), action.get("key")
+        if not family:
+            return error(action, "No family specified.")
+        if not key:
+            return error(action, "No key specified.")
+        value = self.switch.astdb.get((family, key))
+        if value is None:
+            return error(action, "Database entry not found")
+        found = f"Event: DBGetResponse\r\nFamily: {family}\r\nKey: {key}\r\nVal: {value}\r\n{action.id_line}\r\n"
+        return _listing(action, "Result will follow", [found], "DBGetComplete")
+
+    def _db_del(self, action: Action, session: Session) -> str:
+        if self.switch.astdb.pop((action.get("family"), action.get("key")), None) is None:
+            return error(action, "Database entry not found")
+        return success(action, "Key deleted successfully")
+
+    def _setvar(self, action: Action, session: Session) -> str:
+        """Of all variables and functions it knows DB_DELETE, which deletes though it is set, and DB, which 16 lets
+        nobody set from outside (live_dangerously)."""
+        name = action.get("variable")
+        if not name:
+            return error(action, "No variable specified")
+        if action.get("channel") and self.switch.channels.find(action.get("channel")) is None:
+            return error(action, "No such channel")
+        function, bracket, argument = name.removesuffix(")").partition("(")
+        if bracket and function != "DB_DELETE":
+            return error(action, "Variable not set")
+        if bracket:
+            family, _, key = argument.partition("/")
+            self.switch.astdb.pop((family, key), None)
+        return success(action, "Variable Set")
+
     def _show_dialplan(self, action: Action, session: Session) -> str:
         wanted, exten = action.get("context"), action.get("extension")
         items, extensions, contexts = [], 0, 0
         for context in self.switch.contexts.values():
+            kind = "safe-harbour" if context.name == SAFE_HARBOUR else context.does
             if wanted and context.name != wanted:
                 continue
             contexts += 1
@@ -298,7 +332,7 @@ class Actions:
                 if exten and not matches(pattern, exten):
                     continue
                 extensions += 1
-                for priority, step in enumerate(_steps(context.does, pattern), 1):
+                for priority, step in enumerate(_steps(kind, pattern), 1):
                     label, application, data = step
                     items.append(
                         f"Event: ListDialplan\r\n{action.id_line}Context: {context.name}\r\n"
@@ -409,23 +443,70 @@ class Actions:
         return success(action, f"Interface {'' if paused else 'un'}paused successfully")
 
 
+_PLAYED = ("", "UserEvent", "DialerPlayed,Attempt: ${DIALER_ATTEMPT}")
 _VERDICT = "DialerAmd,Attempt: ${DIALER_ATTEMPT},Status: ${AMDSTATUS},Cause: ${AMDCAUSE}"
 _NOTE = ("", "NoOp", "project ${DIALER_PROJECT} case ${DIALER_CASE} attempt ${DIALER_ATTEMPT}")
+
+
+_KEY_STEPS = {
+    "i": [("", "Goto", "s,again")],
+    "t": [("", "Hangup", "")],
+    "_[0-9*#]": [
+        ("", "GotoIf", '$["${EXTEN}" = "${DIALER_KEY_OPT_OUT}"]?opt-out'),
+        ("", "UserEvent", "DialerKey,Attempt: ${DIALER_ATTEMPT},Key: ${EXTEN}"),
+        ("", "GotoIf", '$["${EXTEN}" != "${DIALER_KEY_AGENT}"]?s,again'),
+        ("", "Queue", "${DIALER_QUEUE},r,,,60"),
+        ("", "Hangup", ""),
+        ("opt-out", "Set", "DB(dialer-optout/${UNIQUEID})=${EXTEN}"),
+        ("", "UserEvent", "DialerOptOut,Attempt: ${DIALER_ATTEMPT},Key: ${EXTEN}"),
+        ("", "Hangup", ""),
+    ],
+}
 
 
 def _steps(does: str, pattern: str) -> list[tuple[str, str, str]]:
     """Label, application and data of each priority, as ShowDialPlan lists the shipped extensions.conf."""
     if pattern == "h":
         return [("", "GotoIf", '$["${AMDSTATUS}" != "HANGUP"]?over'), ("", "UserEvent", _VERDICT), ("over", "NoOp", "")]
+    if does == "keys" and pattern != "s":
+        return _KEY_STEPS[pattern]
     if pattern != "s":
         return [("", "Goto", "s,1")]
     return {
         "queue": [_NOTE, ("", "Queue", "${DIALER_QUEUE},r,,,60"), ("", "Hangup", "")],
         "message": [
             _NOTE,
-            ("", "Playback", "hello-world"),
+            ("", "Set", 'DIALER_PLAYS=${IF($["${DIALER_MESSAGE}" = ""]?hello-world:${DIALER_MESSAGE})}'),
+            (
+                "",
+                "GotoIf",
+                '$["${DIALER_KEY_REPEAT}${DIALER_KEY_AGENT}${DIALER_KEY_OPT_OUT}" != ""]?message-keys,s,1',
+            ),
+            ("", "Playback", "${DIALER_PLAYS}"),
             ("", "GotoIf", '$["${PLAYBACKSTATUS}" != "SUCCESS"]?over'),
-            ("", "UserEvent", "DialerPlayed,Attempt: ${DIALER_ATTEMPT}"),
+            _PLAYED,
+            ("over", "Hangup", ""),
+        ],
+        "safe-harbour": [
+            ("", "NoOp", f"nobody came: {_NOTE[2]}"),
+            ("", "Set", "DIALER_PLAYS=vm-nobodyavail"),
+            ("", "GotoIf", '$["${DIALER_KEY_OPT_OUT}" != ""]?keys'),
+            ("", "Playback", "${DIALER_PLAYS}"),
+            ("", "GotoIf", '$["${PLAYBACKSTATUS}" != "SUCCESS"]?over'),
+            _PLAYED,
+            ("over", "Hangup", ""),
+            ("keys", "Set", "DIALER_KEY_AGENT="),
+            ("", "Set", "DIALER_KEY_REPEAT="),
+            ("", "Goto", "message-keys,s,1"),
+        ],
+        "keys": [
+            ("", "Set", "DIALER_ROUND=0"),
+            ("again", "Set", "DIALER_ROUND=$[${DIALER_ROUND} + 1]"),
+            ("", "GotoIf", "$[${DIALER_ROUND} > 5]?over"),
+            ("", "Background", "${DIALER_PLAYS}"),
+            ("", "GotoIf", '$["${BACKGROUNDSTATUS}" != "SUCCESS"]?over'),
+            _PLAYED,
+            ("", "WaitExten", "4"),
             ("over", "Hangup", ""),
         ],
         "predictive": [
@@ -442,7 +523,7 @@ def _steps(does: str, pattern: str) -> list[tuple[str, str, str]]:
             ("", "WaitForSilence", "2000,1,30"),
             ("", "Playback", "hello-world"),
             ("", "GotoIf", '$["${PLAYBACKSTATUS}" != "SUCCESS"]?over'),
-            ("", "UserEvent", "DialerPlayed,Attempt: ${DIALER_ATTEMPT}"),
+            _PLAYED,
             ("over", "Hangup", ""),
         ],
         "hangup": [("", "Hangup", "")],
@@ -512,6 +593,9 @@ _HANDLERS: dict[str, tuple[Handler, frozenset[str]]] = {
     "events": (Actions._events, frozenset()),
     "originate": (Actions._originate, frozenset({"originate"})),
     "hangup": (Actions._hangup, frozenset({"system", "call"})),
+    "dbget": (Actions._db_get, _REPORTING),
+    "dbdel": (Actions._db_del, frozenset({"system"})),
+    "setvar": (Actions._setvar, frozenset({"call"})),
     "coreshowchannels": (Actions._core_show_channels, _REPORTING),
     "coresettings": (Actions._core_settings, _REPORTING),
     "corestatus": (Actions._core_status, _REPORTING),

@@ -43,8 +43,8 @@ class SwitchCall:
     """One originated call."""
 
     __slots__ = (
-        "application", "behaviour", "channel", "data", "entry", "log", "number", "offer", "ordinal", "other",
-        "over", "request", "stage", "timers", "trunk", "up",
+        "application", "behaviour", "channel", "data", "entry", "log", "message", "number", "offer", "offers",
+        "ordinal", "other", "over", "request", "rounds", "stage", "timers", "trunk", "up",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +58,9 @@ class SwitchCall:
         self.trunk = ""
         self.other: Channel | None = None  # ;2 of a Local channel
         self.application = self.data = ""
+        self.message = 0.0  # length of the one that is played, in seconds
+        self.offers: dict[str, str] = {}  # the keys that it offers: for opt_out, agent or repeat
+        self.rounds = 0  # how often it was played
         self.up = False
         self.over = False
         self.entry: QueueEntry | None = None

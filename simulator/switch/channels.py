@@ -28,6 +28,7 @@ class Statistics:
     abandoned: int = 0
     let_go: int = 0  # of them, by the queue: they hear the safe-harbour message, or are hung up on
     played: int = 0
+    opted_out: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
     ended: int = 0
     channels: int = 0

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from simulator.call_log import LoggedCall
 from simulator.engine import Engine
 from simulator.people import cause_of, draw
-from simulator.scenario import MACHINE, SAFE_HARBOUR, Context, Scenario, Trunk
+from simulator.scenario import KEYS, MACHINE, SAFE_HARBOUR, Context, Scenario, Trunk
 from simulator.switch.app_queue import AppQueue
 from simulator.switch.calls import Offer, OriginateRequest, SwitchCall
 from simulator.switch.channels import Channels, Emit, Note
@@ -28,7 +28,9 @@ _ORDER_REFUSED = shares({"ODH": 27, "DOH": 17, "DHO": 14})
 _ORDER_TIMED_OUT = shares({"OH": 22, "HO": 7})
 
 #: The priority that a call shows on arriving in a context (extensions.conf as shipped).
-_STEP = {"queue": 2, "predictive": 3, "message": 2, "machine": 3, "hangup": 1, "hold": 1}
+_STEP = {"queue": 2, "predictive": 3, "message": 4, "keys": 4, "machine": 3, "hangup": 1, "hold": 1}
+#: message-keys: how often a message is played at most, and how long it waits for a key after it.
+_ROUNDS, _WAIT_SECONDS = 5, 4.0
 
 
 class Switch:
@@ -42,6 +44,7 @@ class Switch:
         self.calls_log: list[LoggedCall] = []
         self.keep_log = True
         self._attempts: dict[str, int] = {}  # attempts a number has had; outlives a restart, as people do
+        self.astdb: dict[tuple[str, str], str] = {}  # by family and key; outlives a restart, too
         self.contexts = {context.name: context for context in scenario.contexts}
         self.trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in scenario.trunks}
         self._trunk_load: dict[str, int] = {}
@@ -240,6 +243,7 @@ class Switch:
                 self.channels.emit("call", "DialEnd", f"{channel.dest()}DialStatus: ANSWER\r\n")
             else:
                 self._enter_dialplan(call)
+        self._plan_key(call, 0)
         if call.behaviour.leaves_after is not None and not call.over:
             call.timers.append(self.engine.after(call.behaviour.leaves_after, self.subscriber_leaves, call))
 
@@ -252,6 +256,7 @@ class Switch:
         call.channel.update(context=context.name, exten="s", priority=_STEP[context.does])
         call.application = call.data = ""
         leave_message = context.does == "message" or variables.get("DIALER_MACHINE") == "message"
+        call.offers = self._offers(call, context)
         if context.does == "queue":
             self._enter_queue(call)
         elif context.does == "predictive":
@@ -259,6 +264,11 @@ class Switch:
                 self._detect(call)
             else:
                 self._enter_queue(call, priority=6)
+        elif context.does == "message" and call.offers:
+            call.message = context.message.at(behaviour.message)
+            self._go_to(call, KEYS)
+        elif context.does == "keys":
+            self._play_again(call)
         elif context.does in ("message", "machine") and leave_message:
             call.application = "Playback"
             length = context.message.at(behaviour.message)
@@ -280,6 +290,84 @@ class Switch:
             self._dialplan_ends(call)
         else:
             self._enter_context(call, context)
+
+    # --- keys in a message ----------------------------------------------------------------------------------
+
+    def _offers(self, call: SwitchCall, context: Context) -> dict[str, str]:
+        """The keys of a context's message, and what each is for."""
+        variables = call.request.variables
+        if context.does == "keys":
+            return call.offers
+        wishes = ("opt_out",) if context.name == SAFE_HARBOUR else ("opt_out", "agent", "repeat")
+        return {key: wish for wish in wishes if (key := variables.get(f"DIALER_KEY_{wish.upper()}", ""))}
+
+    def _play_again(self, call: SwitchCall) -> None:
+        """Background(): to its end, or until a key."""
+        call.rounds += 1
+        if call.rounds > _ROUNDS:
+            call.channel.update(exten="s", priority=8)
+            self._dialplan_ends(call)
+            return
+        behaviour, length = call.behaviour, call.message
+        call.application = "BackGround"
+        call.channel.update(exten="s", priority=4)
+        if call.rounds == 1:
+            wished = next((key for key, wish in call.offers.items() if wish == behaviour.wish), None)
+            if wished is not None:
+                call.stage = self.engine.after(length * behaviour.wishes_at, self._press, call, wished)
+                return
+        if behaviour.hears_out:
+            call.stage = self.engine.after(length, self._heard, call)
+        else:
+            call.stage = self.engine.after(length * behaviour.heard, self.subscriber_leaves, call)
+
+    def _heard(self, call: SwitchCall) -> None:
+        """The message is over; a key may still be pressed for some seconds."""
+        self._tell_played(call, 6)
+        call.application = "WaitExten"
+        call.channel.update(priority=7)
+        call.stage = self.engine.after(_WAIT_SECONDS, self._no_key, call)
+
+    def _no_key(self, call: SwitchCall) -> None:
+        call.channel.update(exten="t", priority=1)
+        self._dialplan_ends(call)
+
+    def _plan_key(self, call: SwitchCall, place: int) -> None:
+        """The subscriber's next key, wherever the call is then."""
+        if place < len(call.behaviour.presses) and not call.over:
+            after, key = call.behaviour.presses[place]
+            self.engine.after(after, self._press_planned, call, key, place)  # whatever else is cancelled meanwhile
+
+    def _press_planned(self, call: SwitchCall, key: str, place: int) -> None:
+        self._press(call, key)
+        self._plan_key(call, place + 1)
+
+    def _press(self, call: SwitchCall, key: str) -> None:
+        """A key; only a message that offers keys takes any notice."""
+        if call.over or call.application not in ("BackGround", "WaitExten"):
+            return
+        if call.stage is not None:
+            call.stage.cancel()
+        if call.log is not None:
+            call.log.keys += key
+            self.channels.note_step(call, "pressed", self.clock.time(), key=key)
+        wish = call.offers.get(key)
+        call.application = ""
+        call.channel.update(exten=key, priority=7 if wish == "opt_out" else 2)
+        if wish == "opt_out":
+            self.channels.statistics.opted_out += 1
+            self.astdb["dialer-optout", call.channel.uniqueid] = key
+            self._user_event(call, "DialerOptOut", f"Key: {key}\r\n")
+            call.channel.update(priority=8)
+            self._dialplan_ends(call)
+            return
+        self._user_event(call, "DialerKey", f"Key: {key}\r\n")
+        if wish == "agent":
+            self._enter_queue(call, priority=4)
+        else:
+            self._play_again(call)
+
+    # --- answering machines ---------------------------------------------------------------------------------
 
     def _detect(self, call: SwitchCall) -> None:
         """AMD() listens; a person may hang up before its verdict."""
@@ -336,14 +424,17 @@ class Switch:
 
     def _played(self, call: SwitchCall, priority: int) -> None:
         """The message was heard to its end; the dialplan says so, at `priority`, and hangs up."""
+        self._tell_played(call, priority)
+        call.channel.update(priority=priority + 1)
+        self._dialplan_ends(call)
+
+    def _tell_played(self, call: SwitchCall, priority: int) -> None:
         self.channels.statistics.played += 1
         if call.log is not None:
             call.log.played = True
             self.channels.note_step(call, "played", self.clock.time())
         call.channel.update(priority=priority)
         self._user_event(call, "DialerPlayed")
-        call.channel.update(priority=priority + 1)
-        self._dialplan_ends(call)
 
     def _dialplan_ends(self, call: SwitchCall) -> None:
         """The dialplan's own Hangup()."""

@@ -12,7 +12,7 @@ from simulator import SimulatedAsterisk
 from tests.contract.switches import QUEUES, RING_SECONDS, Phone, Switch, scenario
 from tests.support.containers import AsteriskContainer
 from tests.support.sipp import Agents, Carrier
-from tests.support.sipp_scenarios import SPEAKERS, SUBSCRIBERS, Answer, Behaviours, Refuse, Ring
+from tests.support.sipp_scenarios import PRESSERS, SPEAKERS, SUBSCRIBERS, Answer, Behaviours, Refuse, Ring
 from worker.clock import SystemClock
 
 Connect = Callable[..., Phone]
@@ -42,7 +42,7 @@ def real_switch(directory: Path) -> Iterator[Switch]:
     }
     with (
         AsteriskContainer(queues=queues, agents=8, ring_seconds=RING_SECONDS) as asterisk,
-        Carrier(asterisk.carrier_port, directory, {**SUBSCRIBERS, **SPEAKERS}),
+        Carrier(asterisk.carrier_port, directory, {**SUBSCRIBERS, **SPEAKERS, **PRESSERS}),
         Agents(asterisk.agents_port, directory, unlike),
     ):
         yield Switch(

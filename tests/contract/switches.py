@@ -193,7 +193,7 @@ def word(event: Message, channel_id: str) -> str:
     if name == "AgentComplete":
         return f"{name} {event.get('Reason')}"
     if name == "UserEvent":
-        return f"{event.get('UserEvent')} {event.get('Status')}".strip()
+        return f"{event.get('UserEvent')} {event.get('Status')}{event.get('Key')}".strip()
     return f"{whose}{name}" if name == "Newchannel" else name
 
 

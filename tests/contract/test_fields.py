@@ -135,7 +135,7 @@ def test_the_message_heard_to_its_end_carries_the_attempt(switch: Switch, connec
     assert (played.get("UserEvent"), played.get("Attempt"), played.get("Uniqueid")) == ("DialerPlayed", "77", call)
     ended = phone.of(call)[-1]
     where = [(event.get("Context"), event.get("Exten"), event.get("Priority")) for event in (played, ended)]
-    assert where == [("autoinforming", "s", "4"), ("autoinforming", "s", "5")]
+    assert where == [("autoinforming", "s", "6"), ("autoinforming", "s", "7")]
 
 
 def test_callers_in_a_queue_are_counted_from_the_head(switch: Switch, connect: Connect) -> None:

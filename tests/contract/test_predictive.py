@@ -128,7 +128,7 @@ def test_the_patience_is_that_of_the_call_and_then_the_message_is_played(switch:
         named(phone, call, name) for name in ("QueueCallerJoin", "QueueCallerAbandon", "UserEvent", "Hangup")
     )
     assert [where(event) for event in (joined, left, played, ended)] == [
-        ("predictive", "s", "6"), ("predictive", "s", "6"), ("safe-harbour", "s", "4"), ("safe-harbour", "s", "5"),
+        ("predictive", "s", "6"), ("predictive", "s", "6"), ("safe-harbour", "s", "6"), ("safe-harbour", "s", "7"),
     ]  # fmt: skip
     assert 2.0 <= seconds(joined, left) < 3.0
     assert left.get("HoldTime") == "2"
@@ -225,7 +225,8 @@ def test_show_dialplan_lists_the_predictive_contexts(switch: Switch, connect: Co
     assert [(extension, priority) for extension, priority, *_ in found] == [
         *((extension, str(n)) for extension, count in (("h", 3), ("s", 7), ("_X.", 1)) for n in range(1, count + 1)),
     ]
-    assert steps("safe-harbour")[3] == ("s", "4", "UserEvent", played)
+    assert steps("safe-harbour")[5] == ("s", "6", "UserEvent", played)
+    assert steps("safe-harbour")[-1] == ("s", "10", "Goto", "message-keys,s,1")
     assert [step[2] for step in steps("machine")] == [
         "GotoIf", "WaitForSilence", "Playback", "GotoIf", "UserEvent", "Hangup",
     ]  # fmt: skip

@@ -227,8 +227,8 @@ def test_show_dialplan_finds_contexts_and_extensions(switch: Switch, connect: Co
     assert steps(Context="progressive", Extension="s") == queue
     assert steps(Context="progressive", Extension="84951234567") == [("_X.", "1", "Goto")]
     assert steps(Context="autoinforming") == [
-        *(("s", "1", "NoOp"), ("s", "2", "Playback"), ("s", "3", "GotoIf"), ("s", "4", "UserEvent")),
-        *(("s", "5", "Hangup"), ("_X.", "1", "Goto")),
+        *(("s", "1", "NoOp"), ("s", "2", "Set"), ("s", "3", "GotoIf"), ("s", "4", "Playback"), ("s", "5", "GotoIf")),
+        *(("s", "6", "UserEvent"), ("s", "7", "Hangup"), ("_X.", "1", "Goto")),
     ]
     assert refusal(phone, "ShowDialPlan", Context="nosuch") == "Did not find context nosuch"
     nowhere = "Did not find extension nosuch@progressive"

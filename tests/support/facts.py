@@ -52,6 +52,7 @@ class Heard:
 
     changed: set[Call] = field(default_factory=set)
     over: list[Call] = field(default_factory=list)
+    opt_outs: list[Call] = field(default_factory=list)
     wrong_queue: dict[str, str] = field(default_factory=dict)
     ticks_wanted: int = 0
 
@@ -61,6 +62,9 @@ class Heard:
     def ended(self, call: Call) -> None:
         self.changed.discard(call)
         self.over.append(call)
+
+    def opted_out(self, call: Call) -> None:
+        self.opt_outs.append(call)
 
     def astray(self, project_id: str, why: str) -> None:
         self.wrong_queue[project_id] = why
@@ -167,6 +171,14 @@ def amd(status: str, uniqueid: str = "c1") -> Message:
         Attempt=1,
         Status=status,
     )
+
+
+def key(pressed: str, uniqueid: str = "c1") -> Message:
+    return event("UserEvent", Uniqueid=uniqueid, UserEvent="DialerKey", Attempt=1, Key=pressed)
+
+
+def opt_out(pressed: str = "9", uniqueid: str = "c1") -> Message:
+    return event("UserEvent", Uniqueid=uniqueid, UserEvent="DialerOptOut", Attempt=1, Key=pressed)
 
 
 def member(

@@ -27,6 +27,8 @@ class FakeDatabase:
         self.ended: list[dict[str, Any]] = []
         """Reports told to dialer_attempt_finish, in order."""
         self.advanced: list[dict[str, Any]] = []
+        self.opt_outs: list[dict[str, Any]] = []
+        """What dialer_opt_out was told, in order."""
         self.agents: list[dict[str, Any]] = []
         """What dialer_agents_write was told last."""
         self.told: list[tuple[str, str | None]] = []
@@ -55,6 +57,9 @@ class FakeDatabase:
             if self.ours:
                 self.ended += json.loads(arguments[3])
             return [{routine: self.ours}]
+        if routine == "dialer_opt_out":
+            self.opt_outs += json.loads(arguments[0])
+            return [{routine: len(json.loads(arguments[0]))}]
         if routine == "dialer_attempt_advance":
             if self.ours:
                 self.advanced += json.loads(arguments[3])
@@ -99,6 +104,7 @@ def open_attempt(attempt_id: int = 1, channel_id: str = "c1", **changes: Any) ->
         "abandon_seconds": 2,
         "agent": None,
         "amd_verdict": None,
+        "keys_pressed": None,
         "signed_off": False,
         "begun_ago": 10.0,
         **{f"{step}_ago": None for step in Step},

@@ -46,6 +46,9 @@ class Answer:
     says: tuple[int, ...] = ()
     """Heard of him once he has answered: ms of voice, of silence, of voice and so on, then only silence. Empty: not
     even that, no voice packets at all. SIPp must find `recording(says)` in the file `recording_name(says)`."""
+    presses: tuple[tuple[int, str], ...] = ()
+    """Keys (0-9, * or #), each with the ms since the answer or the key before it. By SIP INFO, for which SIPp needs
+    neither root nor recordings of tones."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,16 @@ SPEAKERS: Behaviours = {
 }
 """Numbers that AMD() can tell apart: a person, a machine, a silent line, a person who soon hangs up. Not among the
 carrier's own, since SIPp wants their recordings beside its scenario."""
+
+PRESSERS: Behaviours = {
+    "60": Answer(ring_ms=(0,), presses=((400, "9"),)),
+    "61": Answer(ring_ms=(0,), presses=((400, "1"),)),
+    "62": Answer(ring_ms=(0,), presses=((400, "2"),)),
+    "63": Answer(ring_ms=(0,), presses=((400, "#"), (400, "*"), (400, "9"))),
+    "64": Answer(ring_ms=(0,), presses=((3000, "9"),)),
+    "65": Answer(ring_ms=(0,), presses=((400, "5"),) * 9),
+}
+"""Numbers whose subscribers answer at once and press keys: 9, 1, 2; #, * and then 9; 9 after 3 s; 5 again and again."""
 
 AGENT = Answer(ring_ms=(200, 300, 400, 500), hang_up_after_ms=1500)
 """An agent picks up quickly, talks a moment, and hangs up."""
@@ -191,6 +204,7 @@ def _answer(behaviour: Answer, prefix: str) -> str:
             limit = f'timeout="{milliseconds}" ontimeout="{prefix}answer"'
             parts.append(f'<recv request="CANCEL" {limit} next="cancelled"/>')
     hang_up = behaviour.hang_up_after_ms
+    keys = len(behaviour.presses)
     limit = "" if hang_up is None else f' timeout="{hang_up}" ontimeout="{prefix}bye"'
     parts += [
         _label(f"{prefix}answer"),
@@ -199,6 +213,7 @@ def _answer(behaviour: Answer, prefix: str) -> str:
         f'<recv request="CANCEL" optional="true" next="{prefix}late"/>',
         f'<recv request="ACK"><action>{_log("answer")}</action></recv>',
         _play(behaviour.says),
+        *(_press(press, place, prefix) for place, press in enumerate(behaviour.presses, 1)),
         f'<recv request="BYE"{limit}><action>{_log("end", "caller")}</action></recv>',
         _reply(200, "OK", to_last=True, then="end"),
         # He wanted to cancel, so he hangs up at once; his ACK may have come while SIPp was between two steps.
@@ -212,17 +227,7 @@ def _answer(behaviour: Answer, prefix: str) -> str:
         parts += [
             _label(f"{prefix}bye"),
             f"<nop><action>{_log('end', 'callee')}</action></nop>",
-            _send(
-                "BYE [next_url] SIP/2.0\n"
-                "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
-                "From: [$callee];tag=[pid]T[call_number]\n"
-                "To: [$caller]\n"
-                "[last_Call-ID:]\n"
-                "CSeq: 1 BYE\n"
-                "Max-Forwards: 70\n"
-                "Content-Length: 0\n\n",
-                resend=True,
-            ),
+            _request("BYE", keys + 1, "Content-Length: 0\n\n"),
             # Both hung up at the same moment: answer the other's BYE, ours needs no more answer.
             f'<recv request="BYE" optional="true" next="{prefix}both"/>',
             '<recv response="200" next="end"/>',
@@ -236,6 +241,43 @@ def _play(says: tuple[int, ...]) -> str:
     if not says:
         return ""
     return f'<nop><action><exec rtp_stream="{recording_name(says)},1,{_ALAW}"/></action></nop>'
+
+
+def _press(press: tuple[int, str], place: int, prefix: str) -> str:
+    """Waits for a BYE rather than pausing, as while it rings; if none comes, presses the key."""
+    milliseconds, key = press
+    key_down = f"Signal={key}\nDuration=100\n"
+    info = _request("INFO", place, f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\n{key_down}")
+    return "\n".join(
+        [
+            f'<recv request="BYE" timeout="{milliseconds}" ontimeout="{prefix}key{place}" next="{prefix}bye{place}">'
+            f"<action>{_log('end', 'caller')}</action></recv>",
+            _label(f"{prefix}bye{place}"),
+            _reply(200, "OK", to_last=True, then="end"),
+            _label(f"{prefix}key{place}"),
+            info,
+            # They may have been hung up on at the same moment: the BYE is answered below.
+            f'<recv response="200" optional="true" next="{prefix}pressed{place}"/>',
+            f'<recv response="481" optional="true" next="{prefix}pressed{place}"/>',
+            f'<recv request="BYE" next="{prefix}bye{place}"><action>{_log("end", "caller")}</action></recv>',
+            _label(f"{prefix}pressed{place}"),
+        ]
+    )
+
+
+def _request(method: str, cseq: int, rest: str) -> str:
+    """A request of the called side within the call. rest: the message's last headers, and its body."""
+    return _send(
+        f"{method} [next_url] SIP/2.0\n"
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
+        "From: [$callee];tag=[pid]T[call_number]\n"
+        "To: [$caller]\n"
+        "[last_Call-ID:]\n"
+        f"CSeq: {cseq} {method}\n"
+        "Max-Forwards: 70\n"
+        f"{rest}",
+        resend=True,
+    )
 
 
 def _refuse(code: int) -> str:

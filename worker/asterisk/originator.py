@@ -92,6 +92,10 @@ def _fields(begun: Begun) -> list[tuple[str, str]]:
             "__DIALER_PATIENCE": "" if begun.patience is None else str(begun.patience),
             "__DIALER_AMD": "1" if begun.amd else "",
             "__DIALER_MACHINE": begun.machine_action,
+            "__DIALER_KEY_REPEAT": begun.key_repeat or "",
+            "__DIALER_KEY_AGENT": begun.key_agent or "",
+            "__DIALER_KEY_OPT_OUT": begun.key_opt_out or "",
+            "__DIALER_MESSAGE": begun.message or "",
         },
     )
 

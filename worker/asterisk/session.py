@@ -1,15 +1,16 @@
 """One Asterisk in this worker's hands: its link, its calls, its agents.
 
-The order after each login: take the open attempts from the ledger, list channels and queue members, settle the calls
-that are gone; only then may anything be originated. Events that come in the meantime wait in the client's inbox. Where
-an event could be forged, it is not believed: events about agents, or about Asterisk as a whole, only make this module
-ask.
+The order after each login: take the open attempts from the ledger, list channels and queue members, look for opt-outs
+that nobody heard of, settle the calls that are gone; only then may anything be originated. Events that come in the
+meantime wait in the client's inbox. Where an event could be forged, it is not believed: events about agents, or about
+Asterisk as a whole, only make this module ask.
 """
 
 from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from worker.ami.errors import AmiRefused
 from worker.ami.message import Message
 from worker.asterisk.agents import Agents
 from worker.asterisk.agents_table import AgentsTable
+from worker.asterisk.kept_opt_outs import KeptOptOuts
 from worker.asterisk.notices import Look, LookAgain, Notices, Obstacle
 from worker.asterisk.originator import Originator
 from worker.backoff import Outage
@@ -97,7 +99,9 @@ class Session:
         self.notices = Notices()
         """Notices for the dialling."""
         self.troubles = Troubles(database, clock, owner)
-        self.ledger = Ledger(database, clock, owner, self.troubles, written=self._lines_free)
+        self.ledger = Ledger(
+            database, clock, owner, self.troubles, written=self._lines_free, opt_out_written=self._opt_out_written
+        )
         self.tracker = Tracker(clock.monotonic, self)
         self.agents = Agents(clock.monotonic, clock.time)
         self.stopped = Event()
@@ -113,6 +117,7 @@ class Session:
             tls=_tls(settings),
             instance=instance,
         )
+        self._kept = KeptOptOuts(self.client)
         self._originator = Originator(self.client, self.tracker, self.agents, self._refused)
         self._agents_table = AgentsTable(self.agents, database, clock, owner, self.troubles)
         self._attempts = Attempts(database)
@@ -192,6 +197,11 @@ class Session:
     def ended(self, call: Call) -> None:
         """It is to be written."""
         self.ledger.ended(call)
+        self._unwritten.set()
+
+    def opted_out(self, call: Call) -> None:
+        """It is to be written at once."""
+        self.ledger.opted_out(call)
         self._unwritten.set()
 
     def astray(self, project_id: str, why: str) -> None:
@@ -302,7 +312,8 @@ class Session:
             suspects |= {call for call in self.tracker.calls() if call.begun < booted}
         if up.restarted:
             suspects |= set(self.tracker.calls())
-        if self._list(suspects, Outcome.TECHNICAL if up.restarted and watched else Outcome.LOST):
+        gone = Outcome.TECHNICAL if up.restarted and watched else Outcome.LOST
+        if self._list(suspects, gone, unheard=list(self.tracker.calls())):
             self._unsynced = None
             self._up()
 
@@ -319,14 +330,18 @@ class Session:
         if self._list(suspects | self.tracker.suspects(), gone):
             self._up()
 
-    def _list(self, suspects: set[Call], gone: Outcome) -> bool:
+    def _list(self, suspects: set[Call], gone: Outcome, unheard: Sequence[Call] = ()) -> bool:
         """List channels and members; settle the suspects that are gone once the events up to here are in.
 
-        False: the link changed meanwhile, so the list no longer means anything.
+        unheard: calls that may have opted out unheard, beside suspects that are gone. False: the link changed
+        meanwhile, so the list no longer means anything.
         """
         tampered = self.client.counters.tampered
         channels = self.client.ask_list([("Action", "CoreShowChannels")])
         members = self.client.ask_list([("Action", "QueueStatus")])
+        # After the list: whoever is gone from it can press no key any more.
+        listed = {channel.get("Uniqueid") for channel in channels}
+        opted_out = self._kept.find({*unheard, *(call for call in suspects if call.channel_id not in listed)})
         inbox = self.client.inbox
         for _ in range(inbox.qsize()):
             try:
@@ -346,6 +361,8 @@ class Session:
             self._doubtful = (suspects, gone)
             suspects = set()
             later(AGAIN_SECONDS, self._look)
+        for call, key in opted_out:
+            self.tracker.opt_out(call, key)
         self.tracker.reconcile(suspects, {channel.get("Uniqueid"): channel for channel in channels}, gone=gone)
         self.agents.replace_all(members)
         return True
@@ -353,6 +370,7 @@ class Session:
     def _up(self) -> None:
         if self._stopping or not self.client.connected:
             return
+        self._kept.clear()
         self._tell("up", None)
         self.notices.put(Look())
         if not self.ready:
@@ -430,6 +448,9 @@ class Session:
         due = self.ledger.due_in()
         waits = (wait, resting, None if due is None else max(due, LINGER_SECONDS), 5.0)
         self._clock.wait(self._unwritten, min(one for one in waits if one is not None))
+
+    def _opt_out_written(self, call: Call) -> None:
+        self._kept.written(call)
 
     def _lines_free(self) -> None:
         """Ends were written in the background, with nobody waiting for them."""

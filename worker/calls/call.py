@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from worker.model import AmdVerdict, Begun, OpenAttempt, Outcome, State, Step, reached
 
 PEOPLE = (AmdVerdict.HUMAN, AmdVerdict.NOTSURE)
+KEYS = "0123456789*#"
+KEYS_MOST = 40
+"""So many keys of a call are kept."""
 LOCAL = "Local/"
 """How the names of Local channels begin. Such a channel may be optimised away while its call goes on."""
 _STEPS = tuple(Step)
@@ -56,6 +59,12 @@ class Call:
     detail: str | None = None
     left_queue: bool = False
     """The caller left the queue without an agent (QueueCallerAbandon): they gave up, or their time there was over."""
+    keys: str = ""
+    """The keys that the subscriber pressed in a message, in order."""
+    opted_out: float | None = None
+    """When the subscriber asked not to be called again."""
+    opt_out_key: str = ""
+    """With which key."""
     shutdown: bool = False
     """Asterisk is going down, or was when this call ended."""
     legs: set[str] = field(default_factory=set)
@@ -78,9 +87,10 @@ class Call:
     @property
     def wants_agent(self) -> bool:
         """Will this call still need a free agent? Not once an agent talks or is being rung for it, nor when it is
-        ending."""
+        ending. Who hears a message needs one from when they ask for one."""
+        serves = self.serves_agents or Step.WAITING in self.steps
         ending = self.hung_up is not None or self.refused is not None or self.without_agent
-        return self.serves_agents and self.outcome is None and self.agent is None and not self.offered and not ending
+        return serves and self.outcome is None and self.agent is None and not self.offered and not ending
 
     @property
     def under_amd(self) -> bool:
@@ -154,6 +164,7 @@ class Call:
             steps={step: now - ago for step, ago in attempt.steps_ago.items()},
             # For a call that was found talking, the ledger has an instant but no name.
             agent=attempt.agent or ("" if Step.AGENT in attempt.steps_ago else None),
+            keys=attempt.keys_pressed,
             unwatched=True,
             hearsay=True,
             channel_seen=any(step is not Step.DIALING for step in attempt.steps_ago),
@@ -174,6 +185,13 @@ class Call:
         earlier = [self.steps[other] for other in _STEPS[:place] if other in self.steps]
         self.steps[step] = max([at, self.begun, *earlier]) if ago else at
         self.channel_seen = self.channel_seen or step is not Step.DIALING
+        return True
+
+    def press(self, key: str) -> bool:
+        """Note a key; False: it is none, or there are too many."""
+        if len(key) != 1 or key not in KEYS or len(self.keys) >= KEYS_MOST:
+            return False
+        self.keys += key
         return True
 
     def end(self, outcome: Outcome, now: float) -> None:

@@ -6,7 +6,7 @@ ages, not instants, so waiting makes nothing wrong. The routines accept a report
 Ends are written by trunk, because the end of a call locks its trunk's row: each trunk has a lane, written by a greenlet
 of its own, so that a lock on one trunk holds up only that trunk's ends. An end that the database does not accept
 (somebody holds a row that it needs, or a DBA's trigger refuses it) is set aside and sent again at growing intervals;
-the others go on.
+the others go on. Opt-outs go first, and the end of a call waits for its opt-out (`opt_outs`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.backoff import Backoff, Outage
 from worker.calls.call import Call
+from worker.calls.opt_outs import OptOuts
 from worker.clock import Clock
 from worker.db import Database
 from worker.db.database import reason
@@ -94,13 +95,18 @@ class Ledger:
         troubles: Troubles,
         *,
         written: Callable[[], object] = lambda: None,
+        opt_out_written: Callable[[Call], object] = lambda _: None,
     ) -> None:
-        """`written` is called when ends are written, or put off, after the flush() for them has returned."""
+        """`written` is called when ends are written, or put off, after the flush() for them has returned;
+        `opt_out_written` with each call whose opt-out is written."""
         self._attempts = Attempts(database)
         self._clock = clock
         self._owner = owner
         self._troubles = troubles
         self._written = written
+        self._opt_outs = OptOuts(database, clock, owner, troubles, written=opt_out_written)
+        self._kept: list[Call] = []
+        """Ends that wait for the opt-outs of their calls."""
         self._lanes: dict[str, _Lane] = {}
         self._changed: set[Call] = set()
         """Calls with steps that are not written yet."""
@@ -122,7 +128,14 @@ class Ledger:
     def ended(self, call: Call) -> None:
         """The end of a call is to be written; the report of the end includes its steps."""
         self._changed.discard(call)
-        self._lane(call.trunk).fresh.append(call)
+        if call in self._opt_outs:
+            self._kept.append(call)
+        else:
+            self._lane(call.trunk).fresh.append(call)
+
+    def opted_out(self, call: Call) -> None:
+        """The subscriber of a call asked not to be called again; this is written before the call's end."""
+        self._opt_outs.add(call)
 
     def confirmed(self) -> None:
         """The Asterisk turned out to be this worker's still: send again what was refused."""
@@ -130,12 +143,13 @@ class Ledger:
 
     def pending(self) -> int:
         """How many ends are not written yet, not counting those that were set aside: nobody need wait for them."""
-        return sum(len(lane.fresh) for lane in self._lanes.values())
+        kept = 0 if self._opt_outs.held_up else len(self._kept)
+        return kept + sum(len(lane.fresh) for lane in self._lanes.values())
 
     def holds(self, attempt_id: int) -> bool:
         """Has this attempt ended here, with its end not written yet?"""
-        waiting = (call for lane in self._lanes.values() for call in (*lane.fresh, *lane.aside))
-        return any(call.attempt_id == attempt_id for call in waiting)
+        waiting = [call for lane in self._lanes.values() for call in (*lane.fresh, *lane.aside)]
+        return any(call.attempt_id == attempt_id for call in (*waiting, *self._kept))
 
     def due_in(self) -> float | None:
         """Seconds until something that could not be written is tried again; None: there is nothing like that."""
@@ -143,6 +157,8 @@ class Ledger:
         waits = [due - now for lane in self._lanes.values() if not lane.busy() and (due := lane.due()) is not None]
         if self._changed and self._steps.failures:
             waits.append(self._steps.left(now))
+        if (again := self._opt_outs.due_in(now)) is not None:
+            waits.append(again)
         return max(0.0, min(waits)) if waits else None
 
     def flush(self, wait_seconds: float | None = None) -> None:
@@ -151,6 +167,7 @@ class Ledger:
         When it returns, every end that was known before is written, whoever wrote it, or was found to be held up. Or
         `wait_seconds` of the machine's time have passed; then the writers go on by themselves.
         """
+        self._write_opt_outs()
         if self.disowned:
             return
         self._start_writers()
@@ -164,6 +181,13 @@ class Ledger:
             if error is not None:
                 raise error
         self._write_steps()
+
+    def _write_opt_outs(self) -> None:
+        """Whoever owns the Asterisk by now."""
+        self._opt_outs.write()
+        kept, self._kept = self._kept, []
+        for call in kept:
+            self.ended(call)
 
     # --- ends ----------------------------------------------------------------------------------------------
 
@@ -350,6 +374,8 @@ class Ledger:
             report["agent"] = call.agent
         if call.amd_verdict is not None:
             report["amd"] = call.amd_verdict
+        if call.keys:
+            report["keys"] = call.keys
         if call.outcome is not None and call.ended is not None:
             report["outcome"] = call.outcome
             report["ended"] = round(max(0.0, now - call.ended), 4)

@@ -38,6 +38,9 @@ class Listener(Protocol):
     def ended(self, call: Call) -> None:
         """A call has its outcome."""
 
+    def opted_out(self, call: Call) -> None:
+        """The subscriber asked not to be called again."""
+
     def astray(self, project_id: str, why: str) -> None:
         """A call did not join its project's queue but another one first, as the sentence says."""
 
@@ -243,7 +246,29 @@ class Tracker:
             call.amd_verdict = AmdVerdict(status)
             self._reach(call, Step.ANSWERED)
             self._reach(call, Step.AMD)
+        elif kind == "DialerKey":
+            self._reach(call, Step.ANSWERED)
+            self._press(call, event.get("Key"))
+        elif kind == "DialerOptOut":
+            self.opt_out(call, event.get("Key"))
         return call
+
+    def opt_out(self, call: Call, key: str) -> None:
+        """The subscriber asked not to be called again, with this key ('': unknown). Once for a call: again changes
+        nothing."""
+        if call.opted_out is not None or call.outcome is not None:
+            return
+        call.opted_out = self._monotonic()
+        self._reach(call, Step.ANSWERED)
+        if self._press(call, key):
+            call.opt_out_key = key
+        self._listener.opted_out(call)
+
+    def _press(self, call: Call, key: str) -> bool:
+        pressed = call.press(key)
+        if pressed:
+            self._listener.stepped(call)
+        return pressed
 
     def _originate_response(self, event: Event) -> Call | None:
         # By ActionID: a second Originate with a ChannelId in use would carry the living call's Uniqueid.

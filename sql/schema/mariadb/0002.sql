@@ -47,6 +47,7 @@ ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS phone_number number varchar
 ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT '';
 UPDATE dialer_calls SET number = phone_number WHERE number = '';
 CREATE INDEX IF NOT EXISTS dialer_calls_number ON dialer_calls (number);
+ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS keys_pressed varchar(40) NULL;
 ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT ''
     COMMENT 'phone_number in the form that it was begun with (dialer_number)';
 UPDATE dialer_attempts SET number = phone_number WHERE number = '';
@@ -65,6 +66,8 @@ ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS reach int AS (CASE
             ELSE 3
         END) VIRTUAL
         COMMENT 'what it counts as in dialer_limits: 0 nothing, 1 an attempt, 2 connected (a person answered), 3 a conversation (with an agent, or the message heard)';
+ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS keys_pressed varchar(40) NULL
+    COMMENT 'the keys that the subscriber pressed, in order; at most 40';
 -- limits: the latest attempts of a number
 CREATE INDEX IF NOT EXISTS dialer_attempts_number ON dialer_attempts (number, begun_at);
 ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS caller_id varchar(200) NULL
@@ -120,7 +123,19 @@ ALTER TABLE dialer_params
     ADD COLUMN IF NOT EXISTS zone_by varchar(400) NOT NULL DEFAULT 'project' INVISIBLE
         COMMENT 'zone of cases without utc: project (its zone, else the number''s) or number (all zones of the number must be open, else the project''s)',
     ADD COLUMN IF NOT EXISTS most_attempts int NULL INVISIBLE
-        COMMENT 'most attempts on a case since it was fresh or brought back, whatever dialer_retries says; NULL: no cap';
+        COMMENT 'most attempts on a case since it was fresh or brought back, whatever dialer_retries says; NULL: no cap',
+    ADD COLUMN IF NOT EXISTS message varchar(400) NULL INVISIBLE
+        COMMENT 'the recording that is played, as Asterisk names it, without its ending; NULL: the one in the context',
+    ADD COLUMN IF NOT EXISTS message_field varchar(400) NULL INVISIBLE
+        COMMENT 'the value of a case''s fields that names its own recording; where it has none, or no name of a file, message',
+    ADD COLUMN IF NOT EXISTS key_repeat varchar(400) NULL INVISIBLE
+        COMMENT 'the key with which a subscriber hears the message again: 0-9, * or #; NULL: not offered',
+    ADD COLUMN IF NOT EXISTS key_agent varchar(400) NULL INVISIBLE
+        COMMENT 'the key for an agent of the queue; NULL: not offered',
+    ADD COLUMN IF NOT EXISTS key_opt_out varchar(400) NULL INVISIBLE
+        COMMENT 'the key for: never call me again (dialer_dnc); NULL: not offered',
+    ADD COLUMN IF NOT EXISTS opt_out_scope varchar(400) NOT NULL DEFAULT 'all' INVISIBLE
+        COMMENT 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
 INSERT IGNORE INTO dialer_settings (name, value, description) VALUES
     ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written');
 
@@ -140,6 +155,8 @@ CREATE TABLE IF NOT EXISTS dialer_dnc (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'numbers that must not be called';
 CREATE INDEX IF NOT EXISTS dialer_dnc_number ON dialer_dnc (number);
+-- dialer_opt_out: the same opt-out again is the same row; dialer_case_settle
+CREATE UNIQUE INDEX IF NOT EXISTS dialer_dnc_attempt ON dialer_dnc (attempt_id, number);
 
 -- dialer_screen: entries that begin later
 CREATE INDEX IF NOT EXISTS dialer_dnc_from ON dialer_dnc (from_at);
@@ -331,7 +348,15 @@ ALTER TABLE dialer_params
     DROP COLUMN IF EXISTS purpose,
     DROP COLUMN IF EXISTS country,
     DROP COLUMN IF EXISTS zone_by,
-    DROP COLUMN IF EXISTS most_attempts;
+    DROP COLUMN IF EXISTS most_attempts,
+    DROP COLUMN IF EXISTS message,
+    DROP COLUMN IF EXISTS message_field,
+    DROP COLUMN IF EXISTS key_repeat,
+    DROP COLUMN IF EXISTS key_agent,
+    DROP COLUMN IF EXISTS key_opt_out,
+    DROP COLUMN IF EXISTS opt_out_scope;
+ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS keys_pressed;
+ALTER TABLE dialer_calls DROP COLUMN IF EXISTS keys_pressed;
 DROP INDEX IF EXISTS dialer_attempts_caller_id ON dialer_attempts;
 ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS caller_id;
 DROP INDEX IF EXISTS dialer_calls_caller_id ON dialer_calls;

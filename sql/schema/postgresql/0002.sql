@@ -55,6 +55,7 @@ ALTER TABLE dialer_abandoned RENAME COLUMN phone_number TO number;
 ALTER TABLE dialer_calls ADD COLUMN number varchar NOT NULL DEFAULT '';
 UPDATE dialer_calls SET number = phone_number;
 CREATE INDEX dialer_calls_number ON dialer_calls (number);
+ALTER TABLE dialer_calls ADD COLUMN keys_pressed varchar NULL;
 ALTER TABLE dialer_attempts ADD COLUMN number varchar NOT NULL DEFAULT '';
 UPDATE dialer_attempts SET number = phone_number;
 ALTER TABLE dialer_calls ADD COLUMN reach int NOT NULL
@@ -74,6 +75,8 @@ ALTER TABLE dialer_attempts ADD COLUMN reach int NOT NULL
             ELSE 3
         END) STORED;
 COMMENT ON COLUMN dialer_attempts.reach IS 'what it counts as in dialer_limits: 0 nothing, 1 an attempt, 2 connected (a person answered), 3 a conversation (with an agent, or the message heard)';
+ALTER TABLE dialer_attempts ADD COLUMN keys_pressed varchar NULL;
+COMMENT ON COLUMN dialer_attempts.keys_pressed IS 'the keys that the subscriber pressed, in order; at most 40';
 -- limits: the latest attempts of a number
 CREATE INDEX dialer_attempts_number ON dialer_attempts (number, begun_at);
 COMMENT ON COLUMN dialer_attempts.number IS 'phone_number in the form that it was begun with (dialer_number)';
@@ -131,12 +134,24 @@ ALTER TABLE dialer_params
     ADD COLUMN purpose varchar NOT NULL DEFAULT 'sales',
     ADD COLUMN country varchar NULL,
     ADD COLUMN zone_by varchar NOT NULL DEFAULT 'project',
-    ADD COLUMN most_attempts int NULL;
+    ADD COLUMN most_attempts int NULL,
+    ADD COLUMN message varchar NULL,
+    ADD COLUMN message_field varchar NULL,
+    ADD COLUMN key_repeat varchar NULL,
+    ADD COLUMN key_agent varchar NULL,
+    ADD COLUMN key_opt_out varchar NULL,
+    ADD COLUMN opt_out_scope varchar NOT NULL DEFAULT 'all';
 COMMENT ON COLUMN dialer_params.client IS 'on whose behalf it calls; rules may be of a client';
 COMMENT ON COLUMN dialer_params.purpose IS 'sales, debt, research or service; rules may be of a purpose';
 COMMENT ON COLUMN dialer_params.country IS 'by whose numbering plan its numbers are read (ISO 3166-1, two letters); NULL: country in dialer_settings';
 COMMENT ON COLUMN dialer_params.zone_by IS 'zone of cases without utc: project (its zone, else the number''s) or number (all zones of the number must be open, else the project''s)';
 COMMENT ON COLUMN dialer_params.most_attempts IS 'most attempts on a case since it was fresh or brought back, whatever dialer_retries says; NULL: no cap';
+COMMENT ON COLUMN dialer_params.message IS 'the recording that is played, as Asterisk names it, without its ending; NULL: the one in the context';
+COMMENT ON COLUMN dialer_params.message_field IS 'the value of a case''s fields that names its own recording; where it has none, or no name of a file, message';
+COMMENT ON COLUMN dialer_params.key_repeat IS 'the key with which a subscriber hears the message again: 0-9, * or #; NULL: not offered';
+COMMENT ON COLUMN dialer_params.key_agent IS 'the key for an agent of the queue; NULL: not offered';
+COMMENT ON COLUMN dialer_params.key_opt_out IS 'the key for: never call me again (dialer_dnc); NULL: not offered';
+COMMENT ON COLUMN dialer_params.opt_out_scope IS 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
 INSERT INTO dialer_settings (name, value, description) VALUES
     ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written');
 
@@ -161,6 +176,8 @@ COMMENT ON COLUMN dialer_dnc.from_at IS 'holds from then on; NULL: at once';
 COMMENT ON COLUMN dialer_dnc.until_at IS 'holds until then; NULL: for ever';
 COMMENT ON COLUMN dialer_dnc.attempt_id IS 'the call in which the subscriber asked for it';
 CREATE INDEX dialer_dnc_number ON dialer_dnc (number);
+-- dialer_opt_out: the same opt-out again is the same row; dialer_case_settle
+CREATE UNIQUE INDEX dialer_dnc_attempt ON dialer_dnc (attempt_id, number) WHERE attempt_id IS NOT NULL;
 
 -- dialer_screen: entries that begin later
 CREATE INDEX dialer_dnc_from ON dialer_dnc (from_at) WHERE from_at IS NOT NULL;
@@ -397,9 +414,15 @@ ALTER TABLE dialer_params
     DROP COLUMN purpose,
     DROP COLUMN country,
     DROP COLUMN zone_by,
-    DROP COLUMN most_attempts;
-ALTER TABLE dialer_attempts DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id;
-ALTER TABLE dialer_calls DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id;
+    DROP COLUMN most_attempts,
+    DROP COLUMN message,
+    DROP COLUMN message_field,
+    DROP COLUMN key_repeat,
+    DROP COLUMN key_agent,
+    DROP COLUMN key_opt_out,
+    DROP COLUMN opt_out_scope;
+ALTER TABLE dialer_attempts DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id, DROP COLUMN keys_pressed;
+ALTER TABLE dialer_calls DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id, DROP COLUMN keys_pressed;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
 ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;

@@ -109,7 +109,25 @@ PARAMS: list[tuple[str, Any]] = [
     ],
     *[(column, None) for column in ("abandon_action", "calls_per_agent", "predictive_agents", "amd", "machine_action")],
     ("priority", None),
+    *[("message", value) for value in ("", "../secret", "a.gsm", "a b", "one&two", "a,b", "${X}", "a\n", "x" * 201)],
+    *[("message_field", value) for value in ("", 'a"b', "a\\b", "a\nb", "x" * 101)],
+    *[(key, value) for key in ("key_repeat", "key_agent", "key_opt_out") for value in ("", "10", "a", "A", "+", "1\n")],
+    *[("opt_out_scope", value) for value in ("", "All", "client", "everybody", None)],
     *[("id", value) for value in (-1, 10**18 + 1)],
+]
+DNC: list[tuple[str, Any]] = [
+    *[
+        ("number", value)
+        for value in ("", "+12", "+" + "1" * 16, "8 (495) 1", "+7 495", "*", "+*", "7495*", "+7*5", "a")
+    ],
+    *[("number", value) for value in ("+7495\n", "12", "89161234567", "00*", "0079*", None)],
+    *[("project_id", value) for value in ("", "a\nb", "x" * 101)],
+    *[("client", value) for value in ("", "a\nb", "x" * 101)],
+    *[("region", value) for value in ("", "us", "USA", "US-", "US-FLOR", "US-fl", "US-FL\n")],
+    *[("purpose", value) for value in ("", "Sales", "fraud")],
+    *[("reason", value) for value in ("a\nb", "x" * 301, None)],
+    *[("until_at", value) for value in ("2038-01-19 00:00:00", "1970-12-31 23:59:59")],
+    *[("from_at", value) for value in ("2038-01-19 00:00:00", "1970-12-31 23:59:59")],
 ]
 TRUNKS: list[tuple[str, Any]] = [
     *[
@@ -181,7 +199,9 @@ def names(sentence: str, table: str, column: str, value: Any) -> bool:
         return Decimal(found[1]) == Decimal(str(value))
     said = "".join(map(visible, value[:100]))
     # An instant stands as the server writes it.
-    return found[1] == said or (column in ("deferred_time", "created") and found[1].startswith(said))
+    return found[1] == said or (
+        column in ("deferred_time", "created", "from_at", "until_at") and found[1].startswith(said)
+    )
 
 
 def visible(one: str) -> str:
@@ -279,6 +299,7 @@ def test_an_unusual_retry_rule_is_accepted(db: Database) -> None:
     add_retry(db, disposition="ж" * 100, period_minutes=1, region="US-FL", client="that is of no project yet")
     add_retry(db, outcome="LOST", period_minutes=1, region="GB", project_id="no project yet", purpose="debt")
 
+
 @pytest.mark.parametrize(("column", "value"), CALLER_IDS)
 def test_a_bad_caller_id_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
     row = {"caller_id": "+4930123", column: value}
@@ -288,6 +309,45 @@ def test_a_bad_caller_id_is_refused_at_insert_and_at_update(db: Database, column
     execute(db, "INSERT INTO dialer_caller_ids (caller_id) VALUES ('+4930123')")
     said = refused(db, f"UPDATE dialer_caller_ids SET {column} = :value", value=value)
     assert names(said, "dialer_caller_ids", column, value)
+
+
+@pytest.mark.parametrize(("column", "value"), DNC)
+def test_a_bad_row_of_do_not_call_is_refused_at_insert_and_at_update(db: Database, column: str, value: Any) -> None:
+    row = {"number": "+74951234567", "project_id": "p", "reason": "", column: value}
+    names_of = ", ".join(row)
+    insert = f"INSERT INTO dialer_dnc ({names_of}) VALUES ({', '.join(f':{name}' for name in row)})"
+    said = refused(db, insert, **row)
+    assert names(said, "dialer_dnc", column, value)
+
+    execute(db, "INSERT INTO dialer_dnc (number) VALUES ('+74951234567')")
+    said = refused(db, f"UPDATE dialer_dnc SET {column} = :value", value=value)
+    assert names(said, "dialer_dnc", column, value)
+
+
+def test_a_row_of_do_not_call_must_end_after_it_begins(db: Database) -> None:
+    insert = "INSERT INTO dialer_dnc (number, from_at, until_at) VALUES ('+749512', '2027-01-02 00:00:00', :until)"
+    for until in ("2027-01-01 00:00:00", "2027-01-02 00:00:00"):
+        assert refused(db, insert, until=until).endswith("write an instant after from_at, or NULL")
+    assert execute(db, insert, until="2027-01-02 00:00:01") == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "column", "remedy"),
+    [
+        ({"key_repeat": "1", "key_agent": "1"}, "key_agent", "key_repeat is this key already: write another"),
+        ({"key_repeat": "1", "key_opt_out": "1"}, "key_opt_out", "key_repeat or key_agent is this key already"),
+        ({"key_agent": "*", "key_opt_out": "*"}, "key_opt_out", "key_repeat or key_agent is this key already"),
+        ({"opt_out_scope": "client"}, "opt_out_scope", "write the client, too, or all"),
+    ],
+)
+def test_settings_of_a_project_that_contradict_each_other_are_refused(
+    db: Database, columns: dict[str, str], column: str, remedy: str
+) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        add_project(db, **columns)
+    said = reason(caught.value)
+    assert names(said, "dialer_params", column, columns[column])
+    assert remedy in said
 
 
 @pytest.mark.parametrize(("name", "value"), SETTINGS)
@@ -394,6 +454,8 @@ def test_old_names_of_zones_are_taken_where_the_server_has_them(db: Database, di
         {"type": "predictive", "abandon_target": 0.01, "abandon_hours": 168, "abandon_days": 365},
         {"abandon_action": "queue", "calls_per_agent": 1, "predictive_agents": 1, "dial_ratio": 1},
         {"amd": True, "machine_action": "message", "machine_period": 999_999, "priority": -7},
+        {"message": "/var/lib/custom/a_B-9", "message_field": "their recording, ж"},
+        {"key_repeat": "*", "key_agent": "#", "key_opt_out": "0", "opt_out_scope": "client", "client": "Ann & Co"},
     ],
 )
 def test_an_unusual_project_is_accepted(db: Database, columns: dict[str, Any]) -> None:

@@ -44,6 +44,9 @@ class Asterisk:
         self.said: list[str] = []
         """The actions that came, in order."""
         self.originates: list[dict[str, str]] = []
+        self.kept: dict[str, str] = {}
+        """Opt-outs in its own database, by channel."""
+        self.deleted: list[str] = []
         self.link: Connection | None = None
         self._writing = Semaphore()
 
@@ -64,6 +67,15 @@ class Asterisk:
             connection.reply(action, "Error", Message="Asterisk is shutting down")
         elif name in self.replies:
             connection.reply(action, "Error", Message=self.replies[name])
+        elif name == "DBGet":
+            assert action["Family"] == "dialer-optout"
+            if (key := action["Key"]) in self.kept:
+                self._list(connection, action, [("DBGetResponse", {"Key": key, "Val": self.kept[key]})])
+            else:
+                connection.reply(action, "Error", Message="Database entry not found")
+        elif name == "Setvar":
+            self.deleted.append(action["Variable"])
+            connection.reply(action, Message="Variable Set")
         elif name == "CoreShowChannels":
             self._list(connection, action, [("CoreShowChannel", item) for item in self.channels])
         elif name == "QueueStatus":
@@ -225,6 +237,18 @@ def test_originate_tells_the_dialplan_what_to_do_without_an_agent_and_with_a_mac
     raw = lab.asterisk.link.raw.decode() if lab.asterisk.link else ""
     for variable in ("__DIALER_PATIENCE=2", "__DIALER_AMD=1", "__DIALER_MACHINE=message"):
         assert f"Variable: {variable}\r\n" in raw
+
+
+def test_originate_says_which_keys_are_offered_and_what_is_played(lab: Lab) -> None:
+    lab.start()
+    lab.originate()
+    until(lambda: len(lab.asterisk.originates) == 1)
+    lab.originate(2, key_repeat="1", key_agent="#", key_opt_out="9", message="custom/reminder")
+    until(lambda: len(lab.asterisk.originates) == 2)
+    raw = lab.asterisk.link.raw.decode() if lab.asterisk.link else ""
+    for name, value in {"KEY_REPEAT": "1", "KEY_AGENT": "#", "KEY_OPT_OUT": "9", "MESSAGE": "custom/reminder"}.items():
+        assert raw.count(f"Variable: __DIALER_{name}=\r\n") == 1
+        assert raw.count(f"Variable: __DIALER_{name}={value}\r\n") == 1
 
 
 def test_resync_that_fails_is_done_again_in_full(lab: Lab) -> None:
@@ -668,3 +692,118 @@ def test_what_was_refused_while_the_lease_was_over_is_told_when_it_is_confirmed(
     lab.database.ours = True
     session.confirmed()
     until(lambda: lab.outcome() == Outcome.FAILED)
+
+
+# --- opt-outs ------------------------------------------------------------------------------------------------------
+
+
+def answered(lab: Lab, number: int = 1) -> None:
+    """A message that is being heard."""
+    lab.originate(number, type="autoinforming")
+    until(lambda: len(lab.asterisk.originates) >= number)
+    lab.asterisk.event("Newstate", Uniqueid=f"c{number}", Channel="PJSIP/x", ChannelState=6)
+    until(lambda: any(call.attempt_id == number and call.answered for call in lab.session.tracker.calls()))
+
+
+def test_an_opt_out_is_written_at_once_and_then_deleted_in_asterisk(lab: Lab) -> None:
+    lab.start()
+    answered(lab)
+    lab.asterisk.event("UserEvent", Uniqueid="c1", UserEvent="DialerOptOut", Attempt=1, Key="9")
+    until(lambda: bool(lab.database.opt_outs))
+    assert [(told["attempt_id"], told["key"]) for told in lab.database.opt_outs] == [(1, "9")]
+    until(lambda: lab.asterisk.deleted == ["DB_DELETE(dialer-optout/c1)"])
+    assert lab.outcome() is None
+    assert "DBGet" not in lab.asterisk.said, "nothing was missed"
+
+
+def test_an_opt_out_without_a_link_is_found_when_the_link_is_back(lab: Lab) -> None:
+    lab.start()
+    answered(lab, 1)
+    answered(lab, 2)
+    lab.asterisk.kept = {"c1": "9"}
+    lab.asterisk.channels = [channel("c2", "Up")]
+    lab.reconnect()
+    until(lambda: lab.outcome(1) is not None)
+    assert lab.database.outcomes() == {1: Outcome.ANSWERED}
+    assert [(told["attempt_id"], told["key"]) for told in lab.database.opt_outs] == [(1, "9")]
+    assert lab.database.calls.index("dialer_opt_out") < lab.database.calls.index("dialer_attempt_finish")
+    until(lambda: lab.asterisk.deleted == ["DB_DELETE(dialer-optout/c1)"])
+
+
+def test_the_next_owner_finds_the_opt_outs_of_open_attempts(lab: Lab) -> None:
+    """Those too of which the ledger does not even know that they were answered."""
+    lab.database.open = [
+        open_attempt(1, "c1", type="autoinforming", dialing_ago=9.0),
+        open_attempt(2, "c2", type="autoinforming", dialing_ago=9.0, ringing_ago=8.0),
+    ]
+    lab.asterisk.uptime = 3600
+    lab.asterisk.kept = {"c2": "9", "c3": "9"}
+    lab.start()
+    until(lambda: lab.outcome(2) is not None)
+    assert lab.outcome(2) == Outcome.ANSWERED
+    assert [told["attempt_id"] for told in lab.database.opt_outs] == [2]
+
+
+def test_an_opt_out_that_was_heard_but_not_told_yet_is_not_asked_for(lab: Lab) -> None:
+    lab.start()
+    answered(lab)
+    lab.database.down = True
+    lab.asterisk.event("UserEvent", Uniqueid="c1", UserEvent="DialerOptOut", Attempt=1, Key="9")
+    until(lambda: any(call.opted_out is not None for call in lab.session.tracker.calls()))
+    lab.database.down = False
+    lab.reconnect()
+    until(lambda: [told["attempt_id"] for told in lab.database.opt_outs] == [1])
+    assert "DBGet" not in lab.asterisk.said
+
+
+def test_what_could_not_be_deleted_is_deleted_when_the_link_is_back(lab: Lab) -> None:
+    lab.start()
+    answered(lab)
+    lab.asterisk.silent = {"CoreShowChannels"}
+    lab.asterisk.channels = [channel("c1", "Up")]
+    (call,) = lab.session.tracker.calls()
+    lab.asterisk.cut()
+    until(lambda: not lab.session.client.connected)
+    lab.session.tracker.opt_out(call, "9")
+    lab.session.ledger.flush()
+    assert [told["attempt_id"] for told in lab.database.opt_outs] == [1]
+    assert lab.asterisk.deleted == []
+    lab.asterisk.silent = set()
+    until(lambda: lab.asterisk.deleted == ["DB_DELETE(dialer-optout/c1)"])
+
+
+def test_without_an_answer_about_opt_outs_nothing_is_settled(lab: Lab) -> None:
+    """Ending the attempt would forget that there was something to ask."""
+    lab.start()
+    answered(lab)
+    lab.asterisk.kept = {"c1": "9"}
+    lab.asterisk.replies = {"DBGet": "Asterisk is shutting down"}
+    lab.asterisk.cut()
+    until(lambda: lab.asterisk.said.count("DBGet") > 1)
+    assert not lab.session.ready
+    assert lab.database.outcomes() == {}
+    lab.asterisk.replies = {}
+    until(lambda: lab.outcome() == Outcome.ANSWERED)
+    assert [told["attempt_id"] for told in lab.database.opt_outs] == [1]
+
+
+@pytest.mark.parametrize("refusal", ["Permission denied", "Invalid/unknown command: DBGet."])
+def test_an_asterisk_that_lets_nobody_look_is_dialled_all_the_same(
+    lab: Lab, refusal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lab.start()
+    answered(lab)
+    lab.asterisk.replies = {"DBGet": refusal}
+    lab.asterisk.channels = [channel("c1", "Up")]
+    lab.reconnect()
+    assert [record.__dict__["why"] for record in caplog.records if "DBGet" in record.message] == [refusal]
+
+
+def test_a_call_that_vanished_is_asked_about_too(lab: Lab) -> None:
+    """Its last events may have been dropped, as somebody had tampered with them."""
+    lab.start()
+    answered(lab)
+    lab.asterisk.kept = {"c1": "9"}
+    lab.session._look()
+    until(lambda: lab.outcome() == Outcome.ANSWERED)
+    assert [told["attempt_id"] for told in lab.database.opt_outs] == [1]

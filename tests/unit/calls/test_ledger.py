@@ -11,10 +11,11 @@ import pytest
 from gevent.event import Event
 from sqlalchemy.exc import DataError
 
-from tests.support.facts import agent_connect, amd, begin, hangup, newchannel, ringing, up
+from tests.support.facts import agent_connect, amd, begin, hangup, key, newchannel, opt_out, ringing, up
 from tests.support.fake_database import FakeDatabase
 from worker.calls.call import Call
 from worker.calls.ledger import ASIDE_FIRST_SECONDS, BATCH, LOCKED_FIRST_SECONDS, Ledger
+from worker.calls.opt_outs import AGAIN_FIRST_SECONDS
 from worker.calls.tracker import Tracker
 from worker.clock import VirtualClock
 from worker.errors import DatabaseUnavailable, StatementTimedOut
@@ -28,6 +29,7 @@ class Told:
     def __init__(self, ledger: Ledger) -> None:
         self.stepped = ledger.stepped
         self.ended = ledger.ended
+        self.opted_out = ledger.opted_out
 
     def astray(self, project_id: str, why: str) -> None:
         pass
@@ -42,7 +44,15 @@ class Setup:
         self.database = FakeDatabase()
         owner = Ownership(4, "default", 9)
         self.troubles = Troubles(self.database.as_database(), self.clock, owner)
-        self.ledger = Ledger(self.database.as_database(), self.clock, owner, self.troubles)
+        self.safe: list[int] = []
+        """Attempts whose opt-outs are known to be written."""
+        self.ledger = Ledger(
+            self.database.as_database(),
+            self.clock,
+            owner,
+            self.troubles,
+            opt_out_written=lambda call: self.safe.append(call.attempt_id),
+        )
         self.tracker = Tracker(self.clock.monotonic, Told(self.ledger))
 
     def end(self, attempt_id: int, trunk: str = "default") -> Call:
@@ -402,3 +412,111 @@ def test_text_from_outside_can_be_stored(setup: Setup) -> None:
     call.detail = "a\0b"
     setup.ledger.flush()
     assert (setup.database.ended[0]["agent"], setup.database.ended[0]["detail"]) == ("PJSIP/Andr\ufffd", "a\ufffdb")
+
+
+# --- opt-outs ------------------------------------------------------------------------------------------------------
+
+
+def message(setup: Setup, attempt_id: int) -> Call:
+    """A call that was answered and hears a message."""
+    name = f"c{attempt_id}"
+    call = begin(
+        setup.tracker, attempt_id=attempt_id, channel_id=name, action_id=f"a{attempt_id}", type="autoinforming"
+    )
+    setup.tracker.event(up(name))
+    return call
+
+
+def test_keys_are_told_when_they_are_pressed_and_at_the_end(setup: Setup) -> None:
+    message(setup, 1)
+    for pressed in "1#":
+        setup.tracker.event(key(pressed))
+        setup.ledger.flush()
+    setup.tracker.event(hangup(16))
+    setup.ledger.flush()
+    assert [report["keys"] for report in setup.database.advanced] == ["1", "1#"]
+    assert [report["keys"] for report in setup.database.ended] == ["1#"]
+
+
+def test_an_opt_out_is_told_at_once_and_with_its_age(setup: Setup) -> None:
+    message(setup, 1)
+    setup.tracker.event(opt_out("9"))
+    setup.pass_time(3)
+    setup.ledger.flush()
+    assert setup.database.opt_outs == [{"attempt_id": 1, "key": "9", "ago": 3.0}]
+    assert setup.safe == [1]
+    setup.ledger.flush()
+    assert setup.database.calls.count("dialer_opt_out") == 1
+    assert setup.database.ended == [], "the call is still up"
+
+
+def test_a_call_does_not_end_before_its_opt_out_is_written(setup: Setup) -> None:
+    """Its number stays in a call, and the next owner of the Asterisk would find the attempt open."""
+    call = message(setup, 1)
+    message(setup, 2)
+
+    def locked(_: list[Any]) -> None:
+        raise StatementTimedOut("of this test", 1, "canceling statement due to statement timeout")
+
+    setup.database.before["dialer_opt_out"] = locked
+    setup.tracker.event(opt_out("9"))
+    for name in ("c1", "c2"):
+        setup.tracker.event(hangup(16, name))
+    setup.ledger.flush()
+    assert [report["attempt_id"] for report in setup.database.ended] == [2]
+    assert setup.ledger.holds(call.attempt_id)
+    assert (setup.ledger.pending(), setup.safe) == (0, [])
+    assert setup.ledger.due_in() == AGAIN_FIRST_SECONDS
+    setup.troubles.write()
+    assert [told[2] for told in setup.database.troubles] == ["opt-out"]
+
+    del setup.database.before["dialer_opt_out"]
+    setup.pass_time(AGAIN_FIRST_SECONDS)
+    setup.ledger.flush()
+    assert [report["attempt_id"] for report in setup.database.ended] == [2, 1]
+    assert setup.safe == [1]
+    assert setup.ledger.due_in() is None
+
+
+def test_an_outage_keeps_opt_outs_and_the_ends_of_their_calls(setup: Setup) -> None:
+    message(setup, 1)
+    setup.tracker.event(opt_out("9"))
+    setup.tracker.event(hangup(16))
+    setup.database.down = True
+    with pytest.raises(DatabaseUnavailable):
+        setup.ledger.flush()
+    assert setup.ledger.pending() == 1
+    setup.database.down = False
+    setup.pass_time(60)
+    setup.ledger.flush()
+    assert setup.database.opt_outs == [{"attempt_id": 1, "key": "9", "ago": 60.0}]
+    assert setup.database.outcomes() == {1: Outcome.ANSWERED}
+
+
+def test_an_opt_out_counts_whoever_owns_the_asterisk_by_now(setup: Setup) -> None:
+    message(setup, 1)
+    setup.end(2)
+    setup.database.ours = False
+    setup.ledger.flush()
+    assert setup.ledger.disowned
+    setup.tracker.event(opt_out("9"))
+    setup.ledger.flush()
+    assert [told["attempt_id"] for told in setup.database.opt_outs] == [1]
+
+
+def test_an_opt_out_that_is_refused_holds_up_no_other(setup: Setup) -> None:
+    """A DBA's trigger, say."""
+
+    def refused(arguments: list[Any]) -> None:
+        if any(told["attempt_id"] == 1 for told in json.loads(arguments[0])):
+            raise DataError("statement", {}, Exception("no"))
+
+    setup.database.before["dialer_opt_out"] = refused
+    for attempt in (1, 2, 3):
+        message(setup, attempt)
+        setup.tracker.event(opt_out("9", f"c{attempt}"))
+        setup.tracker.event(hangup(16, f"c{attempt}"))
+    setup.ledger.flush()
+    assert setup.safe == [2, 3]
+    assert sorted(setup.database.outcomes()) == [2, 3]
+    assert setup.ledger.holds(1)

@@ -26,7 +26,9 @@ from tests.support.facts import (
     failure,
     hangup,
     heard,
+    key,
     newchannel,
+    opt_out,
     played,
     queue_abandon,
     queue_join,
@@ -1083,3 +1085,102 @@ def test_events_of_other_calls_change_nothing(tracker: Tracker, call: Call) -> N
     assert call.amd_verdict is None
     assert len(tracker) == 1
     assert list(tracker.calls()) == [call]
+
+
+# --- keys and opt-outs ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def message(tracker: Tracker) -> Call:
+    """A call that was answered and hears a message."""
+    call = begin(tracker, type="autoinforming")
+    tell(tracker, newchannel(), up())
+    return call
+
+
+def test_keys_are_kept_in_order_and_reported_each_time(tracker: Tracker, message: Call) -> None:
+    for pressed in "1#*0":
+        heard(tracker).changed.clear()
+        tell(tracker, key(pressed))
+        assert heard(tracker).changed == {message}
+    assert message.keys == "1#*0"
+
+
+@pytest.mark.parametrize("pressed", ["", "12", "A", "\u0661", "9; DROP"])
+def test_what_is_no_key_is_not_kept(tracker: Tracker, message: Call, pressed: str) -> None:
+    tell(tracker, key(pressed))
+    assert message.keys == ""
+
+
+def test_no_more_than_forty_keys_are_kept(tracker: Tracker, message: Call) -> None:
+    tell(tracker, *[key("1")] * 50)
+    assert message.keys == "1" * 40
+
+
+def test_an_opt_out_is_told_once_at_the_instant_of_the_first(tracker: Tracker, message: Call, time: Time) -> None:
+    tell(tracker, opt_out("9"))
+    time.now += 5
+    tell(tracker, opt_out("8"))
+    assert heard(tracker).opt_outs == [message]
+    assert (message.opted_out, message.opt_out_key, message.keys) == (1000.0, "9", "9")
+    tell(tracker, hangup(16))
+    assert message.outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize("pressed", ["", "any"])
+def test_an_opt_out_counts_whatever_its_key(tracker: Tracker, message: Call, pressed: str) -> None:
+    tell(tracker, opt_out(pressed))
+    assert heard(tracker).opt_outs == [message]
+    assert (message.opt_out_key, message.keys) == ("", "")
+
+
+def test_an_opt_out_shows_that_the_call_was_answered(tracker: Tracker) -> None:
+    call = begin(tracker, type="autoinforming")
+    tell(tracker, newchannel(), opt_out())
+    assert call.answered
+
+
+@pytest.mark.parametrize("fields", [{"Linkedid": "c1"}, {"Uniqueid": "c2"}, {"Attempt": 1}])
+def test_keys_and_opt_outs_count_only_by_the_uniqueid(
+    tracker: Tracker, message: Call, fields: dict[str, object]
+) -> None:
+    """A caller may write header lines into events; the Uniqueid nobody can guess."""
+    for kind in ("DialerKey", "DialerOptOut"):
+        tell(tracker, event("UserEvent", UserEvent=kind, Key="9", **fields))
+    assert message.keys == ""
+    assert heard(tracker).opt_outs == []
+
+
+def test_who_asks_for_an_agent_in_a_message_needs_one(tracker: Tracker, message: Call) -> None:
+    assert not message.wants_agent
+    tell(tracker, key("2"), queue_join())
+    assert message.wants_agent
+    assert heard(tracker).wrong_queue == {}
+    tell(tracker, agent_connect())
+    assert not message.wants_agent
+    tell(tracker, hangup(16))
+    assert message.outcome is Outcome.ANSWERED
+
+
+def test_an_adopted_call_goes_on_with_the_keys_that_are_known(tracker: Tracker) -> None:
+    call = tracker.adopt(
+        OpenAttempt(
+            attempt_id=1,
+            case_id=7,
+            project_id="p",
+            phone_number="1",
+            type="autoinforming",
+            queue="sales",
+            channel_id="c1",
+            action_id="a1",
+            epoch=1,
+            dial_seconds=30,
+            abandon_seconds=2,
+            agent=None,
+            begun_ago=9.0,
+            steps_ago={Step.ANSWERED: 5.0},
+            keys_pressed="1",
+        )
+    )
+    tell(tracker, key("2"))
+    assert call.keys == "12"

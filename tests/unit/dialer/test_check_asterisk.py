@@ -11,6 +11,7 @@ from dialer import check_asterisk
 from dialer.check_asterisk import check
 from dialer.finding import Finding, Verdict, clock
 from simulator import SimulatedAsterisk, User, lab
+from simulator.switch.actions import _HANDLERS, _KEY_STEPS, Action, Actions, error
 from worker.clock import SystemClock
 from worker.config import AsteriskSettings, Secret
 from worker.figures import ProjectNeeds
@@ -88,6 +89,51 @@ def test_an_empty_queue_is_worth_a_look_and_a_message_needs_none(asterisk: Simul
     findings = checked(asterisk, empty, message)
     assert "queue 'empty' has no member" in told(findings, Verdict.LOOK)
     assert told(findings, Verdict.FAULT) == ""
+
+
+MESSAGE = ProjectNeeds(
+    "info", "autoinforming", "default", "sales", "autoinforming", "s", wanted=True, key_repeat="1", key_opt_out="9"
+)
+
+
+def test_keys_of_the_shipped_dialplan_do_what_they_are_for(asterisk: SimulatedAsterisk) -> None:
+    predictive = replace(MESSAGE, project_id="calls", type="predictive", context="predictive")
+    findings = checked(asterisk, MESSAGE, predictive)
+    assert {finding.verdict for finding in findings} == {Verdict.OK}
+    for project in ("info", "calls"):
+        assert f"project {project}: the key 9 opts out of further calls" in told(findings, Verdict.OK)
+
+
+def test_keys_that_a_context_does_nothing_with_are_named(asterisk: SimulatedAsterisk) -> None:
+    deaf = replace(MESSAGE, context="progressive", key_agent="2")
+    findings = checked(asterisk, deaf, replace(deaf, project_id="idle", wanted=False))
+    assert told(findings, Verdict.FAULT).splitlines() == [
+        "project info: context progressive sends no UserEvent DialerKey: the key 1 does nothing",
+        "project info: context progressive sends no UserEvent DialerOptOut: the key 9 does nothing",
+    ]
+    assert "project idle: context progressive sends no UserEvent DialerOptOut" in told(findings, Verdict.LOOK)
+
+
+def test_who_asks_for_an_agent_in_a_message_needs_a_queue(asterisk: SimulatedAsterisk) -> None:
+    findings = checked(asterisk, replace(MESSAGE, key_agent="2", queue="nowhere"))
+    assert "project info: Asterisk default has no queue 'nowhere'" in told(findings, Verdict.FAULT)
+
+
+def test_a_dialplan_that_keeps_no_opt_outs_is_worth_a_look(
+    asterisk: SimulatedAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = _KEY_STEPS["_[0-9*#]"]
+    monkeypatch.setitem(_KEY_STEPS, "_[0-9*#]", [step for step in kept if not step[2].startswith("DB(")])
+    findings = checked(asterisk, MESSAGE)
+    assert "project info: its context does not keep opt-outs" in told(findings, Verdict.LOOK)
+
+
+def test_without_func_db_no_opt_out_can_be_kept(asterisk: SimulatedAsterisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_self: Actions, action: Action, _session: object) -> str:
+        return error(action, "Variable not set")
+
+    monkeypatch.setitem(_HANDLERS, "setvar", (unknown, frozenset({"call"})))
+    assert "has no function DB_DELETE" in told(checked(asterisk, MESSAGE), Verdict.FAULT)
 
 
 @pytest.mark.parametrize("asterisk", [User(write=frozenset({"call"}))], indirect=True)

@@ -250,6 +250,9 @@ class FakeSession:
         self.over.append(call)
         self.ledger.ended(call)
 
+    def opted_out(self, call: Call) -> None:
+        self.ledger.opted_out(call)
+
     def astray(self, project_id: str, why: str) -> None:
         self.notices.put(Obstacle(project_id, why))
 

@@ -11,6 +11,8 @@ from worker.model import AmdVerdict, Begun, OpenAttempt, Ownership, Refusal, Ste
 
 Report = dict[str, Any]
 """A report on an attempt: {"attempt_id", "steps": {step: seconds ago}, …}, see dialer_attempt_advance."""
+OptOut = dict[str, Any]
+"""{"attempt_id", "key", "ago"}, see dialer_opt_out."""
 
 
 class Attempts(Routines):
@@ -83,6 +85,10 @@ class Attempts(Routines):
         """Write how calls have ended; each end counts once. False: the Asterisk is no longer ours."""
         return self._tell("dialer_attempt_finish", owner, reports, now, timeout_seconds)
 
+    def opt_out(self, opt_outs: Sequence[OptOut], now: datetime | None, *, timeout_seconds: float | None = None) -> int:
+        """Write that subscribers asked not to be called again, whoever owns the Asterisk; how many of them are new."""
+        return int(self._database.value("dialer_opt_out", stored_json(opt_outs), now, timeout_seconds=timeout_seconds))
+
     def _tell(
         self,
         routine: str,
@@ -125,6 +131,7 @@ class Attempts(Routines):
                 begun_ago=float(row["begun_ago"]),
                 steps_ago={step: float(row[f"{step}_ago"]) for step in Step if row[f"{step}_ago"] is not None},
                 amd_verdict=AmdVerdict(row["amd_verdict"]) if row["amd_verdict"] else None,
+                keys_pressed=row["keys_pressed"] or "",
                 signed_off=bool(row["signed_off"]),
             )
             for row in self._database.call("dialer_open_attempts", asterisk, now, timeout_seconds=timeout_seconds)

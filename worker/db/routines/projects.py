@@ -55,7 +55,8 @@ class Projects(Routines):
     def needs(self) -> list[ProjectNeeds]:
         """All projects, with what each needs from its Asterisk."""
         rows = self._database.query(
-            "SELECT r.project_id, r.type, r.asterisk, r.queue, r.context, r.exten, p.wanted FROM dialer_rules r"
+            "SELECT r.project_id, r.type, r.asterisk, r.queue, r.context, r.exten, p.wanted, r.key_repeat,"
+            " r.key_agent, r.key_opt_out FROM dialer_rules r"
             " LEFT JOIN dialer_projects p ON p.project_id = r.project_id ORDER BY r.project_id"
         )
         return [ProjectNeeds(**{**row, "wanted": row["wanted"] == "start"}) for row in rows]

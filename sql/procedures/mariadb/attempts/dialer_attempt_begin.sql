@@ -3,7 +3,8 @@
 -- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true if an agent is guaranteed for
 -- this call (fewer calls in flight than free agents). With attempt_id: the attempt is written; once this is committed,
 -- and only then, it may be originated as the row says. patience: seconds that an answered person waits in the queue
--- before the safe-harbour message; NULL: as long as the call lasts. Otherwise refusal:
+-- before the safe-harbour message; NULL: as long as the call lasts. message: the recording of the case, or the
+-- project's; NULL: the context's own. Otherwise refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used  this case: its claim is given back; gone: there is no case with that id and project, or it
@@ -46,6 +47,11 @@ BEGIN
     DECLARE v_patience int;
     DECLARE v_amd tinyint(1);
     DECLARE v_machine_action varchar(400);
+    DECLARE v_key_repeat varchar(400);
+    DECLARE v_key_agent varchar(400);
+    DECLARE v_key_opt_out varchar(400);
+    DECLARE v_message varchar(400);
+    DECLARE v_message_path varchar(410);
     DECLARE v_trunk_state varchar(20);
     DECLARE v_dial_template varchar(400);
     DECLARE v_answer varchar(200);
@@ -152,9 +158,11 @@ BEGIN
         SELECT r.project_id, r.type, r.`lines`, r.trunk, r.queue, r.exten, r.context, r.caller_id,
             r.dial_seconds, r.abandon_seconds,
             IF(r.type = 'predictive' AND r.abandon_action = 'message', ceil(r.abandon_seconds), NULL),
-            r.amd, r.machine_action, coalesce(r.country, nullif(dialer_setting('country'), ''))
+            r.amd, r.machine_action, r.key_repeat, r.key_agent, r.key_opt_out, r.message,
+            concat('$."', r.message_field, '"'), coalesce(r.country, nullif(dialer_setting('country'), ''))
         INTO v_rules_project, v_type, v_lines, v_trunk, v_queue, v_exten, v_context, v_caller_id,
-            v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action, v_country
+            v_dial_seconds, v_abandon_seconds, v_patience, v_amd, v_machine_action,
+            v_key_repeat, v_key_agent, v_key_opt_out, v_message, v_message_path, v_country
         FROM dialer_rules r WHERE r.project_id = p_project;
         CALL dialer_trunk_lock(v_trunk, p_asterisk);
         SELECT t.state, t.dial_template INTO v_trunk_state, v_dial_template
@@ -378,8 +386,15 @@ BEGIN
         a.dial_seconds, a.abandon_seconds,
         IF(a.id IS NULL, NULL, v_patience) AS patience,
         IF(a.id IS NULL, NULL, v_amd) AS amd,
-        IF(a.id IS NULL, NULL, v_machine_action) AS machine_action
+        IF(a.id IS NULL, NULL, v_machine_action) AS machine_action,
+        IF(a.id IS NULL, NULL, v_key_repeat) AS key_repeat,
+        IF(a.id IS NULL, NULL, v_key_agent) AS key_agent,
+        IF(a.id IS NULL, NULL, v_key_opt_out) AS key_opt_out,
+        -- What a list says becomes a file's name in Asterisk.
+        IF(a.id IS NULL, NULL, IF(json_value(c.fields, v_message_path) REGEXP '^[A-Za-z0-9/_-]{1,200}\\z',
+            json_value(c.fields, v_message_path), v_message)) AS message
     FROM dialer_begun q
     LEFT JOIN dialer_calls a ON a.id = q.attempt_id
+    LEFT JOIN dialer_clients c ON v_message_path IS NOT NULL AND c.id = a.case_id
     ORDER BY q.place;
 END

@@ -19,6 +19,9 @@ SET a.dialing_at = coalesce(a.dialing_at,
         p_now - INTERVAL CAST(json_value(p_report, '$.steps.played') AS decimal(20, 6)) SECOND),
     a.amd_verdict = coalesce(a.amd_verdict, json_value(p_report, '$.amd')),
     a.agent = coalesce(a.agent, json_value(p_report, '$.agent')),
+    -- Each report has all keys so far: the longest one is the latest.
+    a.keys_pressed = IF(char_length(json_value(p_report, '$.keys')) > coalesce(char_length(a.keys_pressed), 0),
+        left(json_value(p_report, '$.keys'), 40), a.keys_pressed),
     -- MariaDB assigns from left to right: these columns have their new values already.
     a.state = CASE
         WHEN a.agent_at IS NOT NULL THEN 'connected'

@@ -7,6 +7,7 @@ BEGIN
     SELECT dialer_instant(p_now) INTO v_now;
     SELECT a.id AS attempt_id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.trunk, a.channel_id,
         a.action_id, a.epoch, a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
+        a.keys_pressed,
         w.stopped_at IS NOT NULL AS signed_off,
         timestampdiff(MICROSECOND, a.begun_at, v_now) / 1000000e0 AS begun_ago,
         timestampdiff(MICROSECOND, a.dialing_at, v_now) / 1000000e0 AS dialing_ago,

@@ -5,21 +5,7 @@ BEGIN
     IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_caller_ids');
     END IF;
-    IF NOT dialer_printable(NEW.project_id) OR char_length(NEW.project_id) NOT BETWEEN 1 AND 100 THEN
-        CALL dialer_refuse('dialer_caller_ids.project_id', NEW.project_id,
-            'write a project_id of dialer_params, or NULL (any project)');
-    END IF;
-    IF NOT dialer_printable(NEW.client) OR char_length(NEW.client) NOT BETWEEN 1 AND 100 THEN
-        CALL dialer_refuse('dialer_caller_ids.client', NEW.client, 'write a client of dialer_params, or NULL (any)');
-    END IF;
-    IF NEW.region NOT REGEXP '^[A-Z]{2}(-[A-Z0-9]{1,3})?\\z' THEN
-        CALL dialer_refuse('dialer_caller_ids.region', NEW.region,
-            'write a country like US, or a part of one like US-FL, or NULL (anywhere)');
-    END IF;
-    IF NEW.purpose NOT IN ('sales', 'debt', 'research', 'service') THEN
-        CALL dialer_refuse('dialer_caller_ids.purpose', NEW.purpose,
-            'write sales, debt, research or service, or NULL (any)');
-    END IF;
+    CALL dialer_scope_check('dialer_caller_ids', NEW.project_id, NEW.client, NEW.region, NEW.purpose);
     IF NOT coalesce(dialer_printable(NEW.caller_id) AND char_length(NEW.caller_id) <= 200
         AND NEW.caller_id REGEXP '[0-9]', false) THEN
         CALL dialer_refuse('dialer_caller_ids.caller_id', NEW.caller_id,

@@ -1,8 +1,8 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
 -- the case during the call stands: withdrawn, promised anew, brought back, deleted. Whether there is a redial, and when,
--- dialer_retry says. p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever
--- state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
+-- dialer_retry says. p_reached as in dialer_trunk_settle. A case whose subscriber opted out in this call is used up.
+-- The third INVALID of a case counts as the case's own, whatever state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
 -- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
 -- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap
 -- tries again.
@@ -26,6 +26,7 @@ BEGIN
     DECLARE v_outcome varchar(20);
     DECLARE v_uses_attempt tinyint(1);
     DECLARE v_invalid bigint DEFAULT 0;
+    DECLARE v_opted_out bigint;
     DECLARE v_id bigint;
     DECLARE v_case_project varchar(400);
     DECLARE v_case_number varchar(400);
@@ -83,12 +84,13 @@ BEGIN
         IF v_outcome = 'INVALID' THEN
             SELECT dialer_invalid_count(p_attempt) INTO v_invalid;
         END IF;
+        SELECT count(*) INTO v_opted_out FROM dialer_dnc d WHERE d.attempt_id = p_attempt;
         CALL dialer_retry(p_attempt, NULL, v_redial_at);
         SET v_effect = CASE
             WHEN v_brought_back <> v_begun_back
                 OR v_used
                 OR (v_deferred_time IS NOT NULL AND NOT v_deferred_done) THEN 'kept'
-            WHEN v_invalid >= 3 THEN 'used'
+            WHEN v_opted_out > 0 OR v_invalid >= 3 THEN 'used'
             WHEN v_uses_attempt AND NOT (v_trunk_failing AND NOT coalesce(p_reached, true)) THEN
                 IF(v_redial_at IS NULL, 'used', 'redial')
             WHEN v_outcome = 'FAILED' AND NOT v_trunk_failing AND v_failures >= 9 THEN 'used'

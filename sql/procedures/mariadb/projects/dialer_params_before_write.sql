@@ -91,6 +91,36 @@ BEGIN
     IF NEW.most_attempts < 1 THEN
         CALL dialer_refuse('dialer_params.most_attempts', NEW.most_attempts, 'write calls, 1 or more, or NULL (no cap)');
     END IF;
+    IF NEW.message NOT REGEXP '^[A-Za-z0-9/_-]{1,200}\\z' THEN
+        CALL dialer_refuse('dialer_params.message', NEW.message,
+            'write the name of a recording without its ending, like custom/reminder: letters, digits and / _ -, or NULL');
+    END IF;
+    IF NOT (dialer_printable(NEW.message_field) AND NEW.message_field REGEXP '^[^"\\\\]{1,100}\\z') THEN
+        CALL dialer_refuse('dialer_params.message_field', NEW.message_field,
+            'write the name of a value in dialer_clients.fields, up to 100 characters without " and \\, or NULL');
+    END IF;
+    IF NEW.key_repeat NOT REGEXP '^[0-9*#]\\z' THEN
+        CALL dialer_refuse('dialer_params.key_repeat', NEW.key_repeat, 'write one key, 0-9, * or #, or NULL');
+    END IF;
+    IF NEW.key_agent NOT REGEXP '^[0-9*#]\\z' THEN
+        CALL dialer_refuse('dialer_params.key_agent', NEW.key_agent, 'write one key, 0-9, * or #, or NULL');
+    END IF;
+    IF NEW.key_opt_out NOT REGEXP '^[0-9*#]\\z' THEN
+        CALL dialer_refuse('dialer_params.key_opt_out', NEW.key_opt_out, 'write one key, 0-9, * or #, or NULL');
+    END IF;
+    IF NEW.key_agent = NEW.key_repeat THEN
+        CALL dialer_refuse('dialer_params.key_agent', NEW.key_agent, 'key_repeat is this key already: write another');
+    END IF;
+    IF NEW.key_opt_out IN (NEW.key_repeat, NEW.key_agent) THEN
+        CALL dialer_refuse('dialer_params.key_opt_out', NEW.key_opt_out,
+            'key_repeat or key_agent is this key already: write another');
+    END IF;
+    IF NOT coalesce(NEW.opt_out_scope IN ('all', 'client', 'project'), false) THEN
+        CALL dialer_refuse('dialer_params.opt_out_scope', NEW.opt_out_scope, 'write all, client or project');
+    END IF;
+    IF NEW.opt_out_scope = 'client' AND NEW.client IS NULL THEN
+        CALL dialer_refuse('dialer_params.opt_out_scope', NEW.opt_out_scope, 'write the client, too, or all');
+    END IF;
     IF NEW.priority IS NULL THEN
         CALL dialer_refuse('dialer_params.priority', NULL, 'write a whole number');
     END IF;

@@ -101,6 +101,11 @@ FROM dialer_stat_pacing t
 JOIN dialer_params p ON p.project_id = t.project_id
 WHERE 100 * t.days_rate > p.abandon_target
 UNION ALL
+SELECT 'no_opt_out', p.id, concat('project ', p.project_id, ' plays a message, and offers no key to opt out of further calls'),
+    'the law asks for one in recorded sales calls (16 CFR 310.4(b)(1)(v)(B)): write key_opt_out, and name the key in the recording'
+FROM dialer_params p
+WHERE p.type = 'autoinforming' AND p.key_opt_out IS NULL
+UNION ALL
 SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c

@@ -3,7 +3,8 @@
 -- {"case_id", "channel_id", "action_id"}, the two ids random and new; "guaranteed": true if an agent is guaranteed for
 -- this call (fewer calls in flight than free agents). With attempt_id: the attempt is written; once this is committed,
 -- and only then, it may be originated as the row says. patience: seconds that an answered person waits in the queue
--- before the safe-harbour message; NULL: as long as the call lasts. Otherwise refusal:
+-- before the safe-harbour message; NULL: as long as the call lasts. message: the recording of the case, or the
+-- project's; NULL: the context's own. Otherwise refusal:
 --   not_owner, project_stopped, project_failing, no_trunk, trunk_failing  nothing may begin now
 --   no_line, pacing         the project's or the trunk's lines; calls per second: ask again at retry_at
 --   not_claimed, gone, used  this case: its claim is given back; gone: there is no case with that id and project, or it
@@ -46,7 +47,11 @@ RETURNS TABLE (
     abandon_seconds numeric,
     patience int,
     amd bool,
-    machine_action varchar
+    machine_action varchar,
+    key_repeat varchar,
+    key_agent varchar,
+    key_opt_out varchar,
+    message varchar
 )
 LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
@@ -210,6 +215,10 @@ BEGIN
         patience := NULL;
         amd := NULL;
         machine_action := NULL;
+        key_repeat := NULL;
+        key_agent := NULL;
+        key_opt_out := NULL;
+        message := NULL;
         IF NOT v_request.has_room THEN
             refusal := CASE WHEN v_retry_at IS NULL THEN 'no_line' ELSE 'pacing' END;
             retry_at := v_retry_at;
@@ -322,6 +331,12 @@ BEGIN
         patience := v_patience;
         amd := v_rules.amd;
         machine_action := v_rules.machine_action;
+        key_repeat := v_rules.key_repeat;
+        key_agent := v_rules.key_agent;
+        key_opt_out := v_rules.key_opt_out;
+        -- What a list says becomes a file's name in Asterisk.
+        message := CASE WHEN v_case.fields ->> v_rules.message_field ~ '^[A-Za-z0-9/_-]{1,200}$'
+            THEN v_case.fields ->> v_rules.message_field ELSE v_rules.message END;
         v_begun := v_begun + 1;
         FOR v_each IN 1 .. coalesce(cardinality(v_callers), 0) LOOP
             IF (v_callers[v_each]).number = v_shown THEN

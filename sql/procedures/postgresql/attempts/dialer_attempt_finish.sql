@@ -1,13 +1,14 @@
 -- dialer_attempt_finish(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How calls have ended. p_reports: JSON array of {"attempt_id", "outcome", "cause", "detail", "ended": seconds
--- ago, "steps", "agent", "amd"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
+-- ago, "steps", "agent", "amd", "keys"} (as in dialer_attempt_advance). An attempt ends once: its outcome, the case's
 -- next call (dialer_case_settle), the number, the claim and the trunk's streak change in this one transaction; the same
 -- report again changes nothing. Then the attempt goes into the ledger and dialer_stat (dialer_post). False: p_worker is
 -- not the owner, nothing is written. "unsent": true means that Originate was never sent, so the end says nothing about
 -- the trunk. Whatever the report says, a call that AMD() took for a machine and that no agent spoke to is MACHINE, and
 -- not abandoned. A person's patience (abandon_seconds) begins with AMD's verdict if there is one: the completed
--- greeting of 16 CFR 310.4(b)(4). A number that was abandoned goes into dialer_abandoned (dialer_abandoned_add); one that is to
--- rest, into dialer_number_pauses (dialer_pause_add).
+-- greeting of 16 CFR 310.4(b)(4). Whoever asks for an agent after a message (autoinforming) has not been abandoned. A
+-- number that was abandoned goes into dialer_abandoned (dialer_abandoned_add); one that is to rest, into
+-- dialer_number_pauses (dialer_pause_add).
 -- Locks, in this order: Asterisk, trunks (dialer_trunk_lock), attempts, numbers, claims, cases.
 CREATE OR REPLACE FUNCTION dialer_attempt_finish(
     p_worker bigint,
@@ -75,7 +76,7 @@ BEGIN
                 WHEN v_outcome = 'ANSWERED' THEN a.answered_at
             END),
             abandoned_at = CASE
-                WHEN v_outcome = 'ABANDONED' OR (v_outcome = 'ANSWERED' AND a.agent_at > v_limit)
+                WHEN v_outcome = 'ABANDONED' OR (v_outcome = 'ANSWERED' AND a.type <> 'autoinforming' AND a.agent_at > v_limit)
                 THEN least(v_limit, v_ended)
             END
         WHERE a.id = v_attempt.id

@@ -18,7 +18,10 @@ BEGIN
         agent_at = coalesce(a.agent_at, p_now - (v_ago ->> 'agent')::float8 * interval '1 second'),
         played_at = coalesce(a.played_at, p_now - (v_ago ->> 'played')::float8 * interval '1 second'),
         amd_verdict = coalesce(a.amd_verdict, p_report ->> 'amd'),
-        agent = coalesce(a.agent, p_report ->> 'agent')
+        agent = coalesce(a.agent, p_report ->> 'agent'),
+        -- Each report has all keys so far: the longest one is the latest.
+        keys_pressed = CASE WHEN length(p_report ->> 'keys') > coalesce(length(a.keys_pressed), 0)
+            THEN left(p_report ->> 'keys', 40) ELSE a.keys_pressed END
     WHERE a.id = p_attempt AND a.ended_at IS NULL;
     UPDATE dialer_calls a
     SET state = CASE

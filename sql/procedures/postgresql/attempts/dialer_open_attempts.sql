@@ -17,6 +17,7 @@ RETURNS TABLE (
     abandon_seconds numeric,
     agent varchar,
     amd_verdict varchar,
+    keys_pressed varchar,
     signed_off bool,
     begun_ago double precision,
     dialing_ago double precision,
@@ -36,6 +37,7 @@ BEGIN
     RETURN QUERY
     SELECT a.id, a.case_id, a.project_id, a.phone_number, a.type, a.queue, a.trunk, a.channel_id, a.action_id,
         a.epoch, a.dial_seconds, a.abandon_seconds, a.agent, a.amd_verdict,
+        a.keys_pressed,
         w.stopped_at IS NOT NULL,
         extract(epoch FROM v_now - a.begun_at)::double precision,
         extract(epoch FROM v_now - a.dialing_at)::double precision,

@@ -5,21 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    IF NOT dialer_printable(NEW.project_id) OR length(NEW.project_id) NOT BETWEEN 1 AND 100 THEN
-        PERFORM dialer_refuse('dialer_caller_ids.project_id', NEW.project_id,
-            'write a project_id of dialer_params, or NULL (any project)');
-    END IF;
-    IF NOT dialer_printable(NEW.client) OR length(NEW.client) NOT BETWEEN 1 AND 100 THEN
-        PERFORM dialer_refuse('dialer_caller_ids.client', NEW.client, 'write a client of dialer_params, or NULL (any)');
-    END IF;
-    IF NEW.region !~ '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' THEN
-        PERFORM dialer_refuse('dialer_caller_ids.region', NEW.region,
-            'write a country like US, or a part of one like US-FL, or NULL (anywhere)');
-    END IF;
-    IF NEW.purpose NOT IN ('sales', 'debt', 'research', 'service') THEN
-        PERFORM dialer_refuse('dialer_caller_ids.purpose', NEW.purpose,
-            'write sales, debt, research or service, or NULL (any)');
-    END IF;
+    PERFORM dialer_scope_check('dialer_caller_ids', NEW.project_id, NEW.client, NEW.region, NEW.purpose);
     IF NOT coalesce(dialer_printable(NEW.caller_id) AND length(NEW.caller_id) <= 200 AND NEW.caller_id ~ '[0-9]', false)
     THEN
         PERFORM dialer_refuse('dialer_caller_ids.caller_id', NEW.caller_id,

@@ -1,8 +1,8 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
 -- the case during the call stands: withdrawn, promised anew, brought back, deleted. Whether there is a redial, and when,
--- dialer_retry says. p_reached as in dialer_trunk_settle. The third INVALID of a case counts as the case's own, whatever
--- state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
+-- dialer_retry says. p_reached as in dialer_trunk_settle. A case whose subscriber opted out in this call is used up.
+-- The third INVALID of a case counts as the case's own, whatever state the trunk is in. If another case has its id by now (project, number or inserted_at differ), that one is left
 -- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
 -- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap
 -- tries again.
@@ -52,6 +52,7 @@ BEGIN
         WHEN v_case.brought_back <> v_attempt.brought_back
             OR v_case.used
             OR (v_case.deferred_time IS NOT NULL AND NOT v_case.deferred_done) THEN 'kept'
+        WHEN EXISTS (SELECT FROM dialer_dnc d WHERE d.attempt_id = p_attempt) THEN 'used'
         WHEN v_outcome.outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3 THEN 'used'
         WHEN v_outcome.uses_attempt AND NOT (coalesce(v_trunk_failing, false) AND NOT coalesce(p_reached, true))
             THEN CASE WHEN v_redial_at IS NULL THEN 'used' ELSE 'redial' END

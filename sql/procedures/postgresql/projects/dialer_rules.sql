@@ -32,6 +32,12 @@ SELECT
     purpose,
     country,
     zone_by,
-    most_attempts
+    most_attempts,
+    message,
+    message_field,
+    key_repeat,
+    key_agent,
+    key_opt_out,
+    opt_out_scope
 FROM dialer_params
 WHERE project_id IS NOT NULL
