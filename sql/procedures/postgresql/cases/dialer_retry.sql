@@ -6,7 +6,7 @@
 -- counts the calls that ended so since the list last began anew (the first call of such a series has redials_done 0),
 -- dialer_params.most_attempts all calls since the case was fresh or brought back. Calls that went back count for
 -- neither. The third INVALID of a case is its last, whatever a row says. For dialer_case_settle, dialer_dispose and
--- dialer_away_end. Only caps need the ledger; if somebody has locked it as a whole, that is an error at once (55P03).
+-- dialer_away_end. Only caps need the ledger; if somebody has locked it as a whole, that is an error at once.
 CREATE OR REPLACE FUNCTION dialer_retry(p_attempt bigint, p_from timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
