@@ -32,16 +32,13 @@ def page() -> str:
 
 
 def _written() -> str:
-    lines = [
-        "| preset | hours, by the subscriber's clock | how often | sure, as of | source |",
-        "|---|---|---|---|---|",
-    ]
+    lines = ["| preset | hours, local | how often | sure, as of | source |", "|---|---|---|---|---|"]
     for one in presets().values():
         rows = one.rows()
         cells = (
             f"`{one.name}`: {one.title}",
-            "; ".join(_hours(one, rows["dialer_hours"])) or "–",
-            "; ".join([*map(_limit, rows["dialer_limits"]), *map(_pause, rows["dialer_pauses"])]) or "–",
+            "; ".join(_hours(one, rows["dialer_hours"])) or "none",
+            "; ".join([*map(_limit, rows["dialer_limits"]), *map(_pause, rows["dialer_pauses"])]) or "none",
             f"{one.sure}, {one.dated}",
             one.source,
         )
@@ -68,7 +65,7 @@ def _hours(one: Preset, rows: list[dict[str, Any]]) -> Iterator[str]:
     told: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         special = tuple(row[name] for name in ("region", "purpose") if row[name] != getattr(one, name))
-        told.setdefault((*special, row["weekdays"]), []).append(f"{row['starts']}–{row['stops']}")
+        told.setdefault((*special, row["weekdays"]), []).append(f"{row['starts']}-{row['stops']}")
     for (*special, days), spans in told.items():
         yield f"{' '.join([*special, days])} {', '.join(spans)}"
 
