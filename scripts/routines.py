@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "routines.md"
 
 ROOMS = {
+    "numbers": "A telephone's number in one form.",
     "time": "What time it is, zones and offsets, the call window of one case.",
     "checks": "How a bad row is refused.",
     "settings": "`dialer_settings`.",

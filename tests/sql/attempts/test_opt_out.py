@@ -150,6 +150,8 @@ def test_keys_are_counted_by_project_and_day(caller: Caller, project: Callable[.
     caller.start("q")
     opted_out = caller.dial(add_case(caller.db))
     opt_out(caller, opted_out)
+    # Another number of the same subscriber's, say.
+    execute(caller.db, "INSERT INTO dialer_dnc (number, attempt_id) VALUES ('+4930999', :a)", a=opted_out)
     for project_id, keys, attempt in [
         ("p", "119", opted_out),
         ("p", "1", caller.dial(add_case(caller.db))),

@@ -807,3 +807,17 @@ def test_a_call_that_vanished_is_asked_about_too(lab: Lab) -> None:
     lab.session._look()
     until(lambda: lab.outcome() == Outcome.ANSWERED)
     assert [told["attempt_id"] for told in lab.database.opt_outs] == [1]
+
+
+def test_what_was_not_deleted_for_sure_is_deleted_again(lab: Lab) -> None:
+    lab.start()
+    answered(lab)
+    lab.asterisk.silent = {"Setvar"}
+    lab.asterisk.event("UserEvent", Uniqueid="c1", UserEvent="DialerOptOut", Attempt=1, Key="9")
+    until(lambda: "Setvar" in lab.asterisk.said)
+    lab.asterisk.silent = set()
+    lab.asterisk.channels = [channel("c1", "Up")]
+    lab.reconnect()
+    until(lambda: lab.asterisk.deleted == ["DB_DELETE(dialer-optout/c1)"])
+    lab.reconnect()
+    assert lab.asterisk.said.count("Setvar") == 2

@@ -300,6 +300,30 @@ def test_half_heard_messages_are_not_played(make: Make) -> None:
     assert len(world.of("Hangup", Cause="16")) == 300
 
 
+def test_people_press_keys_for_what_a_message_offers_them(make: Make) -> None:
+    scenario = call_centre(answer_rate=1.0, machines=0.2)
+    people = replace(scenario.subscribers, opts_out=0.2, asks_agent=0.3)
+    world = make(replace(scenario, subscribers=people))
+    offered = {"DIALER_KEY_OPT_OUT": "9", "DIALER_KEY_AGENT": "0"}
+    for n in range(300):
+        world.call(f"7495{n:07}", context="autoinforming", timeout=600, **offered)
+    for n in range(100):
+        world.call(f"7496{n:07}", context="autoinforming", timeout=600)
+    world.run(3000)
+    opt_outs, asked = world.of("UserEvent", UserEvent="DialerOptOut"), world.of("UserEvent", UserEvent="DialerKey")
+    assert 0.1 < len(opt_outs) / 300 < 0.22
+    assert 0.17 < len(asked) / 300 < 0.31
+    assert {event["Key"] for event in opt_outs} == {"9"}
+    assert {event["Key"] for event in asked} == {"0"}
+    assert {event["Uniqueid"] for event in asked} == {event["Uniqueid"] for event in world.of("QueueCallerJoin")}
+    assert world.switch.channels.statistics.opted_out == len(opt_outs)
+    assert {key for _, key in world.switch.astdb} == {event["Uniqueid"] for event in opt_outs}
+    log = {call.channel_id: call for call in world.switch.calls_log}
+    assert all(log[event["Uniqueid"]].keys == "9" for event in opt_outs)
+    assert not any(call.keys for call in log.values() if call.machine or call.number.startswith("7496"))
+    assert world.switch.channels.calls == {}
+
+
 @pytest.mark.parametrize(
     ("pattern", "exten", "fits"),
     [

@@ -11,6 +11,6 @@ SELECT
     count(DISTINCT d.attempt_id) AS opt_outs
 FROM dialer_attempts a
 JOIN seq_1_to_40 s ON s.seq <= char_length(a.keys_pressed)
-LEFT JOIN dialer_dnc d ON d.attempt_id = a.id
+LEFT JOIN (SELECT DISTINCT o.attempt_id FROM dialer_dnc o WHERE o.attempt_id IS NOT NULL) d ON d.attempt_id = a.id
 WHERE a.keys_pressed <> ''
 GROUP BY a.project_id, timestamp(date(a.ended_at)), substr(a.keys_pressed, s.seq, 1)

@@ -11,6 +11,6 @@ SELECT
     count(DISTINCT d.attempt_id) AS opt_outs
 FROM dialer_attempts a
 CROSS JOIN LATERAL regexp_split_to_table(a.keys_pressed, '') k (digit)
-LEFT JOIN dialer_dnc d ON d.attempt_id = a.id
+LEFT JOIN (SELECT DISTINCT o.attempt_id FROM dialer_dnc o WHERE o.attempt_id IS NOT NULL) d ON d.attempt_id = a.id
 WHERE a.keys_pressed <> ''
 GROUP BY a.project_id, date_trunc('day', a.ended_at), k.digit
