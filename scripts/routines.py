@@ -25,7 +25,6 @@ ROOMS = {
     "settings": "`dialer_settings`.",
     "wakeups": "How workers hear that there is something to do.",
     "cases": "`dialer_clients`: what an INSERT or UPDATE means, and what the end of a call does to its case.",
-    "numbers": "A telephone's number in one form, and its story over all projects.",
     "selection": "Which cases are next, in which order, and when there will be one.",
     "gate": "Whether a case may be called now, and why not.",
     "claims": "Cases in a worker's hands.",

@@ -56,7 +56,7 @@ class Hours:
         return all(self._are_open_in(zone, case, now) for zone in self.zones(case))
 
     def never_open(self, case: Row, now: datetime) -> bool:
-        """Are they closed for the next ten days? Hours that contradict each other; all of them begin at half an hour."""
+        """Are they closed for the next ten days? Hours that contradict each other; all begin at half an hour."""
         first = now.replace(minute=0, second=0, microsecond=0)
         return not any(self.are_open(case, first + timedelta(minutes=30 * step)) for step in range(480))
 
