@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     takeover = _add(commands, "takeover", "let this database server take the place of the one that was dialled from")
     takeover.set_defaults(call=_takeover)
     takeover.add_argument("--stop", action="store_true", help="stop all projects first")
+    _add_import(commands)
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
@@ -101,6 +102,48 @@ def _parser() -> argparse.ArgumentParser:
     simulate = _add(commands, "simulate", "play an Asterisk with subscribers, trunk and agents", add_help=False)
     simulate.set_defaults(call=_simulate)
     return parser
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    imports = _add(commands, "import", "make cases out of a list: a CSV file or a workbook")
+    imports.set_defaults(call=_import)
+    imports.add_argument("file", nargs="?", type=Path, help="the list; lines that are refused go into FILE.refused.csv")
+    imports.add_argument("--project", help="project_id of the cases")
+    imports.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=TARGET",
+        help="what a column is: phone_number, case_name, utc, …, fields, or - to leave it out",
+    )
+    imports.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="TARGET=VALUE",
+        help="what a column of the cases is where the list says nothing, like priority=2",
+    )
+    imports.add_argument(
+        "--duplicates",
+        action="append",
+        default=[],
+        metavar="POLICY",
+        help="numbers that are there already: keep, skip or refuse, or WHERE=POLICY with WHERE file, project or elsewhere"
+        " (default: file=refuse,project=refuse,elsewhere=keep)",
+    )
+    imports.add_argument("--dry-run", action="store_true", help="tell what would come of each line, and write nothing")
+    imports.add_argument("--encoding", default="", help="of a CSV file (default: found out, and shown)")
+    imports.add_argument("--separator", default="", help="of a CSV file (default: found out, and shown)")
+    imports.add_argument("--sheet", default="", help="of a workbook (default: the first one)")
+    imports.add_argument("--zone", default="", help="of instants without an offset (default: the project's zone)")
+    imports.add_argument(
+        "--no-header", action="store_true", help="the first line has no names: 'column 1', 'column 2', …"
+    )
+    imports.add_argument("--again", action="store_true", help="although this file was imported into the project before")
+    what = imports.add_mutually_exclusive_group()
+    what.add_argument("--resume", action="store_true", help="go on with the import of this file that stopped")
+    what.add_argument("--undo", type=int, metavar="ID", help="delete the cases of an import that were never dialled")
+    what.add_argument("--list", action="store_true", help="show the imports there were")
 
 
 def _add_pacing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -214,6 +257,36 @@ def _takeover(arguments: argparse.Namespace) -> int:
     for told in takeover(settings.database, stop=arguments.stop):
         print(told)
     return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False).database
+    from dialer import imports  # noqa: PLC0415
+
+    if arguments.list:
+        return imports.show(settings, arguments.project)
+    if arguments.undo is not None:
+        return imports.undo(settings, arguments.undo)
+    if arguments.file is None or not arguments.project:
+        raise imports.ListNotImported("Say which list, and which project: dialer import FILE --project ID.")
+    return imports.run(
+        settings,
+        imports.Wanted(
+            path=arguments.file,
+            project=arguments.project,
+            maps=imports.pairs(arguments.map, "--map"),
+            constants=imports.pairs(arguments.set, "--set"),
+            duplicates=imports.policies(arguments.duplicates),
+            encoding=arguments.encoding,
+            separator=arguments.separator,
+            sheet=arguments.sheet,
+            zone=arguments.zone,
+            header=not arguments.no_header,
+            dry_run=arguments.dry_run,
+            resume=arguments.resume,
+            again=arguments.again,
+        ),
+    )
 
 
 def _pacing_replay(arguments: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ ROOMS = {
     "settings": "`dialer_settings`.",
     "wakeups": "How workers hear that there is something to do.",
     "cases": "`dialer_clients`: what an INSERT or UPDATE means, and what the end of a call does to its case.",
+    "imports": "Lists from files become cases, in chunks that are each checked, inserted and noted in one transaction.",
     "selection": "Which cases are next, in which order, and when there will be one.",
     "gate": "Whether a case may be called now, and why not.",
     "claims": "Cases in a worker's hands.",

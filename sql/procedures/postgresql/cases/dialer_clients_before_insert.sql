@@ -37,7 +37,7 @@ BEGIN
     NEW.deferred_kind := CASE WHEN NEW.deferred_time IS NOT NULL THEN coalesce(NEW.deferred_kind, 'scheduled') END;
     PERFORM dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
         NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.deferred_time,
-        NEW.deferred_done, NEW.created, NEW.inserted_at);
+        NEW.deferred_done, NEW.created, NEW.inserted_at, NEW.region, NEW.fields);
     RETURN NEW;
 END
 $$;
