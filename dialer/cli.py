@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     takeover.set_defaults(call=_takeover)
     takeover.add_argument("--stop", action="store_true", help="stop all projects first")
     _add_import(commands)
+    _add_export(commands)
     _add_pacing(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
     demo.set_defaults(call=_demo)
@@ -128,8 +129,8 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="append",
         default=[],
         metavar="POLICY",
-        help="numbers that are there already: keep, skip or refuse, or WHERE=POLICY with WHERE file, project or elsewhere"
-        " (default: file=refuse,project=refuse,elsewhere=keep)",
+        help="numbers that are there already: keep, skip or refuse, or WHERE=POLICY with WHERE file, project or"
+        " elsewhere (default: file=refuse,project=refuse,elsewhere=keep)",
     )
     imports.add_argument("--dry-run", action="store_true", help="tell what would come of each line, and write nothing")
     imports.add_argument("--encoding", default="", help="of a CSV file (default: found out, and shown)")
@@ -144,6 +145,22 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     what.add_argument("--resume", action="store_true", help="go on with the import of this file that stopped")
     what.add_argument("--undo", type=int, metavar="ID", help="delete the cases of an import that were never dialled")
     what.add_argument("--list", action="store_true", help="show the imports there were")
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    exports = _add(commands, "export", "write cases, attempts or results into a CSV file or a workbook")
+    exports.set_defaults(call=_export)
+    exports.add_argument(
+        "what", choices=["cases", "attempts", "results"], help="results: the last outcome of each case"
+    )
+    exports.add_argument("--project", help="of this project alone")
+    exports.add_argument(
+        "--since", default="", help="inserted, begun or ended since: 7d, 24h, 2026-11-24, 2026-11-24 09:00"
+    )
+    exports.add_argument("-o", "--output", type=Path, help="FILE.csv or FILE.xlsx (default: CSV on standard output)")
+    exports.add_argument("--separator", default=",", help="between the cells of a CSV file (default: comma)")
+    exports.add_argument("--bom", action="store_true", help="mark a CSV file as UTF-8, which Excel needs")
+    exports.add_argument("--zone", default="Z", help="by whose clock instants are read and written (default: UTC)")
 
 
 def _add_pacing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -285,6 +302,24 @@ def _import(arguments: argparse.Namespace) -> int:
             dry_run=arguments.dry_run,
             resume=arguments.resume,
             again=arguments.again,
+        ),
+    )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False).database
+    from dialer import exports  # noqa: PLC0415
+
+    return exports.run(
+        settings,
+        exports.Wanted(
+            what=arguments.what,
+            project=arguments.project,
+            since=arguments.since,
+            output=arguments.output,
+            separator=arguments.separator,
+            bom=arguments.bom,
+            zone=arguments.zone,
         ),
     )
 

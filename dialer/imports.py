@@ -46,8 +46,8 @@ class ListNotImported(DialerError):  # noqa: N818 - what it says is plain enough
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for. maps, constants: column to target, target to value. resume: go on with the import of this file
-    that stopped. again: although it was imported before."""
+    """What was asked for. maps, constants: column to target, target to value. resume: go on with the import of this
+    file that stopped. again: although it was imported before."""
 
     path: Path
     project: str
@@ -80,8 +80,8 @@ def policies(told: list[str]) -> Policies:
             continue
         if policy not in POLICIES or (is_one and place not in PLACES):
             raise ListNotImported(
-                f"--duplicates {one.strip()}: write one of {', '.join(POLICIES)}, for numbers of the file and of the project,"
-                f" or for one of {', '.join(PLACES)} alone, like file=skip,elsewhere=refuse."
+                f"--duplicates {one.strip()}: write one of {', '.join(POLICIES)}, for numbers of the file and of the"
+                f" project, or for one of {', '.join(PLACES)} alone, like file=skip,elsewhere=refuse."
             )
         found |= {PLACES[place]: policy} if is_one else {"in_file": policy, "in_project": policy}
     return Policies(**found)
@@ -214,8 +214,8 @@ class _Import:
             return [f"column {place}" for place in range(1, len(first.cells) + 1)], chain([first], rows)
         if looks_like_data(first.cells):
             raise TableError(
-                f"The first line of {self._wanted.path} has a telephone number in it, and no names of columns: if there are none,"
-                " say --no-header, and which is which, --map 'column 1=phone_number'."
+                f"The first line of {self._wanted.path} has a telephone number in it, and no names of columns: if there"
+                " are none, say --no-header, and which is which, --map 'column 1=phone_number'."
             )
         return first.cells, rows
 
@@ -226,12 +226,13 @@ class _Import:
         last = before[0]
         if last.ended_at is None:
             raise ListNotImported(
-                f"Import {last.id} of this file into {last.project_id} stopped after line {last.done_to}: --resume goes on"
-                f" there, --undo {last.id} takes it back, --again begins another one."
+                f"Import {last.id} of this file into {last.project_id} stopped after line {last.done_to}: --resume goes"
+                f" on there, --undo {last.id} takes it back, --again begins another one."
             )
         raise ListNotImported(
-            f"This file was imported into {last.project_id} on {last.ended_at:%Y-%m-%d %H:%M} UTC already (import {last.id},"
-            f" {last.file_name}, {last.inserted} cases): --undo {last.id} takes that back, --again imports it once more."
+            f"This file was imported into {last.project_id} on {last.ended_at:%Y-%m-%d %H:%M} UTC already (import"
+            f" {last.id}, {last.file_name}, {last.inserted} cases): --undo {last.id} takes that back, --again imports"
+            " it once more."
         )
 
     def _resume(self) -> None:
@@ -268,8 +269,8 @@ class _Import:
 
 
 class Pace:
-    """How many lines are inserted at once: few enough that nobody else waits for long, and with pauses while the server is
-    busy with more important things."""
+    """How many lines are inserted at once: few enough that nobody else waits for long, and with pauses while the server
+    is busy with more important things."""
 
     def __init__(
         self,
@@ -314,8 +315,8 @@ class _Timed:
 
 
 class RefusedFile:
-    """The lines that were refused, as a list that can be mended and imported again. They are written before the chunk is
-    committed, so that none is lost; what was written of a chunk that was not is taken back by whoever resumes."""
+    """The lines that were refused, as a list that can be mended and imported again. They are written before the chunk
+    is committed, so that none is lost; what was written of a chunk that was not is taken back by whoever resumes."""
 
     def __init__(self, path: Path, header: Sequence[str], *, keep_to: int) -> None:
         """keep_to: a resumed import keeps what was refused up to this line; -1: none."""
@@ -411,8 +412,8 @@ def show(settings: DatabaseSettings, project: str | None) -> int:
             state = "undone" if one.undone_at else "ended" if one.ended_at else f"stopped after line {one.done_to}"
             undone = f", {one.undone} deleted again" if one.undone else ""
             print(
-                f"{one.id}  {one.begun_at:%Y-%m-%d %H:%M}  {one.project_id}  {one.file_name}  {state}: {one.inserted} inserted,"
-                f" {one.refused} refused, {one.skipped} skipped{undone}"
+                f"{one.id}  {one.begun_at:%Y-%m-%d %H:%M}  {one.project_id}  {one.file_name}  {state}:"
+                f" {one.inserted} inserted, {one.refused} refused, {one.skipped} skipped{undone}"
             )
     finally:
         database.dispose()

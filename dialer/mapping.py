@@ -110,8 +110,8 @@ class Columns:
         width = len(self.header)
         if any(row[width:]):
             return (
-                f"the line has {len(row)} cells and the header {width}: look for a separator inside a text, and put that"
-                " text into quotation marks"
+                f"the line has {len(row)} cells and the header {width}: look for a separator inside a text, and put"
+                " that text into quotation marks"
             )
         return "the line has a NUL character: save the file as text" if "\0" in "".join(row) else None
 
@@ -156,9 +156,7 @@ class Columns:
             except ValueError:
                 known = None
             if not isinstance(known, dict):
-                raise ValueError(
-                    f"dialer_clients.fields is '{given[:100]}': write a JSON object of up to 10000 characters, or nothing"
-                )
+                raise ValueError(f"dialer_clients.fields is '{_shown(given)}': write a JSON object, or nothing")
             if known:
                 found.insert(0, json.dumps(known, ensure_ascii=False)[1:-1])
         return f"{{{', '.join(found)}}}" if found else None
@@ -196,8 +194,8 @@ def columns(
                 by_target[target] = place
     if "phone_number" not in by_target:
         raise TableError(
-            f"None of the columns {', '.join(names)} is called like a telephone number ({', '.join(NAMES['phone_number'])}):"
-            " say which it is, --map COLUMN=phone_number."
+            f"None of the columns {', '.join(names)} is called like a telephone number"
+            f" ({', '.join(NAMES['phone_number'])}): say which it is, --map COLUMN=phone_number."
         )
     taken = set(by_target.values())
     plain = set(map(_plain, names))
@@ -243,8 +241,8 @@ def instant(text: str, zone: tzinfo) -> str:
         else:
             return f"{at.year:04}-{at:%m-%d %H:%M:%S}"
     raise ValueError(
-        f"dialer_clients.deferred_time is '{text[:100]}': write an instant like 2026-11-24 09:00, by the clock of the list's"
-        " zone or with an offset like +03:00"
+        f"dialer_clients.deferred_time is '{_shown(text)}': write an instant like 2026-11-24 09:00, by the clock of the"
+        " list's zone or with an offset like +03:00"
     )
 
 
@@ -269,6 +267,11 @@ def _offset(text: str) -> tzinfo:
         return UTC
     east = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
     return timezone(-east if found[1] == "-" else east)
+
+
+def _shown(text: str) -> str:
+    """A value as dialer_refusal shows it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda one: f"\\{ord(one[0]):04X}", text[:100])
 
 
 def _plain(name: str) -> str:

@@ -111,8 +111,8 @@ class Csv:
                         line = self._skipped + reader.line_num + 1
                 except csv.Error as error:
                     raise TableError(
-                        f"{self.path} cannot be read from line {line} on: {error}. Look for a quotation mark that is not"
-                        " closed there."
+                        f"{self.path} cannot be read from line {line} on: {error}. Look for a quotation mark that"
+                        " is not closed there."
                     ) from error
                 except UnicodeDecodeError as error:
                     raise _undecodable(self.path, self._encoding, error) from error
@@ -242,8 +242,7 @@ class Workbook:
 
     def rows(self) -> Iterator[Row]:
         """All rows that are not empty."""
-        first = self._sheet.start
-        for line, values in enumerate(self._sheet.iter_rows(), (first[0] if first else 0) + 1):
+        for line, values in enumerate(self._sheet.iter_rows(), 1):
             cells = [written(value) for value in values]
             if any(cells):
                 yield Row(line, cells)

@@ -288,8 +288,8 @@ class OpenAttempt:
 
 
 class ListLine(NamedTuple):
-    """A line of a list that is imported. values: of the columns that the list has, None for an empty cell. fault: why it
-    cannot be read; then there are no values. cells: as they were read."""
+    """A line of a list that is imported. values: of the columns that the list has, None for an empty cell. fault: why
+    it cannot be read; then there are no values. cells: as they were read."""
 
     line: int
     values: tuple[str | None, ...]

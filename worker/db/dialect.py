@@ -55,8 +55,8 @@ class Dialect(Protocol):
     def load(
         self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | None]]
     ) -> None:
-        """Insert many rows in the fastest way that needs nothing of the server. Names of ours; values are data, and none
-        has a NUL character. Raises DBAPIError."""
+        """Insert many rows in the fastest way that needs nothing of the server. Names of ours; values are data, and
+        none has a NUL character. Raises DBAPIError."""
 
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
         """The statements to execute so that the server gives up on `statement` after `seconds`; the last of them has

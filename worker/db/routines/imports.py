@@ -96,8 +96,8 @@ class Imports(Routines):
 
         Yields, after each transaction, its lines and what of them was refused or skipped, in order. `note` is told that
         before the commit, perhaps several times. There is one transaction, unless the database refuses it, for example
-        by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with the server's
-        own words. Raises ImportMovedOn.
+        by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with the
+        server's own words. Raises ImportMovedOn.
         """
         alone = 0
         parts = [lines]

@@ -68,7 +68,7 @@ BEGIN
     -- character that JSON escapes or another control character (in UTF-8 those and half pairs begin with the bytes C2 and
     -- ED). Nothing that was accepted has a control character, so equal texts mean equal columns.
     SET v_window = concat('\t', NEW.project_id, '\n', coalesce(NEW.utc, ''), '\n', NEW.allowed_start, '\n', NEW.allowed_stop,
-        '\n', coalesce(NEW.call_back_period, ''), '\n', coalesce(NEW.region, ''), '\t');
+        '\n', coalesce(NEW.call_back_period, ''), '\n', coalesce(concat('=', NEW.region), ''), '\t');
     IF NOT coalesce(locate(v_window, @dialer_windows_accepted)
        AND char_length(v_window) - char_length(replace(replace(v_window, '\n', ''), '\t', '')) = 7
        AND char_length(NEW.phone_number) BETWEEN 3 AND 80
