@@ -15,6 +15,7 @@ TITLES = {
     "claims": "A claim of 10 at 100,000 and 1,000,000 waiting cases, 90 % of them closed and first in order",
     "dialling": "From the database to Asterisk, and CPU of the worker per call",
     "gate": "A claim and a begin beside an older revision's, and why 1,000,000 cases are not being dialled, summed",
+    "imports": "dialer import beside a bare COPY or LOAD DATA into a table with the same indexes",
     "memory": "Resident memory of a worker after 10,000 and after 100,000 calls",
     "predictive": "One predictive decision for 500 agents and 2,000 calls in flight",
     "progressive": "One progressive decision for 500 agents and 20 projects",

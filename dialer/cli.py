@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("number", help="however it is written; without + it is read by country in dialer_settings")
     why.add_argument("--attempts", type=int, default=100, metavar="N", help="the latest N attempts (default: 100)")
     why.add_argument("--json", action="store_true", help="for programs")
+    _add_import(commands)
+    _add_export(commands)
     _add_pacing(commands)
     _add_rules(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
@@ -108,6 +110,64 @@ def _parser() -> argparse.ArgumentParser:
     simulate = _add(commands, "simulate", "play an Asterisk with subscribers, trunk and agents", add_help=False)
     simulate.set_defaults(call=_simulate)
     return parser
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    imports = _add(commands, "import", "make cases out of a list: a CSV file or a workbook")
+    imports.set_defaults(call=_import)
+    imports.add_argument("file", nargs="?", type=Path, help="the list; lines that are refused go into FILE.refused.csv")
+    imports.add_argument("--project", help="project_id of the cases")
+    imports.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=TARGET",
+        help="what a column is: phone_number, case_name, utc, …, fields, or - to leave it out",
+    )
+    imports.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="TARGET=VALUE",
+        help="what a column of the cases is where the list says nothing, like priority=2",
+    )
+    imports.add_argument(
+        "--duplicates",
+        action="append",
+        default=[],
+        metavar="POLICY",
+        help="numbers that are there already: keep, skip or refuse, or WHERE=POLICY with WHERE file, project or"
+        " elsewhere (default: file=refuse,project=refuse,elsewhere=keep)",
+    )
+    imports.add_argument("--dry-run", action="store_true", help="tell what would come of each line, and write nothing")
+    imports.add_argument("--encoding", default="", help="of a CSV file (default: found out, and shown)")
+    imports.add_argument("--separator", default="", help="of a CSV file (default: found out, and shown)")
+    imports.add_argument("--sheet", default="", help="of a workbook (default: the first one)")
+    imports.add_argument("--zone", default="", help="of instants without an offset (default: the project's zone)")
+    imports.add_argument(
+        "--no-header", action="store_true", help="the first line has no names: 'column 1', 'column 2', …"
+    )
+    imports.add_argument("--again", action="store_true", help="although this file was imported into the project before")
+    what = imports.add_mutually_exclusive_group()
+    what.add_argument("--resume", action="store_true", help="go on with the import of this file that stopped")
+    what.add_argument("--undo", type=int, metavar="ID", help="delete the cases of an import that were never dialled")
+    what.add_argument("--list", action="store_true", help="show the imports there were")
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    exports = _add(commands, "export", "write cases, attempts or results into a CSV file or a workbook")
+    exports.set_defaults(call=_export)
+    exports.add_argument(
+        "what", choices=["cases", "attempts", "results"], help="results: the last outcome of each case"
+    )
+    exports.add_argument("--project", help="of this project alone")
+    exports.add_argument(
+        "--since", default="", help="inserted, begun or ended since: 7d, 24h, 2026-11-24, 2026-11-24 09:00"
+    )
+    exports.add_argument("-o", "--output", type=Path, help="FILE.csv or FILE.xlsx (default: CSV on standard output)")
+    exports.add_argument("--separator", default=",", help="between the cells of a CSV file (default: comma)")
+    exports.add_argument("--bom", action="store_true", help="mark a CSV file as UTF-8, which Excel needs")
+    exports.add_argument("--zone", default="Z", help="by whose clock instants are read and written (default: UTC)")
 
 
 def _add_pacing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -253,6 +313,54 @@ def _why(arguments: argparse.Namespace) -> int:
     from dialer.why import run  # noqa: PLC0415
 
     return run(settings.database, arguments.number, arguments.attempts, as_json=arguments.json)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False).database
+    from dialer import imports  # noqa: PLC0415
+
+    if arguments.list:
+        return imports.show(settings, arguments.project)
+    if arguments.undo is not None:
+        return imports.undo(settings, arguments.undo)
+    if arguments.file is None or not arguments.project:
+        raise imports.ListNotImported("Say which list, and which project: dialer import FILE --project ID.")
+    return imports.run(
+        settings,
+        imports.Wanted(
+            path=arguments.file,
+            project=arguments.project,
+            maps=imports.pairs(arguments.map, "--map"),
+            constants=imports.pairs(arguments.set, "--set"),
+            duplicates=imports.policies(arguments.duplicates),
+            encoding=arguments.encoding,
+            separator=arguments.separator,
+            sheet=arguments.sheet,
+            zone=arguments.zone,
+            header=not arguments.no_header,
+            dry_run=arguments.dry_run,
+            resume=arguments.resume,
+            again=arguments.again,
+        ),
+    )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False).database
+    from dialer import exports  # noqa: PLC0415
+
+    return exports.run(
+        settings,
+        exports.Wanted(
+            what=arguments.what,
+            project=arguments.project,
+            since=arguments.since,
+            output=arguments.output,
+            separator=arguments.separator,
+            bom=arguments.bom,
+            zone=arguments.zone,
+        ),
+    )
 
 
 def _pacing_replay(arguments: argparse.Namespace) -> int:

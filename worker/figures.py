@@ -359,3 +359,35 @@ class Renewed:
     rows: int
     own: int
     unknown_zones: int
+
+
+@dataclass(frozen=True)
+class ImportFigures:
+    """A list that was imported from a file. done_to: the last line that is settled; options: JSON, how it was read;
+    ended_at None: not read to the end yet."""
+
+    id: int
+    project_id: str
+    file_name: str
+    file_hash: str
+    options: str
+    in_file: str
+    in_project: str
+    elsewhere: str
+    done_to: int
+    inserted: int
+    refused: int
+    skipped: int
+    undone: int
+    begun_at: datetime
+    ended_at: datetime | None
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RefusedLine:
+    """A line of a list that is not inserted, and why; skipped: because it was asked for."""
+
+    line: int
+    skipped: bool
+    reason: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 DEFAULT_EXTEN = "s"
 """The extension that takes an answered call if dialer_params.exten is NULL."""
@@ -293,3 +294,21 @@ class OpenAttempt:
     keys_pressed: str = ""
     signed_off: bool = False
     """The worker that began it signed off properly, so no Originate for it can still be on its way to Asterisk."""
+
+
+class ListLine(NamedTuple):
+    """A line of a list that is imported. values: of the columns that the list has, None for an empty cell. fault: why
+    it cannot be read; then there are no values. cells: as they were read."""
+
+    line: int
+    values: tuple[str | None, ...]
+    fault: str | None
+    cells: Sequence[str]
+
+
+class Policies(NamedTuple):
+    """What an import does with a number that is there already: 'keep', 'skip' or 'refuse' the line."""
+
+    in_file: str
+    in_project: str
+    elsewhere: str

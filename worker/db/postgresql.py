@@ -11,6 +11,7 @@ import gevent
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 from worker.config import DatabaseSettings
 from worker.db.limits import IDLE_SECONDS, LOCK_SECONDS
@@ -145,6 +146,20 @@ class PostgreSQL:
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """All routines are functions."""
         return f"SELECT * FROM {routine}({', '.join(':' + name for name in parameters)})"  # noqa: S608
+
+    def load(
+        self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | None]]
+    ) -> None:
+        """By COPY."""
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        driver: Any = connection.connection.driver_connection
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            # As SQLAlchemy raises it, which does not know of COPY.
+            raise DBAPIError(statement, None, error, connection_invalidated=driver.closed) from error
 
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
         """The limit holds from the next statement on, until the end of the transaction."""

@@ -15,6 +15,8 @@ ALTER TABLE dialer_clients
         COMMENT 'the zones of the number, joined by &; written by the dialer',
     ADD COLUMN IF NOT EXISTS fields longtext NULL INVISIBLE
         COMMENT 'what else the list knew: a JSON object',
+    ADD COLUMN IF NOT EXISTS import_id bigint NULL INVISIBLE
+        COMMENT 'the import that brought the case (dialer_imports); NULL: none did',
     ADD COLUMN IF NOT EXISTS held_for varchar(40) NULL INVISIBLE
         COMMENT 'the rule that keeps the case back; NULL: none, as far as was looked. A lower bound: claim and begin ask the rules',
     ADD COLUMN IF NOT EXISTS held_until timestamp(6) NULL DEFAULT NULL INVISIBLE
@@ -39,6 +41,8 @@ ALTER TABLE dialer_clients
         AS (IF(used OR checked, NULL, held_for)) PERSISTENT INVISIBLE
         COMMENT 'what a case that would wait is held for; NULL: it is not held, or does not wait';
 DROP INDEX IF EXISTS dialer_clients_number ON dialer_clients;
+-- the cases of a number
+CREATE INDEX IF NOT EXISTS dialer_clients_number ON dialer_clients (number);
 -- held cases: those whose time has come, and how many there are
 CREATE INDEX IF NOT EXISTS dialer_clients_held ON dialer_clients (project_id, waits_for, held_until);
 
@@ -323,7 +327,33 @@ CREATE TABLE IF NOT EXISTS dialer_case_numbers (
 -- dialer_number_rules: the cases of a number
 CREATE INDEX IF NOT EXISTS dialer_case_numbers_number ON dialer_case_numbers (number);
 
+CREATE TABLE IF NOT EXISTS dialer_imports (
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    project_id varchar(400) NOT NULL,
+    file_name varchar(1000) NOT NULL,
+    file_hash varchar(64) NOT NULL COMMENT 'SHA-256 of its content',
+    options longtext NOT NULL COMMENT 'how its columns were read, JSON; a resumed import reads them in the same way',
+    in_file varchar(10) NOT NULL COMMENT 'numbers that an earlier line of the file has: keep, skip or refuse',
+    in_project varchar(10) NOT NULL COMMENT 'numbers that the project has already: keep, skip or refuse',
+    elsewhere varchar(10) NOT NULL COMMENT 'numbers that other projects have: keep, skip or refuse',
+    done_to bigint NOT NULL DEFAULT 0 COMMENT 'the last line of the file that is settled: inserted, refused or skipped',
+    inserted bigint NOT NULL DEFAULT 0,
+    refused bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    undone bigint NOT NULL DEFAULT 0 COMMENT 'cases that were deleted again by dialer import --undo',
+    first_case_id bigint NULL COMMENT 'all its cases have ids from here …',
+    last_case_id bigint NULL COMMENT '… to here; others may lie between',
+    begun_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+    moved_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) COMMENT 'when done_to was written',
+    ended_at timestamp(6) NULL DEFAULT NULL COMMENT 'NULL: not read to the end yet; dialer import --resume goes on',
+    undone_at timestamp(6) NULL DEFAULT NULL,
+    -- was this file imported before?
+    KEY dialer_imports_file (file_hash)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'lists that were imported from files (dialer import)';
+
 -- Down: the rules, and what the dialer has noted by them, go.
+DROP TABLE IF EXISTS dialer_imports;
 DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;
@@ -389,6 +419,7 @@ ALTER TABLE dialer_clients
     DROP COLUMN IF EXISTS number_region,
     DROP COLUMN IF EXISTS zones,
     DROP COLUMN IF EXISTS fields,
+    DROP COLUMN IF EXISTS import_id,
     DROP COLUMN IF EXISTS held_for,
     DROP COLUMN IF EXISTS held_until;
 CREATE INDEX IF NOT EXISTS dialer_clients_number ON dialer_clients (phone_number);

@@ -9,6 +9,7 @@ ALTER TABLE dialer_clients
     ADD COLUMN number_region varchar NULL,
     ADD COLUMN zones varchar NULL,
     ADD COLUMN fields jsonb NULL,
+    ADD COLUMN import_id int8 NULL,
     ADD COLUMN held_for varchar NULL,
     ADD COLUMN held_until timestamptz NULL CHECK (held_until BETWEEN '1970-01-01 00:00:00Z' AND '2038-01-19 00:00:00Z');
 COMMENT ON COLUMN dialer_clients.number IS 'phone_number in one form, E.164 where its country is known (dialer_number); written by the dialer';
@@ -17,6 +18,7 @@ COMMENT ON COLUMN dialer_clients.region IS 'where the subscriber''s address is: 
 COMMENT ON COLUMN dialer_clients.number_region IS 'where the number says that it is; written by the dialer';
 COMMENT ON COLUMN dialer_clients.zones IS 'the zones of the number, joined by &; written by the dialer';
 COMMENT ON COLUMN dialer_clients.fields IS 'what else the list knew: a JSON object';
+COMMENT ON COLUMN dialer_clients.import_id IS 'the import that brought the case (dialer_imports); NULL: none did';
 COMMENT ON COLUMN dialer_clients.held_for IS 'the rule that keeps the case back; NULL: none, as far as was looked. A lower bound: claim and begin ask the rules';
 COMMENT ON COLUMN dialer_clients.held_until IS 'until when it keeps it back; NULL: until a rule changes';
 -- Its indexes go with it.
@@ -389,7 +391,44 @@ COMMENT ON COLUMN dialer_case_numbers.label IS 'home, work, …';
 -- dialer_number_rules: the cases of a number
 CREATE INDEX dialer_case_numbers_number ON dialer_case_numbers (number);
 
+CREATE TABLE dialer_imports (
+    id bigserial NOT NULL PRIMARY KEY,
+    project_id varchar NOT NULL,
+    file_name varchar NOT NULL,
+    file_hash varchar NOT NULL,
+    options varchar NOT NULL,
+    in_file varchar NOT NULL,
+    in_project varchar NOT NULL,
+    elsewhere varchar NOT NULL,
+    done_to int8 NOT NULL DEFAULT 0,
+    inserted int8 NOT NULL DEFAULT 0,
+    refused int8 NOT NULL DEFAULT 0,
+    skipped int8 NOT NULL DEFAULT 0,
+    undone int8 NOT NULL DEFAULT 0,
+    first_case_id int8 NULL,
+    last_case_id int8 NULL,
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    moved_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz NULL,
+    undone_at timestamptz NULL
+);
+COMMENT ON TABLE dialer_imports IS 'lists that were imported from files (dialer import)';
+COMMENT ON COLUMN dialer_imports.file_hash IS 'SHA-256 of its content';
+COMMENT ON COLUMN dialer_imports.options IS 'how its columns were read, JSON; a resumed import reads them in the same way';
+COMMENT ON COLUMN dialer_imports.in_file IS 'numbers that an earlier line of the file has: keep, skip or refuse';
+COMMENT ON COLUMN dialer_imports.in_project IS 'numbers that the project has already: keep, skip or refuse';
+COMMENT ON COLUMN dialer_imports.elsewhere IS 'numbers that other projects have: keep, skip or refuse';
+COMMENT ON COLUMN dialer_imports.done_to IS 'the last line of the file that is settled: inserted, refused or skipped';
+COMMENT ON COLUMN dialer_imports.undone IS 'cases that were deleted again by dialer import --undo';
+COMMENT ON COLUMN dialer_imports.first_case_id IS 'all its cases have ids from here …';
+COMMENT ON COLUMN dialer_imports.last_case_id IS '… to here; others may lie between';
+COMMENT ON COLUMN dialer_imports.moved_at IS 'when done_to was written';
+COMMENT ON COLUMN dialer_imports.ended_at IS 'NULL: not read to the end yet; dialer import --resume goes on';
+-- was this file imported before?
+CREATE INDEX dialer_imports_file ON dialer_imports (file_hash);
+
 -- Down: the rules, and what the dialer has noted by them, go.
+DROP TABLE IF EXISTS dialer_imports;
 DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;
@@ -434,6 +473,7 @@ ALTER TABLE dialer_clients
     DROP COLUMN number_region,
     DROP COLUMN zones,
     DROP COLUMN fields,
+    DROP COLUMN import_id,
     DROP COLUMN held_for,
     DROP COLUMN held_until,
     ADD COLUMN window_key varchar COLLATE "C" NOT NULL

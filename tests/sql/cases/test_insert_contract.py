@@ -107,7 +107,7 @@ class Side:
             schema=self.db.schema,
         )
         for row in rows:
-            if row["t"] in GOOD and row["name"] not in {*THE_DIALERS_OWN, "waits_as"}:
+            if row["t"] in GOOD and row["name"] not in {*THE_DIALERS_OWN, "waits_as", "waits_for"}:
                 text = "char" in row["type"]
                 kind = "text" if text else "id" if row["name"] == "id" else kinds.get(row["type"], "number")
                 self.columns.append(Column(row["t"], row["name"], kind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import column as sqlalchemy_column
+from sqlalchemy import insert, table
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.caller import at
 from tests.support.dialects import Dialect, execute, servers
-from tests.support.factories import add_case, add_project, add_retry, add_trunk
+from tests.support.factories import add_case, add_project, add_retry, add_trunk, case_values
 from tests.support.writers import WRITERS, MariaDbWriter, Refused, Value, Writer
 from worker.db import Database
 from worker.db.database import cause, reason
@@ -76,6 +79,7 @@ CASES: list[tuple[str, Any]] = [
         for column in ("case_name", "project_id", "phone_number", "priority", "used", "call_back", "allowed_start")
     ],
     *[(column, None) for column in ("allowed_stop", "deferred_done", "created")],
+    *[("region", value) for value in ("", "us", "U", "USA", "US-", "US-fl", "US-FLOR", "US FL", "US\n", "Florida")],
 ]
 PARAMS: list[tuple[str, Any]] = [
     *[("project_id", value) for value in (None, "", "a\nb", LONG)],
@@ -420,6 +424,9 @@ def test_one_bad_row_refuses_the_whole_statement(db: Database) -> None:
         {"deferred_time": "2038-01-18 23:59:59"},
         {"case_name": "Ж. 'Ó Súilleabháin'; -- %s :x {number}"},
         {"project_id": "x" * 100},
+        *[{"region": value} for value in ("US", "US-FL", "GB-1", "FR-20R", None)],
+        {"case_name": 'Ünal \\ "Söhne" ° \u00a0 한국'},
+        {"phone_number": "49+30"},
     ],
 )
 def test_what_is_unusual_but_right_is_accepted(db: Database, columns: dict[str, Any]) -> None:
@@ -460,6 +467,44 @@ def test_old_names_of_zones_are_taken_where_the_server_has_them(db: Database, di
 )
 def test_an_unusual_project_is_accepted(db: Database, columns: dict[str, Any]) -> None:
     add_project(db, **columns)
+
+
+@pytest.mark.parametrize("fields", ['"text"', "[1]", "1", "true", "null", json.dumps({"a": "x" * 9_999})])
+def test_fields_are_a_json_object(db: Database, dialect: Dialect, fields: str) -> None:
+    value = ":value" if dialect.name == "mariadb" else "CAST(:value AS jsonb)"
+    insert = f"INSERT INTO dialer_clients (case_name, project_id, phone_number, fields) VALUES ('x', 'p', '1', {value})"
+    assert names(refused(db, insert, value=fields), "dialer_clients", "fields", fields)
+    execute(db, insert, value='{"a": {"b": ["ü", 1, null]}}')
+    assert names(
+        refused(db, f"UPDATE dialer_clients SET fields = {value}", value=fields), "dialer_clients", "fields", fields
+    )
+    execute(db, "UPDATE dialer_clients SET fields = NULL")
+
+
+@pytest.mark.parametrize("column", ["case_name", "phone_number", "utc", "allowed_start", "call_back_period", "region"])
+def test_what_was_accepted_before_opens_no_way_round(db: Database, column: str) -> None:
+    """The triggers remember what usual rows have."""
+    usual = {"utc": "+1", "allowed_start": "09:00", "allowed_stop": "18:00", "region": "DE"}
+    bad = {
+        "case_name": ["a\nb", "\x7f", "\u0085", "x" * 1001],
+        "phone_number": ["+", "12 3", "1" * 81, "123\n", "+12a"],
+        "utc": ["+1\n09:00", "+1\t", "\t"],
+        "allowed_start": ["09:00\n18:00", "09:00\t"],
+        "call_back_period": ["1\nDE", "\n", "\nDE\t\tp\n+1\n09:00\n18:00\n"],
+        "region": ["DE\t", "DE\t\tp\n+1\n09:00\n18:00\n\nDE", "\n"],
+    }
+    with db.transaction() as connection:
+        for value in bad[column]:
+            for row in ({}, {"utc": "+2"}, {}):
+                connection.execute(_insert_case(usual | row))
+            with pytest.raises(DBAPIError) as caught, connection.begin_nested():
+                connection.execute(_insert_case({**usual, column: value}))
+            assert names(reason(caught.value), "dialer_clients", column, value)
+
+
+def _insert_case(columns: dict[str, Any]) -> Any:
+    values = case_values(**columns)
+    return insert(table("dialer_clients", *map(sqlalchemy_column, values))).values(values)
 
 
 def test_a_project_exists_once(db: Database) -> None:

@@ -5,74 +5,114 @@
 CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
 BEGIN
+    DECLARE v_window varchar(4000);
     IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_clients');
-    END IF;
-    IF NEW.recall IS NOT NULL OR NEW.recall_period IS NOT NULL THEN
-        SET NEW.call_back = coalesce(NEW.recall, NEW.call_back),
-            NEW.call_back_period = coalesce(NEW.recall_period, NEW.call_back_period),
-            NEW.recall = NULL,
-            NEW.recall_period = NULL;
     END IF;
     -- The country of the last row's project, found once per statement.
     IF NOT coalesce(@dialer_country_at = now(6) AND @dialer_country_of = NEW.project_id, false) THEN
         SET @dialer_country_at = now(6), @dialer_country_of = NEW.project_id,
             @dialer_country = dialer_country(NEW.project_id);
     END IF;
-    SET NEW.number = IF(@dialer_country IS NULL, NEW.phone_number, dialer_number(NEW.phone_number, @dialer_country)),
-        NEW.checked = false,
-        -- This identifies the case, whatever happens to created. Its default, now, shows that nobody has written it.
-        NEW.inserted_at = coalesce(nullif(NEW.inserted_at, now(6)), NEW.created);
-    IF NOT coalesce(CAST(@dialer_restoring AS char) IN ('1', 'on', 'true'), false) THEN
-        IF NOT (NEW.used OR NEW.deferred_done) THEN
-            SET NEW.deferred_kind = NULL;
+    SET NEW.number = IF(@dialer_country IS NULL, NEW.phone_number, dialer_number(NEW.phone_number, @dialer_country));
+    -- Of what follows nothing concerns a fresh row that has these columns by default, as lists have; each step of a
+    -- trigger costs about a microsecond.
+    IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked
+       AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now(6) AND NEW.inserted_at = now(6)
+       AND NEW.redials_done + NEW.failures + NEW.brought_back = 0
+       AND coalesce(NEW.not_before_at, NEW.last_attempt_id, NEW.tried_at, NEW.held_for, NEW.held_until) IS NULL, false) THEN
+        IF NEW.recall IS NOT NULL OR NEW.recall_period IS NOT NULL THEN
+            SET NEW.call_back = coalesce(NEW.recall, NEW.call_back),
+                NEW.call_back_period = coalesce(NEW.recall_period, NEW.call_back_period),
+                NEW.recall = NULL,
+                NEW.recall_period = NULL;
         END IF;
-        -- These count what the dialer did with a case, so only the dialer writes them.
-        SET NEW.redials_done = 0,
-            NEW.failures = 0,
-            NEW.brought_back = 0,
-            NEW.not_before_at = NULL,
-            NEW.last_attempt_id = NULL,
-            NEW.tried_at = NULL,
-            NEW.held_for = NULL,
-            NEW.held_until = NULL;
-        IF NEW.deferred_time IS NOT NULL AND second(NEW.deferred_time) <= 14
-           AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)
-           AND dialer_offset_written(NEW.deferred_time, true) THEN
-            CALL dialer_refuse('dialer_clients.deferred_time', NEW.deferred_time,
-                concat('write it in the zone of the session, without an offset; from a file:',
-                    ' SET deferred_time = str_to_date(@text, ''%Y-%m-%d %H:%i:%s'')'));
+        SET NEW.checked = false,
+            -- This identifies the case, whatever happens to created. Its default, now, shows that nobody has written it.
+            NEW.inserted_at = coalesce(nullif(NEW.inserted_at, now(6)), NEW.created);
+        IF NOT coalesce(CAST(@dialer_restoring AS char) IN ('1', 'on', 'true'), false) THEN
+            IF NOT (NEW.used OR NEW.deferred_done) THEN
+                SET NEW.deferred_kind = NULL;
+            END IF;
+            -- These count what the dialer did with a case, so only the dialer writes them.
+            SET NEW.redials_done = 0,
+                NEW.failures = 0,
+                NEW.brought_back = 0,
+                NEW.not_before_at = NULL,
+                NEW.last_attempt_id = NULL,
+                NEW.tried_at = NULL,
+                NEW.held_for = NULL,
+                NEW.held_until = NULL;
+            IF NEW.deferred_time IS NOT NULL AND second(NEW.deferred_time) <= 14
+               AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)
+               AND dialer_offset_written(NEW.deferred_time, true) THEN
+                CALL dialer_refuse('dialer_clients.deferred_time', NEW.deferred_time,
+                    concat('write it in the zone of the session, without an offset; from a file:',
+                        ' SET deferred_time = str_to_date(@text, ''%Y-%m-%d %H:%i:%s'')'));
+            END IF;
+            IF coalesce(NEW.created <> now(6), false) AND second(NEW.created) <= 14
+               AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)
+               AND dialer_offset_written(NEW.created, false) THEN
+                CALL dialer_refuse('dialer_clients.created', NEW.created,
+                    'write it in the zone of the session, without an offset');
+            END IF;
+        ELSE
+            -- It was away for a moment.
+            SET NEW.checked = EXISTS (
+                SELECT 1 FROM dialer_claims l WHERE l.case_id = NEW.id AND l.case_inserted_at = NEW.inserted_at);
         END IF;
-        IF coalesce(NEW.created <> now(6), false) AND second(NEW.created) <= 14
-           AND (coalesce(@dialer_read_at <> now(6), true) OR @dialer_offset_written)
-           AND dialer_offset_written(NEW.created, false) THEN
-            CALL dialer_refuse('dialer_clients.created', NEW.created,
-                'write it in the zone of the session, without an offset');
-        END IF;
-    ELSE
-        -- It was away for a moment.
-        SET NEW.checked = EXISTS (
-            SELECT 1 FROM dialer_claims l WHERE l.case_id = NEW.id AND l.case_inserted_at = NEW.inserted_at);
+        SET NEW.deferred_kind = IF(NEW.deferred_time IS NULL, NULL, coalesce(NEW.deferred_kind, 'scheduled'));
     END IF;
-    SET NEW.deferred_kind = IF(NEW.deferred_time IS NULL, NULL, coalesce(NEW.deferred_kind, 'scheduled'));
-    IF NOT coalesce(NEW.phone_number REGEXP '^[+*#]*[0-9][+*#0-9]*\\z' AND char_length(NEW.phone_number) <= 80
-       AND NEW.allowed_start REGEXP '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\z'
-       AND NEW.allowed_stop REGEXP '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\z'
-       AND (NEW.call_back_period IS NULL OR NEW.call_back_period REGEXP '^[0-9]{1,6}(,[0-9]{1,6}){0,50}\\z')
-       AND CAST(concat(NEW.case_name, NEW.project_id) AS binary)
-           NOT REGEXP '[\\x00-\\x1f\\x7f]|\\xC2[\\x80-\\x9F]|\\xED[\\xA0-\\xBF]'
-       AND char_length(NEW.case_name) <= 1000 AND char_length(NEW.project_id) BETWEEN 1 AND 100
-       AND (NEW.utc IS NULL OR NEW.utc REGEXP '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?\\z')
-       AND (NEW.id IS NULL OR NEW.id BETWEEN 0 AND 1000000000000000000 OR NEW.project_id = '-')
+    -- In a trigger a pattern is read anew for each row, which costs more than all else. So the usual forms pass without one:
+    -- a window (and region) that the session has had before, a number of nothing but digits behind its +, a name without a
+    -- character that JSON escapes or another control character (in UTF-8 those and half pairs begin with the bytes C2 and
+    -- ED). Nothing that was accepted has a control character, so equal texts mean equal columns.
+    SET v_window = concat('\t', NEW.project_id, '\n', coalesce(NEW.utc, ''), '\n', NEW.allowed_start, '\n', NEW.allowed_stop,
+        '\n', coalesce(NEW.call_back_period, ''), '\n', coalesce(concat('=', NEW.region), ''), '\t');
+    IF NOT coalesce(locate(v_window, @dialer_windows_accepted)
+       AND char_length(v_window) - char_length(replace(replace(v_window, '\n', ''), '\t', '')) = 7
+       AND char_length(NEW.phone_number) BETWEEN 3 AND 80
+       AND replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(NEW.phone_number,
+           '0', ''), '1', ''), '2', ''), '3', ''), '4', ''), '5', ''), '6', ''), '7', ''), '8', ''), '9', '') IN ('', '+')
+       AND char_length(NEW.case_name) <= 1000 AND char_length(json_quote(NEW.case_name)) = char_length(NEW.case_name) + 2
+       AND NOT instr(CAST(NEW.case_name AS binary), x'7F') AND NOT instr(CAST(NEW.case_name AS binary), x'C2')
+       AND NOT instr(CAST(NEW.case_name AS binary), x'ED')
+       AND (NEW.id IS NULL OR NEW.id BETWEEN 0 AND 1000000000000000000)
        AND NEW.priority IS NOT NULL
        AND NEW.used IN (0, 1) AND NEW.call_back IN (0, 1) AND NEW.deferred_done IN (0, 1)
        AND unix_timestamp(NEW.created) BETWEEN 31536000 AND 2147471999.999999 AND NEW.inserted_at = NEW.created
-       AND (NEW.deferred_time IS NULL OR unix_timestamp(NEW.deferred_time) BETWEEN 31536000 AND 2147471999.999999),
+       AND (NEW.deferred_time IS NULL OR unix_timestamp(NEW.deferred_time) BETWEEN 31536000 AND 2147471999.999999)
+       AND (NEW.fields IS NULL OR IF(json_valid(NEW.fields), json_type(NEW.fields) = 'OBJECT', false)
+           AND char_length(NEW.fields) <= 10000),
        false) THEN
-        -- 0 and NULL mean the next id; with project '-' the dialer writes in place of an UPDATE, see
-        -- dialer_case_settle.
-        CALL dialer_clients_check(IF(NEW.project_id = '-', 1, coalesce(nullif(NEW.id, 0), 1)), NEW.case_name, NEW.project_id,
-            NEW.phone_number, NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
-            NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);
+        IF NOT coalesce(NEW.phone_number REGEXP '^[+*#]*[0-9][+*#0-9]*\\z' AND char_length(NEW.phone_number) <= 80
+           AND NEW.allowed_start REGEXP '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\z'
+           AND NEW.allowed_stop REGEXP '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)\\z'
+           AND (NEW.call_back_period IS NULL OR NEW.call_back_period REGEXP '^[0-9]{1,6}(,[0-9]{1,6}){0,50}\\z')
+           AND CAST(concat(NEW.case_name, NEW.project_id) AS binary)
+               NOT REGEXP '[\\x00-\\x1f\\x7f]|\\xC2[\\x80-\\x9F]|\\xED[\\xA0-\\xBF]'
+           AND char_length(NEW.case_name) <= 1000 AND char_length(NEW.project_id) BETWEEN 1 AND 100
+           AND (NEW.utc IS NULL OR NEW.utc REGEXP '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?\\z')
+           AND (NEW.id IS NULL OR NEW.id BETWEEN 0 AND 1000000000000000000 OR NEW.project_id = '-')
+           AND NEW.priority IS NOT NULL
+           AND NEW.used IN (0, 1) AND NEW.call_back IN (0, 1) AND NEW.deferred_done IN (0, 1)
+           AND unix_timestamp(NEW.created) BETWEEN 31536000 AND 2147471999.999999 AND NEW.inserted_at = NEW.created
+           AND (NEW.deferred_time IS NULL OR unix_timestamp(NEW.deferred_time) BETWEEN 31536000 AND 2147471999.999999)
+           AND (NEW.region IS NULL OR NEW.region REGEXP '^[A-Z]{2}(-[A-Z0-9]{1,3})?\\z')
+           AND (NEW.fields IS NULL OR IF(json_valid(NEW.fields), json_type(NEW.fields) = 'OBJECT', false)
+               AND char_length(NEW.fields) <= 10000),
+           false) THEN
+            -- 0 and NULL mean the next id; with project '-' the dialer writes in place of an UPDATE, see
+            -- dialer_case_settle.
+            CALL dialer_clients_check(IF(NEW.project_id = '-', 1, coalesce(nullif(NEW.id, 0), 1)), NEW.case_name, NEW.project_id,
+                NEW.phone_number, NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
+                NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at,
+                NEW.region, NEW.fields);
+        END IF;
+        IF NOT coalesce(locate(v_window, @dialer_windows_accepted), false) THEN
+            -- A list of many windows costs no more than without this.
+            SET @dialer_windows_accepted = concat(
+                coalesce(IF(char_length(@dialer_windows_accepted) < 2000, @dialer_windows_accepted, ''), ''), v_window);
+        END IF;
     END IF;
 END

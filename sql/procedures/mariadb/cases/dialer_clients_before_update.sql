@@ -39,7 +39,7 @@ BEGIN
             NEW.id <=> OLD.id AND NEW.case_name <=> OLD.case_name AND NEW.project_id <=> OLD.project_id
             AND NEW.phone_number <=> OLD.phone_number AND NEW.utc <=> OLD.utc AND NEW.allowed_start <=> OLD.allowed_start
             AND NEW.allowed_stop <=> OLD.allowed_stop AND NEW.call_back_period <=> OLD.call_back_period
-            AND NEW.created <=> OLD.created),
+            AND NEW.created <=> OLD.created AND NEW.region <=> OLD.region AND NEW.fields <=> OLD.fields),
         v_rewritten = v_checked_anew
             OR NOT (NEW.priority <=> OLD.priority AND NEW.call_back <=> OLD.call_back);
     IF v_rewritten OR (NEW.last_attempt_id <=> OLD.last_attempt_id AND NOT (
@@ -87,7 +87,8 @@ BEGIN
             -- An id that the server has assigned stays, whatever it is.
             CALL dialer_clients_check(IF(NEW.id <=> OLD.id, 1, NEW.id), NEW.case_name, NEW.project_id, NEW.phone_number,
                 NEW.priority, NEW.utc, NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop,
-                NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at);
+                NEW.call_back_period, NEW.deferred_time, NEW.deferred_done, NEW.created, NEW.inserted_at,
+                NEW.region, NEW.fields);
         END IF;
     END IF;
 END

@@ -35,9 +35,9 @@ BEGIN
     NEW.recall := NULL;
     NEW.recall_period := NULL;
     v_checked_anew := (NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.utc, NEW.allowed_start,
-            NEW.allowed_stop, NEW.call_back_period, NEW.created)
+            NEW.allowed_stop, NEW.call_back_period, NEW.created, NEW.region, NEW.fields)
         IS DISTINCT FROM (OLD.id, OLD.case_name, OLD.project_id, OLD.phone_number, OLD.utc, OLD.allowed_start,
-            OLD.allowed_stop, OLD.call_back_period, OLD.created);
+            OLD.allowed_stop, OLD.call_back_period, OLD.created, OLD.region, OLD.fields);
     IF NEW.last_attempt_id IS DISTINCT FROM OLD.last_attempt_id AND NOT v_checked_anew
        AND (NEW.priority, NEW.call_back) IS NOT DISTINCT FROM (OLD.priority, OLD.call_back) THEN
         RETURN NEW;
@@ -71,7 +71,7 @@ BEGIN
        OR NEW.deferred_time IS DISTINCT FROM OLD.deferred_time AND NEW.deferred_time IS NOT NULL THEN
         PERFORM dialer_clients_check(NEW.id, NEW.case_name, NEW.project_id, NEW.phone_number, NEW.priority, NEW.utc,
             NEW.used, NEW.call_back, NEW.allowed_start, NEW.allowed_stop, NEW.call_back_period, NEW.deferred_time,
-            NEW.deferred_done, NEW.created, NEW.inserted_at);
+            NEW.deferred_done, NEW.created, NEW.inserted_at, NEW.region, NEW.fields);
     END IF;
     RETURN NEW;
 END
@@ -80,6 +80,6 @@ CREATE TRIGGER dialer_clients_before_update
 -- Not OF checked: a claim changes only that column, and should cost nothing here.
 BEFORE UPDATE OF case_name, project_id, phone_number, priority, utc, used, call_back, allowed_start, allowed_stop,
     call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period, number, region, number_region,
-    zones
+    zones, fields
 ON dialer_clients
 FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_update()

@@ -1,7 +1,7 @@
 -- dialer_clients_check(id, case_name, project_id, phone_number, priority, utc, used, call_back, start, stop, period,
---     deferred_time, deferred_done, created, inserted_at)
--- The insert contract of a case: refuses what could never be dialled or would mean two things on the two databases, see
--- dialer_refuse. Called by the triggers of dialer_clients.
+--     deferred_time, deferred_done, created, inserted_at, region, fields)
+-- The insert contract of a case: refuses what could never be dialled or would mean two things on the two databases, with
+-- what dialer_clients_fault says of it, SQLSTATE 23514. Called by the triggers of dialer_clients.
 CREATE OR REPLACE FUNCTION dialer_clients_check(
     p_id int8,
     p_case_name varchar,
@@ -17,7 +17,9 @@ CREATE OR REPLACE FUNCTION dialer_clients_check(
     p_deferred_time timestamptz,
     p_deferred_done bool,
     p_created timestamptz,
-    p_inserted_at timestamptz
+    p_inserted_at timestamptz,
+    p_region varchar,
+    p_fields jsonb
 )
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -28,9 +30,10 @@ DECLARE
     c_number CONSTANT varchar := '^[+*#]*[0-9][+*#0-9]*$';
     c_period CONSTANT varchar := '^ *([0-9]{1,6}( *, *[0-9]{1,6})* *)?$';
     c_usual_offset CONSTANT varchar := '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?$';
-    v_instant record;
+    c_region CONSTANT varchar := '^[A-Z][A-Z](-[A-Z0-9][A-Z0-9]?[A-Z0-9]?)?$';
+    v_fault varchar;
 BEGIN
-    -- Good rows, by far the most, cost one expression; the rest finds out what is wrong with a bad row.
+    -- Good rows, by far the most, cost one expression; dialer_clients_fault finds out what is wrong with a bad row.
     IF p_phone_number ~ c_number AND length(p_phone_number) <= 80
        AND dialer_time(p_start) IS NOT NULL
        AND dialer_time(p_stop) IS NOT NULL
@@ -39,6 +42,8 @@ BEGIN
        AND length(p_case_name) <= 1000
        AND length(p_project_id) BETWEEN 1 AND 100
        AND (p_utc IS NULL OR p_utc ~ c_usual_offset OR p_utc = '' OR dialer_zone_known(p_utc))
+       AND (p_region IS NULL OR p_region ~ c_region)
+       AND (p_fields IS NULL OR jsonb_typeof(p_fields) = 'object' AND length(p_fields::varchar) <= 10000)
        AND p_id BETWEEN 1 AND 1000000000000000000
        AND p_priority IS NOT NULL AND p_used IS NOT NULL AND p_call_back IS NOT NULL AND p_deferred_done IS NOT NULL
        AND p_created IS NOT NULL AND p_inserted_at IS NOT NULL
@@ -46,60 +51,10 @@ BEGIN
        AND greatest(p_created, p_inserted_at, p_deferred_time) < '2038-01-19 00:00:00Z' THEN
         RETURN;
     END IF;
-    IF NOT coalesce(p_phone_number ~ c_number AND length(p_phone_number) <= 80, false) THEN
-        PERFORM dialer_refuse('dialer_clients.phone_number', p_phone_number,
-            'write 1 to 80 of the characters 0-9 + * #, a digit among them, without spaces or dashes');
+    v_fault := dialer_clients_fault(p_id, p_case_name, p_project_id, p_phone_number, p_priority, p_utc, p_used, p_call_back,
+        p_start, p_stop, p_period, p_deferred_time, p_deferred_done, p_created, p_inserted_at, p_region, p_fields);
+    IF v_fault IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_fault USING ERRCODE = '23514';
     END IF;
-    IF p_utc <> '' AND NOT dialer_zone_known(p_utc) THEN
-        PERFORM dialer_refuse('dialer_clients.utc', p_utc,
-            'write an offset like +03.00h, +3, +05:30 or Z, an IANA zone like Europe/Moscow, or NULL');
-    END IF;
-    IF dialer_time(p_start) IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.allowed_start', p_start, 'write a time of day like 09:00:00');
-    END IF;
-    IF dialer_time(p_stop) IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.allowed_stop', p_stop, 'write a time of day like 21:00:00');
-    END IF;
-    IF p_period !~ c_period OR length(p_period) > 500 THEN
-        PERFORM dialer_refuse('dialer_clients.call_back_period', p_period,
-            'write the minutes before each redial, separated by commas, like 1,1 or 30,120');
-    END IF;
-    IF NOT coalesce(dialer_printable(p_case_name) AND length(p_case_name) <= 1000, false) THEN
-        PERFORM dialer_refuse('dialer_clients.case_name', p_case_name,
-            'write up to 1000 characters, without line breaks and other control characters');
-    END IF;
-    IF NOT coalesce(dialer_printable(p_project_id) AND length(p_project_id) BETWEEN 1 AND 100, false) THEN
-        PERFORM dialer_refuse('dialer_clients.project_id', p_project_id,
-            'write the name of a project, up to 100 characters without control characters');
-    END IF;
-    IF NOT coalesce(p_id BETWEEN 1 AND 1000000000000000000, false) THEN
-        PERFORM dialer_refuse('dialer_clients.id', p_id::varchar,
-            'write a number from 1 to 1000000000000000000, or leave the column out');
-    END IF;
-    IF p_priority IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.priority', NULL, 'write a whole number, or leave the column out');
-    END IF;
-    IF p_used IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.used', NULL, 'write true or false, or leave the column out');
-    END IF;
-    IF p_call_back IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.call_back', NULL, 'write true or false, or leave the column out');
-    END IF;
-    IF p_deferred_done IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.deferred_done', NULL, 'write true or false, or leave the column out');
-    END IF;
-    IF p_created IS NULL THEN
-        PERFORM dialer_refuse('dialer_clients.created', NULL,
-            'write an instant from 1971 to 2038-01-18, or leave the column out');
-    END IF;
-    -- MariaDB's TIMESTAMP ends here.
-    FOR v_instant IN
-        SELECT i.name, i.value FROM (VALUES ('deferred_time', p_deferred_time), ('created', p_created),
-            ('inserted_at', p_inserted_at)) i (name, value)
-        WHERE i.value < '1971-01-01 00:00:00Z' OR i.value >= '2038-01-19 00:00:00Z'
-    LOOP
-        PERFORM dialer_refuse('dialer_clients.' || v_instant.name, v_instant.value::varchar,
-            'write an instant from 1971 to 2038-01-18, or leave the column out');
-    END LOOP;
 END
 $$

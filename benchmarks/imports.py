@@ -1,0 +1,91 @@
+"""What `dialer import` costs beside a bare COPY or LOAD DATA into a table with the same indexes and no triggers.
+
+    python -m benchmarks.imports [--million]
+
+Both fill a table of their own on one server, in rounds that take turns, so that the machine's moods hit both alike. The
+import does all that it does for people: it reads the file, checks each line, looks each number up in file and project,
+and has the triggers on.
+
+Goals: at least 0.5 of the bare rate on PostgreSQL, 0.4 on MariaDB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.servers import SERVERS, Bench, bench_on
+from dialer import imports
+from tests.support.writers import WRITERS, Writer
+
+ROWS = 100_000
+MILLION = 1_000_000
+ROUNDS = 10
+GOALS = {"PostgreSQL 12": 0.5, "MariaDB 10.5": 0.4}
+COLUMNS = "case_name, project_id, phone_number, number, utc, allowed_start, allowed_stop, fields, import_id"
+
+
+def main() -> None:
+    """Print rates and their ratio."""
+    size = MILLION if "--million" in sys.argv[1:] else ROWS
+    for server in SERVERS:
+        with bench_on(server) as bench, TemporaryDirectory() as folder:
+            _measure(server, bench, Path(folder), size)
+
+
+def _measure(server: str, bench: Bench, folder: Path, size: int) -> None:
+    bench.project("list")
+    like = "LIKE dialer_clients" if bench.is_mariadb else "(LIKE dialer_clients INCLUDING ALL)"
+    bench.sql(f"CREATE TABLE bare {like}")
+    writer = WRITERS["mariadb" if bench.is_mariadb else "postgresql"](bench.database.settings)
+    spent = {"import": 0.0, "bare": 0.0}
+    for number in range(ROUNDS):
+        first, count = number * size // ROUNDS, size // ROUNDS
+        for what in ("import", "bare") if number % 2 else ("bare", "import"):
+            took = _import(bench, folder, first, count) if what == "import" else _bare(writer, first, count)
+            spent[what] += took
+    writer.close()
+    (row,) = bench.sql("SELECT count(*) AS n FROM dialer_clients")
+    assert row["n"] == size, f"{row['n']} cases were imported"
+    for what, took in spent.items():
+        each = took / size * 1e6
+        print(f"  {server}: {size:,} rows, {what:6}: {size / took:8,.0f} rows/s, {each:5.1f} µs a row", flush=True)
+    ratio = spent["bare"] / spent["import"]
+    print(f"  {server}: {ratio:.2f} of the bare rate (goal: at least {GOALS[server]})", flush=True)
+
+
+def _import(bench: Bench, folder: Path, first: int, count: int) -> float:
+    path = folder / f"list {first}.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("Name;Phone;Time zone;allowed_start;allowed_stop;City\n")
+        for n in range(first, first + count):
+            file.write(f"Somebody {n};+49 30 {10_000_000 + n};{_zone(n)};09:00;18:00;Berlin\n")
+    maps = {"Time zone": "utc"}
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert imports.run(bench.database.settings, imports.Wanted(path, "list", maps=maps)) == 0
+    return time.perf_counter() - started
+
+
+def _bare(writer: Writer, first: int, count: int) -> float:
+    lines = "".join(
+        f"Somebody {n}\tlist\t+4930{10_000_000 + n}\t+4930{10_000_000 + n}\t{_zone(n)}\t09:00\t18:00\t"
+        '{"City": "Berlin"}\t1\n'
+        for n in range(first, first + count)
+    ).encode()
+    started = time.perf_counter()
+    writer.load("bare", COLUMNS, lines)
+    return time.perf_counter() - started
+
+
+def _zone(n: int) -> str:
+    """Lists come sorted, more or less."""
+    return f"+0{n // 500 % 4}:00"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,398 @@
+"""`dialer import`: lines become cases, each once; what is refused says why, in the words of the trigger."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from dialer import imports
+from dialer.imports import ListNotImported, Wanted
+from dialer.tables import Shield
+from tests.support.caller import Caller
+from tests.support.dialects import Dialect, execute
+from tests.support.factories import PROJECT, add_case, add_cases, add_project, add_trunk
+from worker.db import Database
+from worker.db.database import Row, reason
+from worker.db.routines.imports import ImportMovedOn, Imports, Task
+from worker.errors import UnknownProject
+from worker.figures import RefusedLine
+from worker.model import ListLine, Policies
+
+
+class Desk:
+    """A supervisor with a folder of lists."""
+
+    def __init__(self, db: Database, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.db = db
+        self.folder = folder
+        self._capsys = capsys
+        add_project(db)
+
+    def write(self, *lines: str, name: str = "spring.csv") -> Path:
+        path = self.folder / name
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def run(self, path: Path, **wanted: Any) -> tuple[int, str]:
+        """Import; exit code and what was printed."""
+        code = imports.run(self.db.settings, Wanted(path, **{"project": PROJECT, **wanted}))
+        return code, self._capsys.readouterr().out
+
+    def undo(self, import_id: int) -> str:
+        assert imports.undo(self.db.settings, import_id) == 0
+        return self._capsys.readouterr().out
+
+    def show(self) -> str:
+        assert imports.show(self.db.settings, None) == 0
+        return self._capsys.readouterr().out
+
+    def cases(self, columns: str = "phone_number, case_name") -> list[tuple[Any, ...]]:
+        rows = self.db.query(f"SELECT {columns} FROM dialer_clients ORDER BY id")
+        return [tuple(row.values()) for row in rows]
+
+    def imported(self) -> Row:
+        """The latest import."""
+        return self.db.query("SELECT * FROM dialer_imports ORDER BY id DESC")[0]
+
+    def refused(self, name: str = "spring") -> list[list[str]]:
+        path = self.folder / f"{name}.refused.csv"
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.reader(file))
+
+
+@pytest.fixture
+def desk(db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(db, tmp_path, capsys)
+
+
+def test_a_list_becomes_cases(desk: Desk) -> None:
+    path = desk.write(
+        "Name;Phone;City;utc;priority;allowed_start;allowed_stop;call_back;call_back_period;deferred_time;region",
+        "Ann;+49 (0)30-1;Berlin;+1;2;9:00;18:00;yes;30,120;2026-12-01 15:00+03:00;DE-BE",
+        'Bob "B";0302;;;;;;;;;',
+    )
+    code, told = desk.run(path)
+    assert code == 0
+    assert "separator semicolon" in told
+    assert "Phone → phone_number" in told
+    assert "City → fields" in told
+    assert "2 cases inserted, 0 lines refused, 0 skipped, 1 numbers cleaned" in told
+    rows = desk.db.query(
+        "SELECT case_name, project_id, phone_number, utc, priority, allowed_start, allowed_stop, call_back,"
+        " call_back_period, deferred_time, deferred_kind, region, fields, import_id FROM dialer_clients ORDER BY id"
+    )
+    ann, bob = (tuple(row.values()) for row in rows)
+    assert ann[:9] == ("Ann", PROJECT, "+49301", "+1", 2, "9:00", "18:00", True, "30,120")
+    assert (ann[9].isoformat(), ann[10], ann[11]) == ("2026-12-01T12:00:00+00:00", "scheduled", "DE-BE")
+    assert (ann[12] if isinstance(ann[12], dict) else json.loads(ann[12])) == {"City": "Berlin"}
+    assert bob[:12] == ('Bob "B"', PROJECT, "0302", None, 1, "00:00:00", "00:00:00", False, None, None, None, None)
+    assert bob[12] is None
+    assert {ann[13], bob[13]} == {desk.imported()["id"]}
+    assert (desk.imported()["done_to"], desk.imported()["inserted"]) == (3, 2)
+    assert desk.refused() == []
+
+
+BAD: list[tuple[str, str, str | None]] = [
+    ("phone_number", "12a", None),
+    ("phone_number", "", None),
+    ("phone_number", "1" * 81, None),
+    ("utc", "+3 hours", None),
+    ("utc", "Mars/Olympus", None),
+    ("allowed_start", "25:00", None),
+    ("allowed_stop", "9am", None),
+    ("call_back_period", "1;1", None),
+    ("case_name", "a\tb", None),
+    ("case_name", "x" * 1001, None),
+    ("region", "Florida", None),
+    ("region", "us", None),
+    ("fields", json.dumps({"a": "x" * 10_000}), None),
+    ("deferred_time", "1970-06-01 00:00", "1970-06-01 00:00:00"),
+    ("deferred_time", "2038-01-19 00:00", "2038-01-19 00:00:00"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "written"), BAD)
+def test_a_refused_line_has_the_sentence_of_the_trigger(
+    desk: Desk, dialect: Dialect, column: str, value: str, written: str | None
+) -> None:
+    row = {"note": "x", "phone_number": "+49301", column: value}
+    path = desk.folder / "spring.csv"
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerows([row.keys(), ["x", "+49300", *[""] * (len(row) - 2)], row.values()])
+    code, told = desk.run(path, dry_run=True)
+    assert code == 1
+    assert desk.cases() == []
+    assert "1 cases would be inserted, 1 lines refused" in told
+    code, _ = desk.run(path)
+    assert code == 1
+    (begin, (line, why, *cells)) = desk.refused()
+    assert begin == ["refused_line", "refused_reason", *row]
+    assert (line, [Shield.off(cell) for cell in cells]) == ("3", list(row.values()))
+    assert f"line 3: {why}\n" in told
+    assert desk.cases() == [("+49300", "")]
+    cast = "::jsonb" if column == "fields" and dialect.name == "postgresql" else ""
+    cast = "::timestamptz" if column == "deferred_time" and dialect.name == "postgresql" else cast
+    names = {"case_name": "x", "project_id": PROJECT, "phone_number": "+49301", column: written or value or None}
+    marks = ", ".join(f"CAST(:{name} AS {cast[2:]})" if name == column and cast else f":{name}" for name in names)
+    with pytest.raises(DBAPIError) as caught:
+        execute(desk.db, f"INSERT INTO dialer_clients ({', '.join(names)}) VALUES ({marks})", **names)
+    if column != "deferred_time" or dialect.name == "postgresql" or written != "1970-06-01 00:00:00":
+        # That instant MariaDB's column cannot even hold.
+        assert why == reason(caught.value)
+    assert f"dialer_clients.{column}" in why
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("priority", "high", "dialer_clients.priority is 'high': write a whole number, or leave the column out"),
+        ("priority", "1.5", "dialer_clients.priority is '1.5': write a whole number, or leave the column out"),
+        ("priority", "9" * 19, "dialer_clients.priority is '9999999999999999999': write a whole number, or leave"),
+        ("call_back", "maybe", "dialer_clients.call_back is 'maybe': write true or false, or leave the column out"),
+        ("deferred_time", "tomorrow", "dialer_clients.deferred_time is 'tomorrow': write an instant like"),
+        ("deferred_time", "2026-02-30 10:00", "dialer_clients.deferred_time is '2026-02-30 10:00': write"),
+        ("fields", "[1]", "dialer_clients.fields is '[1]': write a JSON object"),
+    ],
+)
+def test_what_is_no_value_of_its_column_is_refused_and_not_bent(desk: Desk, column: str, value: str, said: str) -> None:
+    code, _ = desk.run(desk.write(f"phone_number;{column}", "1;", f"2;{value}"))
+    assert code == 1
+    assert desk.cases("phone_number") == [("1",)]
+    assert desk.refused()[1][1].startswith(said)
+
+
+def test_a_bad_constant_refuses_each_line(desk: Desk) -> None:
+    code, told = desk.run(desk.write("phone", "1", "2"), constants={"region": "Bavaria"}, dry_run=True)
+    assert code == 1
+    assert told.count("dialer_clients.region is 'Bavaria'") == 2
+
+
+def test_an_unknown_project_is_refused(desk: Desk) -> None:
+    with pytest.raises(UnknownProject):
+        desk.run(desk.write("phone", "1"), project="sprnig")
+
+
+# --- duplicates ---------------------------------------------------------------------------------------------------
+
+LIST = ("phone", "+491", "+492", "+491", "+493", "+494", "+491")
+
+
+@pytest.mark.parametrize("rows", [2, 1000])
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize(
+    ("duplicates", "inserted", "refused", "skipped"),
+    [
+        ("keep", 6, 0, 0),
+        ("skip", 3, 0, 3),
+        ("refuse", 3, 3, 0),
+        ("file=keep,project=skip", 5, 0, 1),
+        ("file=keep,project=refuse,elsewhere=skip", 4, 1, 1),
+        ("file=skip,project=keep,elsewhere=refuse", 3, 1, 2),
+    ],
+)
+def test_numbers_that_are_there_already(  # noqa: PLR0917 - they are parameters
+    desk: Desk, rows: int, dry: bool, duplicates: str, inserted: int, refused: int, skipped: int
+) -> None:
+    add_project(desk.db, "other")
+    add_cases(desk.db, [{"phone_number": "+493"}, {"phone_number": "+494", "project_id": "other"}])
+    before = len(desk.cases())
+    wanted = {"duplicates": imports.policies([duplicates]), "most_rows": rows, "dry_run": dry}
+    _, told = desk.run(desk.write(*LIST), **wanted)
+    assert f"{inserted} cases {'would be ' if dry else ''}inserted, {refused} lines refused, {skipped} skipped" in told
+    assert len(desk.cases()) - before == (0 if dry else inserted)
+    if not dry:
+        assert [desk.imported()[name] for name in ("inserted", "refused", "skipped")] == [inserted, refused, skipped]
+
+
+def test_why_a_number_is_refused_says_where_it_is(desk: Desk) -> None:
+    add_project(desk.db, "other")
+    add_cases(desk.db, [{"phone_number": "+493"}, {"phone_number": "+494", "project_id": "other"}])
+    desk.run(desk.write(*LIST), duplicates=imports.policies(["file=refuse,project=refuse,elsewhere=refuse"]))
+    assert [row[:2] for row in desk.refused()[1:]] == [
+        ["4", "dialer_clients.phone_number is '+491': the number is on an earlier line of the file"],
+        ["5", "dialer_clients.phone_number is '+493': the number is in the project already"],
+        ["6", "dialer_clients.phone_number is '+494': the number is in another project"],
+        ["7", "dialer_clients.phone_number is '+491': the number is on an earlier line of the file"],
+    ]
+
+
+def test_forms_of_one_number_are_one_number(desk: Desk) -> None:
+    plan = "INSERT INTO dialer_countries VALUES ('XR', '7', '8', '810', '|10|')"
+    execute(desk.db, plan)
+    execute(desk.db, "INSERT INTO dialer_numbering (project_id, country) VALUES ('p', 'XR')")
+    _, told = desk.run(desk.write("phone", "+79991234567", "8 999 123-45-67", "79991234567"), dry_run=True)
+    assert "1 cases would be inserted, 2 lines refused" in told
+
+
+# --- resuming -----------------------------------------------------------------------------------------------------
+
+
+class Dies(Exception):  # noqa: N818 - it is none
+    """A process that is killed."""
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], None]:
+    """dying(n, committed): the process dies with its n-th chunk, before its commit or just after."""
+
+    def die(n: int, committed: bool) -> None:
+        put = Imports._put
+        calls = iter(range(1, 1000))
+
+        def dies(*given: Any, **named: Any) -> list[RefusedLine]:
+            here = next(calls) == n
+            if here and not committed:
+                call = Imports._call
+
+                def killed(imports: Imports, connection: Any, routine: str, *rest: object) -> Any:
+                    done = call(imports, connection, routine, *rest)
+                    if routine == "dialer_import_put":
+                        raise Dies
+                    return done
+
+                with monkeypatch.context() as patched:
+                    patched.setattr(Imports, "_call", killed)
+                    return put(*given, **named)
+            done = put(*given, **named)
+            if here:
+                raise Dies
+            return done
+
+        monkeypatch.setattr(Imports, "_put", dies)
+
+    return die
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("chunk", [1, 3, 10])
+def test_after_a_kill_in_the_middle_each_line_is_there_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, dying: Callable[[int, bool], None], chunk: int, committed: bool
+) -> None:
+    lines = [f"+49{1000 + n}" if n % 5 else f"bad {n}" for n in range(100)]
+    path = desk.write("phone;City", *[f"{line};Köln" for line in lines])
+    with monkeypatch.context():
+        dying(chunk, committed)
+        with pytest.raises(Dies):
+            desk.run(path, most_rows=10)
+    monkeypatch.undo()
+    stopped = desk.imported()
+    settled = 10 * (chunk - 1 + committed)
+    assert stopped["done_to"] == (1 + settled if settled else 0)
+    if stopped["ended_at"] is None:
+        with pytest.raises(ListNotImported, match=rf"stopped after line {stopped['done_to']}: --resume goes on"):
+            desk.run(path)
+        # What was told at the beginning holds.
+        code, _ = desk.run(path, resume=True, most_rows=7, duplicates=imports.policies(["keep"]))
+        assert code == 1
+    good = [line for line in lines if line.startswith("+")]
+    assert desk.cases("phone_number") == [(line,) for line in good]
+    assert [row[0] for row in desk.refused()[1:]] == [str(n + 2) for n in range(0, 100, 5)]
+    ended = desk.imported()
+    assert (ended["inserted"], ended["refused"], ended["done_to"]) == (80, 20, 101)
+    assert ended["ended_at"] is not None
+
+
+def test_two_who_resume_at_once_do_not_write_twice(desk: Desk) -> None:
+    path = desk.write("phone", "1")
+    desk.run(path)
+    task = Task(PROJECT, ("phone_number",), Policies("keep", "keep", "keep"), desk.imported()["id"])
+    execute(desk.db, "UPDATE dialer_imports SET ended_at = NULL")
+    line = ListLine(3, ("3",), None, ["3"])
+    for after in (1, 3):
+        with pytest.raises(ImportMovedOn):
+            list(Imports(desk.db).put(task, [line], after, lambda found: None, last=False))
+    list(Imports(desk.db).put(task, [line], 2, lambda found: None, last=True))
+    assert desk.cases("phone_number") == [("1",), ("3",)]
+
+
+def test_nothing_to_resume_is_said(desk: Desk) -> None:
+    path = desk.write("phone", "1")
+    with pytest.raises(ListNotImported, match="none to resume"):
+        desk.run(path, resume=True)
+    desk.run(path)
+    with pytest.raises(ListNotImported, match="none to resume"):
+        desk.run(path, resume=True)
+
+
+def test_the_same_content_is_imported_once_unless_told(desk: Desk) -> None:
+    lines = ("phone", "1", "2")
+    desk.run(desk.write(*lines))
+    again = desk.write(*lines, name="other name.csv")
+    with pytest.raises(ListNotImported, match=r"imported into p on .* already .*spring.csv, 2 cases.*--again"):
+        desk.run(again)
+    add_project(desk.db, "other")
+    desk.run(again, project="other")
+    assert len(desk.cases()) == 4
+    desk.run(again, again=True, duplicates=imports.policies(["keep"]))
+    assert len(desk.cases()) == 6
+
+
+def test_a_dry_run_writes_nothing(desk: Desk) -> None:
+    path = desk.write("phone", "1", "x")
+    desk.run(path, dry_run=True)
+    assert desk.cases() == []
+    assert desk.db.query("SELECT * FROM dialer_imports") == []
+    assert sorted(one.name for one in desk.folder.iterdir()) == ["spring.csv"]
+
+
+# --- what others have in the database -----------------------------------------------------------------------------
+
+
+def test_a_line_that_a_constraint_of_a_dba_refuses_is_refused_alone(own_database: Database, tmp_path: Path) -> None:
+    add_project(own_database)
+    execute(own_database, "ALTER TABLE dialer_clients ADD CONSTRAINT no_thirteen CHECK (phone_number <> '13')")
+    path = tmp_path / "spring.csv"
+    path.write_text("phone\n" + "\n".join(str(n) for n in range(1, 31)) + "\nbad\n")
+    assert imports.run(own_database.settings, Wanted(path, PROJECT)) == 1
+    rows = own_database.query("SELECT phone_number FROM dialer_clients ORDER BY id")
+    assert [row["phone_number"] for row in rows] == [str(n) for n in range(1, 31) if n != 13]
+    told = (tmp_path / "spring.refused.csv").read_text("utf-8-sig").splitlines()
+    assert [one.split(",")[0] for one in told] == ["refused_line", "14", "32"]
+    assert "no_thirteen" in told[1]
+    (ended,) = own_database.query("SELECT inserted, refused, done_to, ended_at FROM dialer_imports")
+    assert (ended["inserted"], ended["refused"], ended["done_to"]) == (29, 2, 32)
+    assert ended["ended_at"] is not None
+
+
+# --- undo ---------------------------------------------------------------------------------------------------------
+
+
+def test_undo_deletes_what_was_never_dialled(desk: Desk, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "_UNDO_AT_ONCE", 3)
+    add_trunk(desk.db)
+    before = add_case(desk.db, used=True)
+    desk.run(desk.write("phone;utc", *[f"+4930{n};Z" for n in range(10)]))
+    own = add_case(desk.db, used=True)
+    caller.start()
+    dialled, taken, *_ = caller.claim(2)
+    caller.call(dialled, "NOANSWER")
+    import_id = desk.imported()["id"]
+    said = desk.undo(import_id)
+    assert said.startswith(f"import {import_id} of spring.csv into p: 8 cases deleted; 2 stay")
+    assert sorted(desk.cases("id")) == sorted([(before,), (dialled,), (taken,), (own,)])
+    assert (desk.imported()["undone"], desk.imported()["undone_at"] is None) == (8, False)
+    assert "8 deleted again" in desk.show()
+    desk.run(desk.folder / "spring.csv")  # it is no longer imported
+    with pytest.raises(ListNotImported, match="no import 12345"):
+        imports.undo(desk.db.settings, 12345)
+    assert desk.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_what_is_undone_does_not_go_on(desk: Desk) -> None:
+    desk.run(desk.write("phone", "1"))
+    import_id = desk.imported()["id"]
+    execute(desk.db, "UPDATE dialer_imports SET ended_at = NULL")
+    desk.undo(import_id)
+    task = Task(PROJECT, ("phone_number",), Policies("keep", "keep", "keep"), import_id)
+    with pytest.raises(ImportMovedOn):
+        list(Imports(desk.db).put(task, [ListLine(3, ("3",), None, ["3"])], 2, lambda found: None, last=True))
+    assert desk.cases() == []

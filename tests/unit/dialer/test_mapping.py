@@ -1,0 +1,195 @@
+"""What the columns of a list mean, and how its cells are cleaned."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.mapping import clean_number, columns, instant, looks_like_data, zone_of
+from dialer.tables import Row, TableError
+
+
+def values(
+    header: list[str], *rows: list[str], told: dict[str, str] | None = None, constants: dict[str, str] | None = None
+) -> list[dict[str, str | None]]:
+    """The rows as the database gets them."""
+    found = columns(header, told, constants)
+    return [
+        dict(zip(found.targets, line.values, strict=True))
+        for line in found.lines(Row(n, row) for n, row in enumerate(rows, 2))
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["phone", "Phone", "phone_number", "Phone number", "PHONE-NUMBER", "telephone", "tel.", "number", "msisdn"]
+)
+def test_a_telephone_number_is_known_by_its_name(name: str) -> None:
+    if name == "tel.":
+        with pytest.raises(TableError, match=r"None of the columns tel\. .*--map COLUMN=phone_number"):
+            columns([name])
+    else:
+        assert columns([name]).targets == ("phone_number",)
+
+
+def test_what_no_column_of_a_case_is_called_like_goes_into_fields() -> None:
+    (row,) = values(
+        ["Name", "Phone", "Mobile", "Zürich", "empty", "timezone"], ["Ann", "1", "2", 'say "ü"\n', " ", "+1"]
+    )
+    assert {name: value for name, value in row.items() if name != "fields"} == {
+        "case_name": "Ann",
+        "phone_number": "1",
+        "utc": "+1",
+    }
+    assert json.loads(row["fields"] or "") == {"Mobile": "2", "Zürich": 'say "ü"'}
+
+
+def test_a_row_without_anything_else_has_no_fields() -> None:
+    assert values(["phone", "city"], ["1", ""]) == [{"phone_number": "1", "fields": None}]
+
+
+def test_columns_are_mapped_and_left_out_as_told() -> None:
+    header = ["phone", "A", "B", "name"]
+    (row,) = values(header, ["x", "1", "b", "Ann"], told={"A": "phone_number", "phone": "-", "name": "fields"})
+    assert row == {"phone_number": "1", "fields": '{"B": "b", "name": "Ann"}'}
+    assert columns(header, {"A": "phone_number", "phone": "-"}).told() == (
+        "A → phone_number; name → case_name; B → fields; left out: phone"
+    )
+    for told, said in (
+        ({"C": "phone_number"}, "no such column, only phone, A, B, name"),
+        ({"A": "used"}, "write one of phone_number, case_name"),
+        ({"A": "utc", "B": "utc"}, "another column is that already"),
+    ):
+        with pytest.raises(TableError, match=said):
+            columns(header, told)
+
+
+def test_constants_stand_where_a_line_says_nothing() -> None:
+    rows = values(["phone", "prio"], ["1", "3"], ["2", ""], constants={"priority": "2", "region": "DE"})
+    assert [(row["priority"], row["region"]) for row in rows] == [("3", "DE"), ("2", "DE")]
+    with pytest.raises(TableError, match="--set colour"):
+        columns(["phone"], constants={"colour": "red"})
+
+
+def test_fields_may_be_given_as_json_and_are_joined_by_the_rest() -> None:
+    (row,) = values(["phone", "fields", "city"], ["1", '{"a": 1, "b": ["ü"]}', "Köln"])
+    assert json.loads(row["fields"] or "") == {"a": 1, "b": ["ü"], "city": "Köln"}
+    for wrong in ("[1]", "{", "1"):
+        (line,) = columns(["phone", "fields"]).lines([Row(2, ["1", wrong])])
+        assert line.fault is not None
+        assert line.fault.startswith(f"dialer_clients.fields is '{wrong}'")
+
+
+def test_names_of_columns_are_made_unique_and_empty_ones_are_numbered() -> None:
+    assert columns(["phone", "a", "a", "", "a", " ", ""]).header == ["phone", "a", "a 2", "column 4", "a 3"]
+
+
+def test_a_line_with_more_cells_than_the_header_is_told_and_one_with_fewer_is_filled() -> None:
+    found = columns(["phone", "name"])
+    long, padded, short = found.lines([Row(2, ["1", "a", "b"]), Row(3, ["1", "a", ""]), Row(4, ["1"])])
+    assert long.fault is not None
+    assert "3 cells and the header 2" in long.fault
+    assert (padded.fault, padded.values) == (None, ("1", "a"))
+    assert (short.fault, short.values) == (None, ("1", None))
+    (nul,) = found.lines([Row(2, ["1", "a\0"])])
+    assert nul.fault is not None
+    assert nul.values == ()
+
+
+def test_columns_of_the_dialer_s_own_files_are_left_out() -> None:
+    exported = columns(["id", "project_id", "phone_number", "used", "number", "city"])
+    assert (exported.targets, list(exported.extra.values())) == (("phone_number", "fields"), ["city"])
+    refused = columns(["refused_line", "refused_reason", "phone"])
+    assert refused.targets == ("phone_number",)
+    theirs = columns(["id", "phone"])
+    assert list(theirs.extra.values()) == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cleaned"),
+    [
+        ("+49301234", "+49301234"),
+        ("+49 (0)30 / 12-34", "+49301234"),
+        ("(030) 12.34", "0301234"),
+        ("8 (999) 123-45-67", "89991234567"),
+        ("79991234567.0", "79991234567"),
+        ("79991234567.00", "79991234567"),
+        ('="0301234"', "0301234"),
+        ("tel:+4930", "+4930"),
+        ("\u202a+4930\u202c", "+4930"),
+        ("+49\xa030\u201112", "+493012"),
+        ("*100#", "*100#"),
+        ("7.99912E+10", "799912E+10"),
+        ("12a", "12a"),
+        ("030 or 040", "030or040"),
+    ],
+)
+def test_numbers_are_cleaned_of_what_stands_between_their_digits(written: str, cleaned: str) -> None:
+    assert clean_number(written) == cleaned
+
+
+@given(st.text())
+def test_cleaning_invents_no_digit_and_happens_once(written: str) -> None:
+    cleaned = clean_number(written)
+    digits = [one for one in cleaned if one.isdigit()]
+    rest = iter(written)
+    assert all(one in rest for one in digits)
+    assert (
+        clean_number(cleaned) == cleaned or not cleaned.isascii() or "." in written or "=" in written or ":" in written
+    )
+
+
+def test_how_many_numbers_were_cleaned_is_counted() -> None:
+    found = columns(["phone"])
+    assert len(list(found.lines(Row(n, [cell]) for n, cell in enumerate(["1", "1 2", "", "(3)"])))) == 4
+    assert found.cleaned == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-12-01 15:00", "2026-12-01 12:00:00"),
+        ("2026-12-01T15:00:30", "2026-12-01 12:00:30"),
+        ("2026-12-01 9:05", "2026-12-01 06:05:00"),
+        ("2026-12-01", "2026-11-30 21:00:00"),
+        ("2026-12-01 15:00Z", "2026-12-01 15:00:00"),
+        ("2026-12-01 15:00 -0330", "2026-12-01 18:30:00"),
+        ("2026-12-01 15:00:00.5+05", "2026-12-01 10:00:00"),
+    ],
+)
+def test_instants_are_read_by_the_list_s_zone_or_their_offset(text: str, utc: str) -> None:
+    assert instant(text, ZoneInfo("Europe/Moscow")) == utc
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "2026-02-30 10:00", "01.12.2026", "2026-12-01 25:00", "2026-12-01 10:00+99:99", "0001-01-01"]
+)
+def test_what_is_no_instant_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match=r"dialer_clients.deferred_time is '.*': write an instant"):
+        instant(text, ZoneInfo("Europe/Moscow"))
+
+
+@given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2038, 1, 1)), st.integers(-12 * 60, 14 * 60))
+def test_an_instant_with_an_offset_is_that_instant(at: datetime, minutes: int) -> None:
+    there = at.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=minutes)))
+    assert instant(there.isoformat(" "), UTC) == there.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def test_zones_are_names_or_offsets() -> None:
+    at = datetime(2026, 7, 1)
+    assert zone_of("Europe/Moscow").utcoffset(at) == timedelta(hours=3)
+    assert zone_of("+03.30h").utcoffset(at) == timedelta(hours=3.5)
+    assert zone_of("-3").utcoffset(at) == timedelta(hours=-3)
+    assert zone_of("Z").utcoffset(at) == timedelta(0)
+    for wrong in ("Mars/Olympus", "../etc", ""):
+        with pytest.raises(TableError, match="write an IANA zone"):
+            zone_of(wrong)
+
+
+def test_a_first_line_with_a_number_is_no_header() -> None:
+    assert looks_like_data(["Ann", "+49 30 12345"])
+    assert not looks_like_data(["name", "phone", "2026"])

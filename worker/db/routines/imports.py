@@ -1,0 +1,173 @@
+"""Lists from files: what was imported, and the next lines of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, column, insert, table, text
+from sqlalchemy.exc import DBAPIError
+
+from worker.db.database import Row, reason
+from worker.db.routines.base import Routines, columns, made
+from worker.errors import DialerError, UnknownProject
+from worker.figures import ImportFigures, RefusedLine
+from worker.model import ListLine, Policies
+
+_MOST_ALONE = 50
+"""So many lines in a row that are refused one by one: it is not the lines that are wrong."""
+
+
+class ImportMovedOn(DialerError):  # noqa: N818 - what it says is plain enough
+    """An import was taken further, or back, by somebody else."""
+
+    def __init__(self, import_id: int) -> None:
+        super().__init__(
+            f"Somebody else has gone on with import {import_id} meanwhile, or has undone it: nothing was written twice."
+            " `dialer import --list` shows how far it is."
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is the same for all lines of an import. targets: the columns of a case that the lines have values for."""
+
+    project_id: str
+    targets: Sequence[str]
+    policies: Policies
+    import_id: int | None = None
+
+
+class Imports(Routines):
+    """Imports of lists."""
+
+    def zone(self, project_id: str) -> str:
+        """The zone of a project's cases that have none of their own. Raises UnknownProject."""
+        rows = self._database.query("SELECT zone FROM dialer_rules WHERE project_id = :project", project=project_id)
+        if not rows:
+            raise UnknownProject(project_id)
+        return str(rows[0]["zone"])
+
+    def all(self) -> list[ImportFigures]:
+        """All imports, the latest first."""
+        return made(ImportFigures, self._database.query(f"{_ALL} ORDER BY id DESC"))
+
+    def of_file(self, digest: str, project_id: str) -> list[ImportFigures]:
+        """Imports of a file into a project that were not undone; the latest first."""
+        rows = self._database.query(
+            f"{_ALL} WHERE file_hash = :digest AND project_id = :project AND undone_at IS NULL ORDER BY id DESC",
+            digest=digest,
+            project=project_id,
+        )
+        return made(ImportFigures, rows)
+
+    def get(self, import_id: int) -> ImportFigures | None:
+        """One import."""
+        return next(iter(made(ImportFigures, self._database.query(f"{_ALL} WHERE id = :id", id=import_id))), None)
+
+    def begin(self, project_id: str, file_name: str, digest: str, options: str, policies: Policies) -> ImportFigures:
+        """Note that an import begins."""
+        values = {
+            "project_id": project_id,
+            "file_name": file_name,
+            "file_hash": digest,
+            "options": options,
+            **policies._asdict(),
+        }
+        light = table("dialer_imports", *map(column, values))
+        self._database.run(lambda connection: connection.execute(insert(light).values(values)))
+        return self.of_file(digest, project_id)[0]
+
+    def check(self, task: Task, lines: Sequence[ListLine]) -> list[RefusedLine]:
+        """What would be refused of some lines, and skipped, in order; nothing is written. Of numbers that come again in
+        the file this knows as long as it is asked on one connection."""
+        return self._database.run(lambda connection: self._check(connection, task, lines, dry=True))
+
+    def put(
+        self,
+        task: Task,
+        lines: Sequence[ListLine],
+        after: int,
+        note: Callable[[list[RefusedLine]], None],
+        *,
+        last: bool,
+    ) -> Iterator[tuple[Sequence[ListLine], list[RefusedLine]]]:
+        """Insert the next lines of a list as cases. after: the last line before them; last: the list ends with them.
+
+        Yields, after each transaction, its lines and what of them was refused or skipped, in order. `note` is told that
+        before the commit, perhaps several times. There is one transaction, unless the database refuses it, for example
+        by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with the
+        server's own words. Raises ImportMovedOn.
+        """
+        alone = 0
+        parts = [lines]
+        while parts:
+            part = parts.pop()
+            try:
+                found = self._put(task, part, after, note, last=last and not parts)
+                alone = 0
+            except DBAPIError as error:
+                if len(part) > 1:
+                    half = len(part) // 2
+                    parts += [part[half:], part[:half]]
+                    continue
+                alone += 1
+                if not part or alone > _MOST_ALONE:
+                    raise
+                part = [part[0]._replace(fault=reason(error))]
+                found = self._put(task, part, after, note, last=last and not parts)
+            yield part, found
+            after = part[-1].line if part else after
+
+    def undo(self, import_id: int, after: int, count: int) -> tuple[int | None, int, int]:
+        """Delete those of the next `count` cases of an import that were never dialled, by id from after `after`.
+
+        Where to go on, None: there are no more; how many were deleted; how many of them stay.
+        """
+        row = self._database.call("dialer_import_undo", import_id, after, count)[0]
+        return row["looked_to"], int(row["deleted"]), int(row["left_over"])
+
+    def _put(
+        self,
+        task: Task,
+        lines: Sequence[ListLine],
+        after: int,
+        note: Callable[[list[RefusedLine]], None],
+        *,
+        last: bool,
+    ) -> list[RefusedLine]:
+        to = lines[-1].line if lines else after
+        unread = sum(line.fault is not None for line in lines)
+
+        def work(connection: Connection) -> list[RefusedLine]:
+            found = self._check(connection, task, lines, dry=False)
+            note(found)
+            put = self._call(connection, "dialer_import_put", task.import_id, after, to, unread, last)
+            if next(iter(put[0].values())) is None:
+                raise ImportMovedOn(task.import_id or 0)
+            return found
+
+        return self._database.run(work)
+
+    def _check(self, connection: Connection, task: Task, lines: Sequence[ListLine], *, dry: bool) -> list[RefusedLine]:
+        self._call(connection, "dialer_import_stage")
+        unread = [RefusedLine(line.line, False, line.fault) for line in lines if line.fault is not None]
+        rows = [(line.line, *line.values) for line in lines if line.fault is None]
+        if not rows:
+            return unread
+        self._database.dialect.load(connection, "dialer_import_lines", ("line", *task.targets), rows)
+        asked = (task.import_id, task.project_id, *task.policies, dry)
+        found = [
+            RefusedLine(int(row["line"]), bool(row["skipped"]), str(row["reason"]))
+            for row in self._call(connection, "dialer_import_check", *asked)
+        ]
+        return sorted(unread + found, key=lambda one: one.line) if unread else found
+
+    def _call(self, connection: Connection, routine: str, *arguments: object) -> list[Row]:
+        names = [f"p{place}" for place in range(len(arguments))]
+        asked = text(self._database.dialect.call(routine, names))
+        result = connection.execute(asked, dict(zip(names, arguments, strict=True)))
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+
+_ALL = f"SELECT {columns(ImportFigures)} FROM dialer_imports"  # noqa: S608 - names of ours
