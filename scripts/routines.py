@@ -23,7 +23,6 @@ ROOMS = {
     "time": "What time it is, zones and offsets, the call window of one case.",
     "checks": "How a bad row is refused.",
     "settings": "`dialer_settings`.",
-    "numbers": "One form for every telephone number.",
     "wakeups": "How workers hear that there is something to do.",
     "cases": "`dialer_clients`: what an INSERT or UPDATE means, and what the end of a call does to its case.",
     "imports": "Lists from files become cases, in chunks that are each checked, inserted and noted in one transaction.",

@@ -127,7 +127,7 @@ class NumberRules:
             and level(call) >= LEVELS[limit["counts"]]
             and self._is_of(limit, call["project_id"])
         ]
-        return len(counted) >= limit["most"]
+        return len(counted) >= int(limit["most"])
 
     def _binds(self, rule: Row, case: Row) -> bool:
         promised = case["deferred_kind"] == "scheduled" and not case["deferred_done"]

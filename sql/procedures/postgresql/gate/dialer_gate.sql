@@ -111,64 +111,15 @@ CROSS JOIN LATERAL (
               AND (p.callbacks OR NOT e.is_promised)
         ) AS paused_until,
         (
+            -- A function, so that the ledger, which people work on, is opened only where there is a limit to count.
             SELECT min(m.id) FROM dialer_limits m
-            CROSS JOIN LATERAL (
-                SELECT
-                    CASE m.counts WHEN 'attempts' THEN 1 WHEN 'connected' THEN 2 ELSE 3 END AS reach,
-                    -- No local period is longer; whether it is full is asked below.
-                    t.now - coalesce(m.period_minutes * interval '1 minute', CASE m.local_period
-                        WHEN 'day' THEN interval '2 days' WHEN 'week' THEN interval '8 days' WHEN 'month' THEN interval '32 days'
-                    END) AS since_at
-            ) f
             WHERE (m.project_id IS NULL OR m.project_id = c.project_id)
               AND (m.client IS NULL OR m.client = r.client)
               AND (m.purpose IS NULL OR m.purpose = r.purpose)
               AND (m.region IS NULL
                 OR m.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
               AND (m.callbacks OR NOT e.is_promised)
-              AND m.most <= CASE m.keyed_by
-                  WHEN 'number' THEN (
-                        SELECT count(*) FROM dialer_attempts a
-                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
-                        WHERE a.number = c.number
-                          AND a.reach >= f.reach
-                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
-                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
-                          AND (m.client IS NULL OR m.client = q.client)
-                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
-                      + (
-                        SELECT count(*) FROM dialer_calls a
-                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
-                        WHERE a.number = c.number
-                          AND a.reach >= f.reach
-                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
-                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
-                          AND (m.client IS NULL OR m.client = q.client)
-                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
-                  ELSE (
-                        SELECT count(*) FROM dialer_attempts a
-                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
-                        WHERE a.case_id = c.id
-                          AND (a.project_id, a.phone_number, a.case_inserted_at)
-                            = (c.project_id, c.phone_number, c.inserted_at)
-                          AND a.reach >= f.reach
-                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
-                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
-                          AND (m.client IS NULL OR m.client = q.client)
-                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
-                      + (
-                        SELECT count(*) FROM dialer_calls a
-                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
-                        WHERE a.case_id = c.id
-                          AND (a.project_id, a.phone_number, a.case_inserted_at)
-                            = (c.project_id, c.phone_number, c.inserted_at)
-                          AND a.reach >= f.reach
-                          AND (f.since_at IS NULL OR a.begun_at > f.since_at)
-                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
-                          AND (m.client IS NULL OR m.client = q.client)
-                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
-              END
-              AND (m.local_period IS NULL OR dialer_limit_until(m.id, c.id, t.now) > t.now)
+              AND dialer_limit_until(m.id, c.id, t.now) > t.now
         ) AS limit_id
     FROM (
         SELECT
