@@ -27,6 +27,7 @@ NOT_THE_TESTS = {
     "dialer_holidays",
     "dialer_ownerships",
     "dialer_outcomes",
+    "dialer_places",
     "dialer_prefixes",
     "dialer_screening",
     "dialer_servers",

@@ -281,6 +281,13 @@ CREATE TABLE IF NOT EXISTS dialer_prefixes (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'where numbers are, by how they begin';
 
+CREATE TABLE IF NOT EXISTS dialer_places (
+    prefix varchar(20) NOT NULL PRIMARY KEY,
+    region varchar(40) NOT NULL,
+    zones varchar(1000) NOT NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'dialer_prefixes as triggers on cases read it; written by dialer_screen alone, so that they lock nothing that people edit';
+
 CREATE TABLE IF NOT EXISTS dialer_presets (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
     preset varchar(400) NOT NULL,
@@ -358,6 +365,7 @@ DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;
 DROP TABLE IF EXISTS dialer_presets;
+DROP TABLE IF EXISTS dialer_places;
 DROP TABLE IF EXISTS dialer_prefixes;
 DROP TABLE IF EXISTS dialer_holidays;
 DROP TABLE IF EXISTS dialer_windows;

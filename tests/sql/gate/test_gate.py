@@ -24,7 +24,10 @@ from worker.db.database import Row
 
 WORLDS = 12
 INSTANTS = 4
-NUMBERS = [str(number) for number in range(100, 110)]
+PLACES = {"990": ("US-FL", "America/New_York"), "991": ("US", "America/New_York&America/Chicago"), "992": ("DE", None)}
+"""Where numbers are, by how they begin."""
+LEADS = ["", *(f"+{prefix}" for prefix in PLACES)]
+NUMBERS = [f"{LEADS[number % 4]}{number}" for number in range(100, 110)]
 TYPES = {"auto": "autoinforming", "slow": "progressive", "fast": "predictive", "idle": "autoinforming"}
 PROJECTS = [*TYPES, "nobody"]
 """`idle` is not started, of `nobody` nothing is known."""
@@ -41,6 +44,7 @@ class World:
         self.caller = caller
         self.db = caller.db
         self.random = random.Random(seed)
+        self._places()
         self._projects()
         self._cases()
         self._calls_and_claims()
@@ -53,6 +57,20 @@ class World:
     def soon(self) -> datetime:
         """An instant around noon, often one that several things share."""
         return NOON + timedelta(minutes=self.random.choice([-600, -60, -1, 0, 1, 30, 60, 90, 600, 2000]))
+
+    def _places(self) -> None:
+        execute(self.db, "DELETE FROM dialer_prefixes WHERE source = 'own'")
+        for prefix, (region, zones) in PLACES.items():
+            execute(
+                self.db,
+                "INSERT INTO dialer_prefixes (prefix, country, region, zones)"
+                " VALUES (:prefix, :country, :region, :zones)",
+                prefix=prefix,
+                country=region[:2],
+                region=region if "-" in region else None,
+                zones=zones,
+            )
+        self.caller.screen()
 
     def _projects(self) -> None:
         choose = self.random.choice
@@ -73,14 +91,13 @@ class World:
         rows = [
             {
                 "project_id": choose(PROJECTS),
-                "phone_number": choose(NUMBERS) if self.random.random() < 0.6 else f"7{number}",
+                "phone_number": choose(NUMBERS) if self.random.random() < 0.6 else f"{choose(LEADS)}7{number}",
                 "priority": choose([1, 1, 2]),
                 "utc": choose([None, None, "", "Z", "+3", "-05:30", "Europe/Berlin"]),
                 "allowed_start": choose(["00:00", "00:00", "09:00", "22:00"]),
                 "allowed_stop": choose(["00:00", "24:00", "18:00", "02:00"]),
                 "created": NOON - timedelta(hours=choose([1, 1, 30])),
                 "region": choose([None, None, "US", "US-FL", "DE"]),
-                "zones": choose([None, None, "America/New_York", "America/New_York&America/Chicago"]),
             }
             for number in range(self.random.randint(4, 40))
         ]
@@ -147,7 +164,7 @@ class World:
         for _ in range(choose([0, 1, 4])):
             begun = choose([None, None, self.soon()])
             until = choose([None, (begun or NOON) + timedelta(minutes=choose([1, 60, 700]))])
-            number = choose([choose(NUMBERS), "10*", "7*", f"{choose(NUMBERS)}*"])
+            number = choose([choose(NUMBERS), "10*", "+991*", f"{choose(NUMBERS)}*"])
             self._write("dialer_dnc", number=number, from_at=begun, until_at=until, attempt_id=1)
         for _ in range(choose([0, 1, 3])):
             minutes, local = choose([(60, None), (1440, None), (None, "day"), (None, "week"), (None, None)])

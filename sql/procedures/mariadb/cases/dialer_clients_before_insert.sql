@@ -6,6 +6,7 @@ CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_c
 FOR EACH ROW
 BEGIN
     DECLARE v_window varchar(4000);
+    DECLARE v_place varchar(4400);
     IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_clients');
     END IF;
@@ -15,6 +16,9 @@ BEGIN
             @dialer_country = dialer_country(NEW.project_id);
     END IF;
     SET NEW.number = IF(@dialer_country IS NULL, NEW.phone_number, dialer_number(NEW.phone_number, @dialer_country));
+    SET v_place = IF(NEW.number LIKE '+%', dialer_place(NEW.number), NULL);
+    SET NEW.number_region = nullif(substring_index(v_place, '|', 1), ''),
+        NEW.zones = nullif(substring_index(v_place, '|', -1), '');
     -- Of what follows nothing concerns a fresh row that has these columns by default, as lists have; each step of a
     -- trigger costs about a microsecond.
     IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked

@@ -5,7 +5,7 @@
 --   used set: the case is withdrawn, and pending redials and callbacks go with it
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
---   number: always that of phone_number, by the project's country
+--   number: always that of phone_number, by the project's country; number_region, zones: where that is
 --   what rules go by (number, project, zone, hours, region, promise) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients
@@ -13,6 +13,7 @@ FOR EACH ROW
 BEGIN
     DECLARE v_checked_anew tinyint(1);
     DECLARE v_rewritten tinyint(1);
+    DECLARE v_place varchar(4400);
     -- Also if a value was bent to the one that is there already.
     IF @@warning_count > 0 THEN
         CALL dialer_bent('dialer_clients');
@@ -26,6 +27,11 @@ BEGIN
     IF NOT (NEW.phone_number <=> OLD.phone_number AND NEW.project_id <=> OLD.project_id
         AND NEW.number <=> OLD.number) THEN
         SET NEW.number = dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
+    END IF;
+    IF NOT (NEW.number <=> OLD.number AND NEW.number_region <=> OLD.number_region AND NEW.zones <=> OLD.zones) THEN
+        SET v_place = dialer_place(NEW.number),
+            NEW.number_region = nullif(substring_index(v_place, '|', 1), ''),
+            NEW.zones = nullif(substring_index(v_place, '|', -1), '');
     END IF;
     IF OLD.held_for IS NOT NULL AND NOT (
         NEW.number <=> OLD.number AND NEW.project_id <=> OLD.project_id AND NEW.utc <=> OLD.utc

@@ -1,7 +1,8 @@
 -- dialer_numbering_refresh()
 -- Take over by which country's plan each project's numbers are read (dialer_params.country, country in
--- dialer_settings), for the triggers of dialer_clients. Only dialer_screen calls this. (MariaDB: an open
--- transaction that writes cases holds the rows of their projects; then 1205 says so at once, since nobody waits.)
+-- dialer_settings), for the triggers of dialer_clients. Only dialer_screen calls this. (MariaDB: also where numbers are,
+-- in dialer_places. An open transaction that writes cases holds rows of both; then 1205 says so at once, since nobody
+-- waits.)
 CREATE OR REPLACE PROCEDURE dialer_numbering_refresh()
 BEGIN
     FOR p IN (
@@ -17,6 +18,24 @@ BEGIN
         SET STATEMENT innodb_lock_wait_timeout = 0 FOR
         INSERT INTO dialer_numbering (project_id, country) VALUES (p.project_id, p.country)
         ON DUPLICATE KEY UPDATE country = VALUES(country);
+    END FOR;
+    FOR p IN (
+        SELECT k.prefix, coalesce(k.region, k.country, '') AS region, coalesce(k.zones, '') AS zones
+        FROM dialer_prefixes k
+        LEFT JOIN dialer_places n ON n.prefix = k.prefix
+        WHERE n.prefix IS NULL OR n.region <> coalesce(k.region, k.country, '') OR n.zones <> coalesce(k.zones, '')
+    ) DO
+        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+        INSERT INTO dialer_places (prefix, region, zones) VALUES (p.prefix, p.region, p.zones)
+        ON DUPLICATE KEY UPDATE region = VALUES(region), zones = VALUES(zones);
+    END FOR;
+    FOR p IN (
+        SELECT n.prefix FROM dialer_places n
+        LEFT JOIN dialer_prefixes k ON k.prefix = n.prefix
+        WHERE k.prefix IS NULL
+    ) DO
+        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+        DELETE FROM dialer_places WHERE prefix = p.prefix;
     END FOR;
     FOR p IN (
         SELECT n.project_id FROM dialer_numbering n

@@ -70,7 +70,11 @@ BEGIN
         END IF;
         IF v_looked_to = 0 THEN
             UPDATE dialer_screening SET passes = passes + 1 WHERE id = 1;
-            CALL dialer_numbering_refresh();
+            refresh: BEGIN
+                -- It is tried again with the next change, which this is.
+                DECLARE EXIT HANDLER FOR 1205 INSERT INTO dialer_rule_changes (id) VALUES (NULL);
+                CALL dialer_numbering_refresh();
+            END;
         END IF;
         INSERT INTO dialer_looked (case_id)
         SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n;
@@ -110,15 +114,16 @@ BEGIN
         ) DO
             CALL dialer_windows_refresh(p.project_id, v_now);
         END FOR;
-        -- The trigger writes the number that is right.
+        -- The trigger writes the number that is right, and where it is.
         FOR k IN (
             SELECT c.id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
             WHERE c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
+               OR concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')) <> coalesce(dialer_place(c.number), '|')
         ) DO
             CALL dialer_case_lock(k.id, v_locked);
             IF NOT v_locked THEN
                 SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-                UPDATE dialer_clients SET number = '' WHERE id = k.id;
+                UPDATE dialer_clients SET number = '', number_region = '' WHERE id = k.id;
             END IF;
         END FOR;
         SET @dialer_now = NULL;

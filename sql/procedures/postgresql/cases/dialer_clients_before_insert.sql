@@ -7,9 +7,14 @@ RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
+DECLARE
+    v_place varchar;
 BEGIN
     NEW.number := CASE WHEN NEW.phone_number LIKE '+%' THEN NEW.phone_number
         ELSE dialer_number(NEW.phone_number, dialer_country(NEW.project_id)) END;
+    v_place := dialer_place(NEW.number);
+    NEW.number_region := nullif(split_part(v_place, '|', 1), '');
+    NEW.zones := nullif(split_part(v_place, '|', 2), '');
     -- Of what follows nothing concerns a fresh row that has these columns by default, as lists have.
     IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked
        AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now() AND NEW.inserted_at = now()

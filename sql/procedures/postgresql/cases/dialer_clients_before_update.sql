@@ -5,7 +5,7 @@
 --   used set: the case is withdrawn, and pending redials and callbacks go with it
 --   used cleared: the case is brought back, its redial list starts anew
 --   inserted_at, deferred_kind: stay as they are
---   number: always that of phone_number, by the project's country
+--   number: always that of phone_number, by the project's country; number_region, zones: where that is
 --   what rules go by (number, project, zone, hours, region, promise) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE FUNCTION dialer_clients_before_update()
@@ -15,11 +15,17 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_checked_anew bool;
+    v_place varchar;
 BEGIN
     NEW.inserted_at := OLD.inserted_at;
     IF (NEW.phone_number, NEW.project_id, NEW.number)
         IS DISTINCT FROM (OLD.phone_number, OLD.project_id, OLD.number) THEN
         NEW.number := dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
+    END IF;
+    IF (NEW.number, NEW.number_region, NEW.zones) IS DISTINCT FROM (OLD.number, OLD.number_region, OLD.zones) THEN
+        v_place := dialer_place(NEW.number);
+        NEW.number_region := nullif(split_part(v_place, '|', 1), '');
+        NEW.zones := nullif(split_part(v_place, '|', 2), '');
     END IF;
     IF OLD.held_for IS NOT NULL
        AND (NEW.number, NEW.project_id, NEW.utc, NEW.allowed_start, NEW.allowed_stop, NEW.region, NEW.number_region,

@@ -1,7 +1,8 @@
 -- dialer_numbering_refresh()
 -- Take over by which country's plan each project's numbers are read (dialer_params.country, country in
--- dialer_settings), for the triggers of dialer_clients. Only dialer_screen calls this. (MariaDB: an open
--- transaction that writes cases holds the rows of their projects; then 1205 says so at once, since nobody waits.)
+-- dialer_settings), for the triggers of dialer_clients. Only dialer_screen calls this. (MariaDB: also where numbers are,
+-- in dialer_places. An open transaction that writes cases holds rows of both; then 1205 says so at once, since nobody
+-- waits.)
 CREATE OR REPLACE FUNCTION dialer_numbering_refresh()
 RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -73,11 +73,13 @@ BEGIN
     PERFORM dialer_windows_refresh(k.project_id, v_now)
     FROM (SELECT DISTINCT c.project_id FROM dialer_clients c WHERE c.id = ANY (v_cases)) k;
 
-    -- The trigger writes the number that is right.
-    UPDATE dialer_clients c SET number = ''
+    -- The trigger writes the number that is right, and where it is.
+    UPDATE dialer_clients c SET number = '', number_region = ''
     WHERE c.id IN (
         SELECT k.id FROM dialer_clients k
-        WHERE k.id = ANY (v_cases) AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
+        WHERE k.id = ANY (v_cases)
+          AND (k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
+            OR coalesce(k.number_region, '') || '|' || coalesce(k.zones, '') <> coalesce(dialer_place(k.number), '|'))
         FOR UPDATE SKIP LOCKED);
     PERFORM set_config('dialer.now', v_now::text, true);
     FOR v_project IN

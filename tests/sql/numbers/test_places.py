@@ -1,0 +1,99 @@
+"""Where a number is: region and zones by the longest prefix, written into each case, and by them its hours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.support.caller import Caller
+from tests.support.dialects import execute, query_at
+from tests.support.factories import add_case, add_project
+
+JUNE = datetime(2026, 6, 1, 13, 30, tzinfo=UTC)
+"""9:30 in New York, 8:30 in Chicago, 16:30 in Moscow."""
+
+
+def place(caller: Caller, number: str, **columns: str | None) -> tuple[str | None, str | None]:
+    row = caller.case(add_case(caller.db, phone_number=number, **columns))
+    return row["number_region"], row["zones"]
+
+
+@pytest.fixture
+def placed(caller: Caller) -> Caller:
+    add_project(caller.db)
+    caller.screen()
+    return caller
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "zones"),
+    [
+        ("+12025550143", "US-DC", "America/New_York"),
+        ("+493012345678", "DE", "Europe/Berlin"),
+        ("+79161234567", "RU", None),
+        ("+18005550143", None, None),
+        ("2025550143", None, None),
+        ("+0", None, None),
+    ],
+)
+def test_a_case_knows_where_its_number_is(placed: Caller, number: str, region: str | None, zones: str | None) -> None:
+    found = place(placed, number, number_region="XX", zones="Asia/Tokyo")
+    if number.startswith("+1800"):
+        assert found[1] is None, "a toll-free number is nowhere"
+    else:
+        assert found == (region, zones)
+
+
+def test_an_area_code_in_two_zones_has_to_be_open_in_both(placed: Caller) -> None:
+    caller = placed
+    caller.now = JUNE
+    case = add_case(caller.db, phone_number="+18505550143", utc=None, allowed_start="09:00", allowed_stop="18:00")
+    row = caller.case(case)
+    assert set(row["zones"].split("&")) == {"America/New_York", "America/Chicago"}
+    why = caller.why(case)
+    assert (why["own_reason"], why["own_until_at"]) == ("window_closed", JUNE.replace(hour=14, minute=0))
+
+
+def test_the_order_of_zones(placed: Caller) -> None:
+    """The case's own, the project's or the number's by zone_by, then the number's, then the server's."""
+    caller = placed
+
+    def hour(case: int) -> str:
+        execute(caller.db, "UPDATE dialer_clients SET allowed_start = '03:00', allowed_stop = '03:01'")
+        asked = "SELECT own_detail FROM dialer_gate WHERE case_id = :id"
+        return str(query_at(caller.db, caller.dialect, caller.now, asked, id=case)[0]["own_detail"]).rpartition(" in ")[
+            2
+        ]
+
+    own = add_case(caller.db, phone_number="+493012345678", utc="+5")
+    case = add_case(caller.db, phone_number="+493012345678", utc=None)
+    nowhere = add_case(caller.db, phone_number="4930", utc=None)
+    assert [hour(one) for one in (own, case, nowhere)] == ["+5", "Europe/Berlin", "UTC"]
+    execute(caller.db, "UPDATE dialer_params SET zone = 'Europe/Moscow'")
+    assert [hour(one) for one in (own, case, nowhere)] == ["+5", "Europe/Moscow", "Europe/Moscow"]
+    execute(caller.db, "UPDATE dialer_params SET zone_by = 'number'")
+    assert [hour(one) for one in (own, case, nowhere)] == ["+5", "Europe/Berlin", "Europe/Moscow"]
+
+
+def test_a_dba_s_own_prefix_moves_its_numbers_soon(placed: Caller) -> None:
+    caller = placed
+    case = add_case(caller.db, phone_number="+79161234567")
+    insert = "INSERT INTO dialer_prefixes (prefix, country, zones) VALUES ('7916', 'RU', 'Europe/Moscow')"
+    execute(caller.db, insert)
+    try:
+        caller.screen()
+        assert caller.case(case)["zones"] == "Europe/Moscow"
+        assert place(caller, "+79167654321") == ("RU", "Europe/Moscow")
+    finally:
+        execute(caller.db, "DELETE FROM dialer_prefixes WHERE source = 'own'")
+    caller.screen()
+    assert caller.case(case)["zones"] is None
+
+
+def test_what_people_write_about_an_address_stays(placed: Caller) -> None:
+    caller = placed
+    case = add_case(caller.db, phone_number="+12025550143", region="US-FL")
+    execute(caller.db, "UPDATE dialer_clients SET zones = 'Asia/Tokyo', number_region = 'JP'")
+    row = caller.case(case)
+    assert (row["region"], row["number_region"], row["zones"]) == ("US-FL", "US-DC", "America/New_York")
