@@ -24,7 +24,7 @@ from worker.db.database import Row
 
 WORLDS = 12
 INSTANTS = 4
-PLACES = {"990": ("US-FL", "America/New_York"), "991": ("US", "America/New_York&America/Chicago"), "992": ("DE", None)}
+PLACES = {"9990": ("US-FL", "America/New_York"), "9991": ("US", "America/New_York&America/Chicago"), "9992": ("DE", None)}
 """Where numbers are, by how they begin."""
 LEADS = ["", *(f"+{prefix}" for prefix in PLACES)]
 NUMBERS = [f"{LEADS[number % 4]}{number}" for number in range(100, 110)]
@@ -161,11 +161,11 @@ class World:
     def _rules(self) -> None:
         """Do-not-call, limits, pauses; and a ledger for the limits to count."""
         choose, often = self.random.choice, self.random.random
-        for _ in range(choose([0, 1, 4])):
+        for place in range(choose([0, 1, 4])):
             begun = choose([None, None, self.soon()])
             until = choose([None, (begun or NOON) + timedelta(minutes=choose([1, 60, 700]))])
-            number = choose([choose(NUMBERS), "10*", "+991*", f"{choose(NUMBERS)}*"])
-            self._write("dialer_dnc", number=number, from_at=begun, until_at=until, attempt_id=1)
+            number = choose([choose(NUMBERS), "10*", "+9991*", f"{choose(NUMBERS)}*"])
+            self._write("dialer_dnc", number=number, from_at=begun, until_at=until, attempt_id=place + 1)
         for _ in range(choose([0, 1, 3])):
             minutes, local = choose([(60, None), (1440, None), (None, "day"), (None, "week"), (None, None)])
             self._write(
