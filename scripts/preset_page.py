@@ -66,8 +66,8 @@ def _hours(one: Preset, rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         special = tuple(row[name] for name in ("region", "purpose") if row[name] != getattr(one, name))
         told.setdefault((*special, row["weekdays"]), []).append(f"{row['starts']}-{row['stops']}")
-    for (*special, days), spans in told.items():
-        yield f"{' '.join([*special, days])} {', '.join(spans)}"
+    for days, spans in told.items():
+        yield f"{' '.join(days)} {', '.join(spans)}"
 
 
 def _limit(row: dict[str, Any]) -> str:
