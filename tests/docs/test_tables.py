@@ -24,6 +24,11 @@ README = ROOT / "README.md"
 DATABASE, SETTINGS = ROOT / "docs" / "database.md", ROOT / "docs" / "settings.md"
 DIALECTS = ("postgresql", "mariadb")
 OLD_NAMES = {"recall", "recall_period", "call_time"}
+IN_WORDS = {
+    *("queue", "zone", "exten", "caller_id", "machine_period", "most_attempts", "dial_ratio"),
+    *("message", "message_field", "key_repeat", "key_agent", "key_opt_out"),
+}
+"""Parameters of which the page says in words what NULL means."""
 OWN_MEANS = {"window_key", "waits_as"}
 """Columns made out of others, for indexes."""
 
@@ -80,7 +85,7 @@ def test_parameters_have_the_defaults_of_the_page_and_null_means_what_it_says(wo
         else:
             world.sql(f"UPDATE nc.dialer_params SET {quote}{name}{quote} = NULL")
             # What has words here, or is the worker's to fill in, cannot be read there.
-            if name not in ("queue", "zone", "exten", "caller_id", "machine_period", "most_attempts", "dial_ratio"):
+            if name not in IN_WORDS:
                 assert str(effective[name]) == null, name
     assert effective["queue"] == "spring"
 
