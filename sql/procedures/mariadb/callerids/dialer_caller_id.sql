@@ -1,5 +1,5 @@
--- dialer_caller_id(p_number, p_region, p_number_region) -> place, retry_at, is_project
--- Which caller ID a call shows. Given are the project's rows (dialer_caller_id_rows), and for each, from
+-- dialer_caller_id(rows, p_number, p_region, p_number_region) -> place, retry_at, is_project
+-- Which caller ID a call shows. rows: the project's rows (dialer_caller_id_rows), and for each, from
 -- dialer_caller_id_room, its uses, its latest attempt, and when it is free again if it is used up. Then the case's number,
 -- region and number_region. A row applies if its region is one of the case's or the country of one, and its prefix begins
 -- the number. Of those that apply and are not used up, place is that of
