@@ -29,7 +29,7 @@ IN_WORDS = {
     *("message", "message_field", "key_repeat", "key_agent", "key_opt_out"),
 }
 """Parameters of which the page says in words what NULL means."""
-OWN_MEANS = {"window_key", "waits_as"}
+OWN_MEANS = {"window_key", "waits_as", "waits_for"}
 """Columns made out of others, for indexes."""
 
 

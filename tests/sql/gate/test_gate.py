@@ -24,7 +24,11 @@ from worker.db.database import Row
 
 WORLDS = 12
 INSTANTS = 4
-PLACES = {"9990": ("US-FL", "America/New_York"), "9991": ("US", "America/New_York&America/Chicago"), "9992": ("DE", None)}
+PLACES = {
+    "9990": ("US-FL", "America/New_York"),
+    "9991": ("US", "America/New_York&America/Chicago"),
+    "9992": ("DE", None),
+}
 """Where numbers are, by how they begin."""
 LEADS = ["", *(f"+{prefix}" for prefix in PLACES)]
 NUMBERS = [f"{LEADS[number % 4]}{number}" for number in range(100, 110)]
