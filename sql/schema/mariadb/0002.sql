@@ -83,7 +83,8 @@ CREATE INDEX IF NOT EXISTS dialer_calls_caller_id ON dialer_calls (caller_id, be
 CREATE INDEX IF NOT EXISTS dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at);
 
 CREATE TABLE IF NOT EXISTS dialer_rule_changes (
-    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT
+    id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    number varchar(400) NULL COMMENT 'the change concerns this number alone; NULL: all cases'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 INSERT IGNORE INTO dialer_rule_changes (id) VALUES (1);

@@ -91,8 +91,10 @@ CREATE INDEX dialer_calls_caller_id ON dialer_calls (caller_id, begun_at) WHERE 
 CREATE INDEX dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at) WHERE caller_id IS NOT NULL;
 
 CREATE TABLE dialer_rule_changes (
-    id bigserial NOT NULL PRIMARY KEY
+    id bigserial NOT NULL PRIMARY KEY,
+    number varchar NULL
 );
+COMMENT ON COLUMN dialer_rule_changes.number IS 'the change concerns this number alone; NULL: all cases';
 COMMENT ON TABLE dialer_rule_changes IS 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 INSERT INTO dialer_rule_changes DEFAULT VALUES;
 

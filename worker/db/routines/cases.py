@@ -48,7 +48,7 @@ class Cases(Routines):
 
     def screen(self, count: int, now: datetime | None) -> int:
         """Look at up to `count` cases, or somewhat more, ahead of the claims: their numbers, and which of them rules
-        hold. How many it were; 0: there is nothing more to look at for now."""
+        hold. 0: there is nothing more to look at for now."""
         return int(self._database.value("dialer_screen", count, now) or 0)
 
     def insert(self, cases: Sequence[Mapping[str, Any]]) -> None:

@@ -98,6 +98,7 @@ BEGIN
         ELSE
             UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
         END IF;
+        CALL dialer_pause_add(p_attempt);
         SET v_answer = 'noted';
         IF v_ruled THEN
             SELECT dialer_instant(p_now) INTO v_now;

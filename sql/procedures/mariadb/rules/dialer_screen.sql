@@ -1,9 +1,9 @@
--- dialer_screen(p_n, p_now) -> how many cases were looked at
+-- dialer_screen(p_n, p_now) -> how many cases and changes were looked at
 -- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
 -- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
--- all cases are looked at again, from the first; otherwise those that are new, those whose number was called, and held
--- ones whose time has come.
+-- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
+-- those whose number was called, and held ones whose time has come.
 -- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
 -- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
 -- dialer_claim.
@@ -38,7 +38,10 @@ BEGIN
         case_id bigint NOT NULL PRIMARY KEY,
         own_reason varchar(40) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_changes (id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_changes (
+        id bigint NOT NULL PRIMARY KEY,
+        number varchar(400) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
         case_id bigint NOT NULL PRIMARY KEY,
         held_for varchar(40) NULL,
@@ -60,12 +63,14 @@ BEGIN
             LEAVE work;
         END IF;
         -- Those that are committed, each by its key: a range would wait for what others write.
-        INSERT INTO dialer_changes (id) SELECT k.id FROM dialer_rule_changes k LIMIT 10000;
+        INSERT INTO dialer_changes (id, number)
+        SELECT k.id, k.number FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000;
         SET v_changes = row_count();
         DELETE k FROM dialer_changes c STRAIGHT_JOIN dialer_rule_changes k ON k.id = c.id;
-        SELECT v_changes + count(*) INTO v_changes
+        SELECT count(*) INTO v_more FROM dialer_changes c WHERE c.number IS NULL;
+        SELECT v_more + count(*) INTO v_more
         FROM dialer_dnc d WHERE d.from_at > v_looked_at AND d.from_at <= v_now;
-        IF v_changes > 0 THEN
+        IF v_more > 0 THEN
             SET v_looked_to = 0;
         END IF;
         IF v_looked_to = 0 THEN
@@ -80,6 +85,11 @@ BEGIN
         SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n;
         SET v_looked = row_count();
         SELECT coalesce(max(k.case_id), v_looked_to) INTO v_looked_to FROM dialer_looked k;
+        INSERT IGNORE INTO dialer_looked (case_id)
+        SELECT c.id
+        FROM (SELECT DISTINCT k.number FROM dialer_changes k WHERE k.number IS NOT NULL) n
+        STRAIGHT_JOIN dialer_clients c ON c.number = n.number
+        WHERE NOT c.used AND NOT c.checked;
         IF v_looked < p_n THEN
             FOR p IN (SELECT c.project_id FROM dialer_clients c GROUP BY c.project_id) DO
                 INSERT IGNORE INTO dialer_looked (case_id)
@@ -162,5 +172,5 @@ BEGIN
     IF v_own THEN
         COMMIT;
     END IF;
-    SELECT v_looked AS looked;
+    SELECT v_looked + coalesce(v_changes, 0) AS looked;
 END

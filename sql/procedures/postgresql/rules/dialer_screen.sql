@@ -1,9 +1,9 @@
--- dialer_screen(p_n, p_now) -> how many cases were looked at
+-- dialer_screen(p_n, p_now) -> how many cases and changes were looked at
 -- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
 -- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
--- all cases are looked at again, from the first; otherwise those that are new, those whose number was called, and held
--- ones whose time has come.
+-- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
+-- those whose number was called, and held ones whose time has come.
 -- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
 -- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
 -- dialer_claim.
@@ -17,6 +17,8 @@ AS $$
 DECLARE
     v_seen dialer_screening;
     v_cases bigint[];
+    v_changes int;
+    v_numbers varchar[];
     v_project varchar;
     v_now CONSTANT timestamptz := dialer_instant(p_now);
     -- As in dialer_pick.
@@ -29,21 +31,26 @@ BEGIN
     -- What is committed by now is seen by all that follows.
     WITH changes AS (
         DELETE FROM dialer_rule_changes c
-        WHERE c.id IN (SELECT k.id FROM dialer_rule_changes k FOR UPDATE SKIP LOCKED)
-        RETURNING c.id
+        WHERE c.id IN (SELECT k.id FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+        RETURNING c.number
     )
-    SELECT CASE
-            WHEN EXISTS (SELECT FROM changes)
+    SELECT count(*), coalesce(array_agg(DISTINCT k.number) FILTER (WHERE k.number IS NOT NULL), '{}'),
+        CASE
+            WHEN coalesce(bool_or(k.number IS NULL), false)
                 OR EXISTS (SELECT FROM dialer_dnc d WHERE d.from_at > v_seen.looked_at AND d.from_at <= v_now) THEN 0
             ELSE v_seen.looked_to
         END
-    INTO v_seen.looked_to;
+    INTO v_changes, v_numbers, v_seen.looked_to
+    FROM changes k;
     IF v_seen.looked_to = 0 THEN
         v_seen.passes := v_seen.passes + 1;
         PERFORM dialer_numbering_refresh();
     END IF;
     v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_seen.looked_to ORDER BY c.id LIMIT p_n);
     v_seen.looked_to := coalesce(v_cases[cardinality(v_cases)], v_seen.looked_to);
+    v_cases := v_cases || ARRAY(
+        SELECT c.id FROM dialer_clients c
+        WHERE c.number = ANY (v_numbers) AND NOT c.used AND NOT c.checked AND NOT c.id = ANY (v_cases));
     IF cardinality(v_cases) < p_n THEN
         v_cases := v_cases || ARRAY(
             SELECT h.id FROM (SELECT DISTINCT p.project_id FROM dialer_params p) p
@@ -111,6 +118,6 @@ BEGIN
         FROM dialer_projects p WHERE p.project_id = v_project AND p.hungry AND p.wanted = 'start';
     END LOOP;
     PERFORM set_config('dialer.now', v_set, true);
-    RETURN cardinality(v_cases);
+    RETURN cardinality(v_cases) + v_changes;
 END
 $$
