@@ -17,6 +17,7 @@ def upgrade() -> None:
     # Behind the triggers, which leave out zones that this server does not know.
     op.fill("dialer_prefixes", own="source = 'own'", key="prefix")
     op.fill("dialer_holidays", own="source = 'own'", key="region, day")
+    op.run("0002_numbering")
 
 
 def downgrade() -> None:
