@@ -26,6 +26,7 @@ DIALECTS = ("postgresql", "mariadb")
 OLD_NAMES = {"recall", "recall_period", "call_time"}
 IN_WORDS = {
     *("queue", "zone", "exten", "caller_id", "machine_period", "most_attempts", "dial_ratio"),
+    *("client", "country"),
     *("message", "message_field", "key_repeat", "key_agent", "key_opt_out"),
 }
 """Parameters of which the page says in words what NULL means."""
