@@ -36,6 +36,7 @@ BEGIN
     DECLARE v_claimed int;
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_due int;
+    DECLARE v_version varchar(100);
     DECLARE v_held int DEFAULT 0;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -75,7 +76,8 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
-        SELECT count(*), coalesce(sum(w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> dialer_rules_version()), 0)
+        SELECT dialer_rules_version() INTO v_version;
+        SELECT count(*), coalesce(sum(w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> v_version), 0)
         INTO v_picked, v_due
         FROM dialer_windows w WHERE w.project_id = p_project;
         IF v_picked = 0 OR v_due > 0 THEN

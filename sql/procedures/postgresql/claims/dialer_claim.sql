@@ -48,6 +48,7 @@ DECLARE
     v_rules_held varchar[];
     v_untils timestamptz[];
     v_more bool := false;
+    v_version varchar;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         RETURN;
@@ -69,10 +70,11 @@ BEGIN
     IF v_n <= 0 THEN
         RETURN;
     END IF;
+    v_version := dialer_rules_version();
     IF NOT EXISTS (SELECT FROM dialer_windows w WHERE w.project_id = p_project) OR EXISTS (
         SELECT FROM dialer_windows w
         WHERE w.project_id = p_project
-          AND (w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> dialer_rules_version()))
+          AND (w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> v_version))
     THEN
         PERFORM dialer_windows_refresh(p_project, v_now);
     END IF;

@@ -3,9 +3,12 @@
 -- is asked afresh (dialer_windows).
 CREATE OR REPLACE FUNCTION dialer_rules_version()
 RETURNS varchar
-LANGUAGE sql STABLE
+-- Not LANGUAGE sql: that would be planned again for each query that calls it.
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
-    SELECT (SELECT s.passes FROM dialer_screening s) || ':' || coalesce((
-        SELECT sum(c.id) FROM dialer_rule_changes c WHERE c.number IS NULL), 0)
+BEGIN
+    RETURN (SELECT s.passes FROM dialer_screening s) || ':' || coalesce((
+        SELECT sum(c.id) FROM dialer_rule_changes c WHERE c.number IS NULL), 0);
+END
 $$
