@@ -196,7 +196,8 @@ def test_redials_that_are_counted_wait_for_the_ledger_and_no_call_does(caller: C
         caller.db.call("dialer_reap")
         assert monotonic() - began < 2 * AT_ONCE
         assert caller.attempt(attempt)["effect"] is None
-        assert caller.why(case)["reason"] == "in_call", "nobody calls it meanwhile"
+        claim = caller.db.query("SELECT attempt_id FROM dialer_claims WHERE case_id = :case", case=case)
+        assert [row["attempt_id"] for row in claim] == [attempt], "nobody calls it meanwhile"
         assert caller.db.query("SELECT * FROM dialer_live") == []
         assert caller.db.value("dialer_dispose", attempt, "sold", caller.now) == "noted"
         if mariadb:

@@ -238,7 +238,7 @@ def test_two_reports_of_one_end_at_once_count_it_once(caller: Caller, other: Dat
             "UPDATE dialer_calls SET case_inserted_at = '2026-01-01',"
             " case_id = (SELECT m FROM (SELECT min(case_id) AS m FROM dialer_calls) t)",
         ),
-        ("two_live_attempts_of_a_number", "UPDATE dialer_calls SET phone_number = '1'"),
+        ("two_live_attempts_of_a_number", "UPDATE dialer_calls SET number = '1'"),
         ("live_attempt_not_counted", "DELETE FROM dialer_live"),
         ("line_without_attempt", "UPDATE dialer_live SET attempt_id = NULL"),
         ("claim_not_mirrored", "UPDATE dialer_clients SET checked = false"),

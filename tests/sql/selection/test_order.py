@@ -114,8 +114,9 @@ def test_a_case_without_utc_is_where_its_project_is_else_where_the_server_is(cal
     add_project(caller.db, "here", zone="America/New_York")
     add_project(caller.db, "nowhere")
     window = {"utc": None, "allowed_start": "08:00", "allowed_stop": "09:00"}
-    case = add_case(caller.db, project_id="here", **window)
-    eastern = add_case(caller.db, project_id="nowhere", **window)
+    # Numbers that say nothing of where they are.
+    case = add_case(caller.db, phone_number="12", project_id="here", **window)
+    eastern = add_case(caller.db, phone_number="13", project_id="nowhere", **window)
     assert caller.next(project="here") == [case], "noon UTC is 8 in New York"
     assert caller.next(project="nowhere") == []
     caller.now = NOON.replace(hour=23)
