@@ -18,7 +18,7 @@ BEGIN
     -- step of a trigger costs a microsecond. A pattern is read anew for each row, which costs more than to apply it, so there
     -- is one for six columns, with line breaks between them, which none of them may have; half a pair fits no pattern.
     IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked
-       AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now(6) AND NEW.inserted_at = now(6)
+       AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now(6) AND NEW.inserted_at = NEW.created
        AND NEW.redials_done + NEW.failures + NEW.brought_back = 0
        AND coalesce(NEW.not_before_at, NEW.last_attempt_id, NEW.tried_at, NEW.held_for, NEW.held_until, NEW.call_back_period,
            NEW.region) IS NULL
@@ -28,9 +28,9 @@ BEGIN
        AND char_length(NEW.case_name) <= 1000 AND char_length(NEW.project_id) BETWEEN 1 AND 100
        AND concat_ws('\n', NEW.phone_number, coalesce(NEW.utc, ''), NEW.allowed_start, NEW.allowed_stop,
             NEW.project_id, NEW.case_name) REGEXP
-            concat('^[+]?[0-9]{1,80}\\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\\n',
-           '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n',
-           '[^\\x00-\\x1f\\x7f-\\x{9f}]*\\n[^\\x00-\\x1f\\x7f-\\x{9f}]*\\z')
+            '^[+]?[0-9]{1,80}\\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\\n'
+           '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n'
+           '[^\\x00-\\x1f\\x7f-\\x{9f}]*\\n[^\\x00-\\x1f\\x7f-\\x{9f}]*\\z'
        AND (NEW.fields IS NULL
            OR (left(NEW.fields, 1) = '{' AND json_valid(NEW.fields) AND char_length(NEW.fields) <= 10000)),
        false) THEN

@@ -19,9 +19,9 @@ BEGIN
         l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
     WHERE NOT coalesce(concat_ws('\n', l.phone_number, coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'),
             coalesce(l.allowed_stop, '0:00'), coalesce(l.case_name, '')) REGEXP
-            concat('^[+]?[0-9]{1,80}\\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\\n',
-            '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n',
-            '[^\\x00-\\x1f\\x7f-\\x{9f}]*\\z')
+            '^[+]?[0-9]{1,80}\\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\\n'
+            '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n'
+            '[^\\x00-\\x1f\\x7f-\\x{9f}]*\\z'
         AND coalesce(char_length(l.case_name), 0) <= 1000 AND coalesce(char_length(l.fields), 0) <= 10000
         AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region REGEXP '^[A-Z]{2}(-[A-Z0-9]{1,3})?\\z')

@@ -14,7 +14,7 @@ BEGIN
     -- what follows concerns them. One pattern for six columns, with line breaks between them, which none of them may
     -- have, costs half of what six cost.
     IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked
-       AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now() AND NEW.inserted_at = now()
+       AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now() AND NEW.inserted_at = NEW.created
        AND NEW.redials_done = 0 AND NEW.failures = 0 AND NEW.brought_back = 0
        AND NEW.not_before_at IS NULL AND NEW.last_attempt_id IS NULL AND NEW.tried_at IS NULL
        AND NEW.held_for IS NULL AND NEW.held_until IS NULL AND NEW.call_back_period IS NULL
