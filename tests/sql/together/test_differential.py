@@ -119,7 +119,7 @@ def snapshot(side: Side) -> dict[str, Any]:
         if name in NOT_COMPARED:
             continue
         rows = rows_plain(rows_of(side.db, name))
-        found[name] = [{key: row[key] for key in sorted(row) if key != "waits_as"} for row in rows]
+        found[name] = [{key: row[key] for key in sorted(row) if key not in ("waits_as", "waits_for")} for row in rows]
         # Text sorts by each server's own rules.
         found[name].sort(key=lambda row: json.dumps(row, default=str, sort_keys=True))
     for name in VIEWS:
