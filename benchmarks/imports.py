@@ -24,7 +24,7 @@ from tests.support.writers import WRITERS, Writer
 
 ROWS = 100_000
 MILLION = 1_000_000
-ROUNDS = 10
+ROUNDS = 2
 GOALS = {"PostgreSQL 12": 0.5, "MariaDB 10.5": 0.4}
 COLUMNS = "case_name, project_id, phone_number, number, utc, allowed_start, allowed_stop, fields, import_id"
 

@@ -12,10 +12,11 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,6 +29,8 @@ from worker.db.routines.imports import Imports, Task
 from worker.errors import DialerError
 from worker.figures import ImportFigures, RefusedLine
 from worker.model import ListLine, Policies
+
+T = TypeVar("T")
 
 POLICIES = ("keep", "skip", "refuse")
 DEFAULT_POLICIES = Policies("refuse", "refuse", "keep")
@@ -189,21 +192,25 @@ class _Import:
 
     def _chunks(self, after: int) -> Iterator[tuple[list[ListLine], bool]]:
         """The lines after `after`, and whether they are the last ones, with a bar that shows how far they have come."""
-        lines = (line for line in self._columns.lines(self._rows) if line.line > after)
         shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         console = Console(stderr=True)
         with Progress(*shown, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(self._wanted.path.name, total=self._table.lines, completed=after)
-            held: list[ListLine] = []
-            for line in lines:
-                # One is kept back: who has the last one in hand knows that it is the last.
-                if len(held) >= self._pace.rows:
-                    yield held, False
-                    bar.update(task, completed=held[-1].line)
-                    held = []
-                held.append(line)
-            yield held, True
-            bar.update(task, completed=self._table.lines)
+            for lines, last in _ahead(self._read_chunks(after)):
+                yield lines, last
+                bar.update(task, completed=self._table.lines if last else lines[-1].line)
+
+    def _read_chunks(self, after: int) -> Iterator[tuple[list[ListLine], bool]]:
+        held: list[ListLine] = []
+        for line in self._columns.lines(self._rows):
+            if line.line <= after:
+                continue
+            # One is kept back: who has the last one in hand knows that it is the last.
+            if len(held) >= self._pace.rows:
+                yield held, False
+                held = []
+            held.append(line)
+        yield held, True
 
     def _read(self) -> tuple[list[str], Iterator[Row]]:
         rows = self._table.rows()
@@ -266,6 +273,16 @@ class _Import:
                 "zone": self._wanted.zone or self._zone,
             }
         )
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made while the one before it is worked on: by the server, here."""
+    nothing = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[T | object] = pool.submit(next, items, nothing)
+        while (item := coming.result()) is not nothing:
+            coming = pool.submit(next, items, nothing)
+            yield cast(T, item)
 
 
 class Pace:

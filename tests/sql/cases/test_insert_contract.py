@@ -5,6 +5,7 @@ and finished.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -129,6 +130,8 @@ def plain(value: Any) -> str:
         return value.replace(tzinfo=None).isoformat()
     if isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     return str(float(value)) if isinstance(value, Decimal) else str(value)
 
 

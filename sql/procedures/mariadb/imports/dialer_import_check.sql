@@ -17,15 +17,13 @@ BEGIN
     UPDATE dialer_import_lines l
     SET l.reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
         l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
-    WHERE NOT coalesce(l.phone_number REGEXP '^[+]?[0-9]{1,80}\\z'
-        AND (l.case_name IS NULL OR (char_length(l.case_name) <= 1000
-            AND CAST(l.case_name AS binary) NOT REGEXP '[\\x00-\\x1f\\x7f]|\\xC2[\\x80-\\x9F]|\\xED[\\xA0-\\xBF]'))
-        AND (l.fields IS NULL OR char_length(l.fields) <= 10000)
-        AND (l.priority IS NULL OR l.priority IN ('1', '2', '3', '4', '5'))
-        AND (l.utc IS NULL OR l.utc REGEXP '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?\\z')
-        AND (l.allowed_start IS NULL OR l.allowed_start REGEXP '^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\z')
-        AND (l.allowed_stop IS NULL OR l.allowed_stop REGEXP '^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\z')
-        AND (l.call_back IS NULL OR l.call_back IN ('0', '1'))
+    WHERE NOT coalesce(concat_ws('\n', l.phone_number, coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'),
+            coalesce(l.allowed_stop, '0:00'), coalesce(l.case_name, '')) REGEXP
+            '^[+]?[0-9]{1,80}\\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\\n'
+            '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n'
+            '[^\\x00-\\x1f\\x7f-\\x{9f}]*\\z'
+        AND coalesce(char_length(l.case_name), 0) <= 1000 AND coalesce(char_length(l.fields), 0) <= 10000
+        AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region REGEXP '^[A-Z]{2}(-[A-Z0-9]{1,3})?\\z')
         AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project REGEXP '^[A-Za-z0-9_-]+\\z', false);
     IF 'keep' <> p_in_file OR 'keep' <> p_in_project OR 'keep' <> p_elsewhere THEN

@@ -20,13 +20,16 @@ BEGIN
         reason text NULL,
         skipped tinyint(1) NOT NULL DEFAULT false
     ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_faults (line bigint NOT NULL PRIMARY KEY, fault text NULL, skipped tinyint(1) NOT NULL)
-    ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_numbers (
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_faults (
         line bigint NOT NULL PRIMARY KEY,
-        number varchar(400) NOT NULL,
+        fault varchar(100) NOT NULL,
+        skipped tinyint(1) NOT NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_numbers (
+        line bigint NOT NULL,
+        number varchar(100) NOT NULL,
         KEY (number)
-    ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_seen (number varchar(400) NOT NULL PRIMARY KEY, line bigint NOT NULL)
     ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_import_lines;

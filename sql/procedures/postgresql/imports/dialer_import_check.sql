@@ -22,14 +22,14 @@ BEGIN
     UPDATE dialer_import_lines l
     SET reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
         l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
-    WHERE NOT coalesce(l.phone_number ~ '^[+]?[0-9]+$' AND length(l.phone_number) <= 80
-        AND (l.case_name IS NULL OR dialer_printable(l.case_name) AND length(l.case_name) <= 1000)
-        AND (l.fields IS NULL OR length(l.fields) <= 10000)
-        AND (l.priority IS NULL OR l.priority IN ('1', '2', '3', '4', '5'))
-        AND (l.utc IS NULL OR l.utc ~ '^[+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?$')
-        AND (l.allowed_start IS NULL OR dialer_time(l.allowed_start) IS NOT NULL)
-        AND (l.allowed_stop IS NULL OR dialer_time(l.allowed_stop) IS NOT NULL)
-        AND (l.call_back IS NULL OR l.call_back IN ('0', '1'))
+    WHERE NOT coalesce(concat_ws(E'\n', l.phone_number, coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'),
+                coalesce(l.allowed_stop, '0:00'), coalesce(l.case_name, ''))
+            ~ ('^[+]?[0-9]+\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\n'
+                '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\n'
+                '[^\x01-\x1f\x7f-\x9f]*$')
+        AND length(l.phone_number) <= 80 AND coalesce(length(l.case_name), 0) <= 1000
+        AND coalesce(length(l.fields), 0) <= 10000
+        AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region ~ '^[A-Z][A-Z](-[A-Z0-9][A-Z0-9]?[A-Z0-9]?)?$')
         AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project ~ '^[A-Za-z0-9_-]+$', false);
     IF (p_in_file, p_in_project, p_elsewhere) <> ('keep', 'keep', 'keep') THEN
