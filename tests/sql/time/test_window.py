@@ -254,7 +254,7 @@ def test_a_zone_of_the_installation_that_cannot_be_read_is_no_error(caller: Call
     caller.start()
     with caller.dialect.unchecked(caller.db, "dialer_settings"):
         execute(caller.db, "UPDATE dialer_settings SET value = 'Narnia' WHERE name = 'server_zone'")
-    add_case(caller.db, utc=None, allowed_start="09:00", allowed_stop="21:00")
+    add_case(caller.db, phone_number="12", utc=None, allowed_start="09:00", allowed_stop="21:00")
     good = add_case(caller.db, allowed_start="09:00", allowed_stop="21:00")
     assert caller.claim() == [good]
     assert len(caller.db.query("SELECT * FROM dialer_why")) == 2

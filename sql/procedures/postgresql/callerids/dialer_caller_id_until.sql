@@ -3,8 +3,7 @@
 -- used up; NULL: one is free, or it has no rows.
 CREATE OR REPLACE FUNCTION dialer_caller_id_until(p_project varchar, p_now timestamptz)
 RETURNS timestamptz
--- As its owner: who may ask dialer_why need not read the ledger.
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
