@@ -361,6 +361,9 @@ CREATE TABLE IF NOT EXISTS dialer_imports (
   COMMENT 'lists that were imported from files (dialer import)';
 
 -- Down: the rules, and what the dialer has noted by them, go.
+-- This trigger notes in a table that goes; a DELETE that finds no row opens it, too.
+DROP TRIGGER IF EXISTS dialer_settings_after_delete;
+DELETE FROM dialer_settings WHERE name = 'country';
 DROP TABLE IF EXISTS dialer_imports;
 DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
@@ -381,7 +384,6 @@ DROP TABLE IF EXISTS dialer_rule_changes;
 DROP TABLE IF EXISTS dialer_screening;
 DROP TABLE IF EXISTS dialer_numbering;
 DROP TABLE IF EXISTS dialer_countries;
-DELETE FROM dialer_settings WHERE name = 'country';
 ALTER TABLE dialer_params
     DROP COLUMN IF EXISTS client,
     DROP COLUMN IF EXISTS purpose,
