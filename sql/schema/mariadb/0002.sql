@@ -87,6 +87,8 @@ CREATE TABLE IF NOT EXISTS dialer_rule_changes (
     number varchar(400) NULL COMMENT 'the change concerns this number alone; NULL: all cases'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
+-- dialer_rules_version
+CREATE INDEX IF NOT EXISTS dialer_rule_changes_number ON dialer_rule_changes (number);
 INSERT IGNORE INTO dialer_rule_changes (id) VALUES (1);
 
 -- Numbering plans, from phonenumbers (make data).

@@ -96,6 +96,8 @@ CREATE TABLE dialer_rule_changes (
 );
 COMMENT ON COLUMN dialer_rule_changes.number IS 'the change concerns this number alone; NULL: all cases';
 COMMENT ON TABLE dialer_rule_changes IS 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
+-- dialer_rules_version
+CREATE INDEX dialer_rule_changes_all ON dialer_rule_changes (id) WHERE number IS NULL;
 INSERT INTO dialer_rule_changes DEFAULT VALUES;
 
 -- Numbering plans, from phonenumbers (make data).

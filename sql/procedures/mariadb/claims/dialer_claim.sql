@@ -36,7 +36,6 @@ BEGIN
     DECLARE v_claimed int;
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_due int;
-    DECLARE v_version varchar(100);
     DECLARE v_held int DEFAULT 0;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -76,21 +75,17 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
-        SELECT dialer_rules_version() INTO v_version;
-        SELECT count(*), coalesce(sum(w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> v_version), 0)
-        INTO v_picked, v_due
+        SELECT coalesce(max(w.changes_at <= v_now OR w.evaluated_at > v_now
+            OR w.rules <> (SELECT v.version FROM dialer_rules_version v)), true) INTO v_due
         FROM dialer_windows w WHERE w.project_id = p_project;
-        IF v_picked = 0 OR v_due > 0 THEN
+        IF v_due THEN
             CALL dialer_windows_refresh(p_project, v_now);
         END IF;
-        SELECT count(*) INTO v_due
-        FROM (
+        SELECT EXISTS (
             SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
             WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
-              AND c.held_until <= v_now
-            LIMIT 1
-        ) h;
-        IF v_due > 0 THEN
+              AND c.held_until <= v_now) INTO v_due;
+        IF v_due THEN
             CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
                 case_id bigint NOT NULL PRIMARY KEY,
                 held_for varchar(40) NULL,

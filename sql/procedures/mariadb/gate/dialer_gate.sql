@@ -175,7 +175,8 @@ FROM (
                   AND (m.region IS NULL
                     OR m.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
                   AND (m.callbacks OR NOT c.deferred_kind <=> 'scheduled' OR c.deferred_done)
-                  AND m.most <= IF(m.keyed_by = 'number',
+                  -- Counted here where that is all there is to it, and cheaper than a call.
+                  AND (m.keyed_by <> 'number' OR m.most <=
                     (
                         SELECT count(*) FROM dialer_attempts a
                         LEFT JOIN dialer_rules q ON q.project_id = a.project_id
@@ -189,32 +190,13 @@ FROM (
                         SELECT count(*) FROM dialer_calls a
                         LEFT JOIN dialer_rules q ON q.project_id = a.project_id
                         WHERE a.number = c.number
-                          AND a.reach >= field(m.counts, 'attempts', 'connected', 'conversations')
-                          AND (m.period_minutes IS NULL OR a.begun_at > dialer_now() - INTERVAL m.period_minutes MINUTE)
-                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
-                          AND (m.client IS NULL OR m.client = q.client)
-                          AND (m.purpose IS NULL OR m.purpose = q.purpose)),
-                    (
-                        SELECT count(*) FROM dialer_attempts a
-                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
-                        WHERE a.case_id = c.id AND a.project_id = c.project_id
-                          AND a.phone_number = c.phone_number AND a.case_inserted_at = c.inserted_at
-                          AND a.reach >= field(m.counts, 'attempts', 'connected', 'conversations')
-                          AND (m.period_minutes IS NULL OR a.begun_at > dialer_now() - INTERVAL m.period_minutes MINUTE)
-                          AND (m.project_id IS NULL OR m.project_id = a.project_id)
-                          AND (m.client IS NULL OR m.client = q.client)
-                          AND (m.purpose IS NULL OR m.purpose = q.purpose))
-                        + (
-                        SELECT count(*) FROM dialer_calls a
-                        LEFT JOIN dialer_rules q ON q.project_id = a.project_id
-                        WHERE a.case_id = c.id AND a.project_id = c.project_id
-                          AND a.phone_number = c.phone_number AND a.case_inserted_at = c.inserted_at
                           AND a.reach >= field(m.counts, 'attempts', 'connected', 'conversations')
                           AND (m.period_minutes IS NULL OR a.begun_at > dialer_now() - INTERVAL m.period_minutes MINUTE)
                           AND (m.project_id IS NULL OR m.project_id = a.project_id)
                           AND (m.client IS NULL OR m.client = q.client)
                           AND (m.purpose IS NULL OR m.purpose = q.purpose)))
-                  AND (m.local_period IS NULL OR dialer_limit_until(m.id, c.id, dialer_now()) > dialer_now())
+                  AND (m.keyed_by = 'number' AND m.local_period IS NULL
+                    OR dialer_limit_until(m.id, c.id, dialer_now()) > dialer_now())
             ) AS limit_id
         FROM dialer_clients c
         LEFT JOIN dialer_rules r ON r.project_id = c.project_id
@@ -223,7 +205,7 @@ FROM (
         LEFT JOIN dialer_live n ON n.number = c.number
         LEFT JOIN dialer_abandoned b ON b.number = c.number AND b.until_at > dialer_now()
         LEFT JOIN dialer_windows h ON h.project_id = c.project_id AND h.window_key = c.window_key
-            AND h.evaluated_at <= dialer_now() AND h.changes_at > dialer_now() AND h.rules = dialer_rules_version()
+            AND h.evaluated_at <= dialer_now() AND h.changes_at > dialer_now() AND h.rules = (SELECT v.version FROM dialer_rules_version v)
         WHERE NOT c.used
     ) f
 ) w

@@ -1,9 +1,6 @@
--- dialer_rules_version() -> text
--- Another one after each change of rules that concerns more than one number, from the moment that it can be seen: what was found out by another version
--- is asked afresh (dialer_windows).
-CREATE OR REPLACE FUNCTION dialer_rules_version()
-RETURNS varchar(100)
-READS SQL DATA
-RETURN (
-    SELECT concat(s.passes, ':', coalesce((
-        SELECT sum(c.id) FROM dialer_rule_changes c WHERE c.number IS NULL), 0)) FROM dialer_screening s)
+-- dialer_rules_version: one row, with another version after each change of rules that concerns more than one number,
+-- from the moment that it can be seen: what was found out by another version is asked afresh (dialer_windows).
+CREATE OR REPLACE VIEW dialer_rules_version AS
+SELECT concat(s.passes, ':', coalesce((
+    SELECT sum(c.id) FROM dialer_rule_changes c WHERE c.number IS NULL), 0)) AS version
+FROM dialer_screening s

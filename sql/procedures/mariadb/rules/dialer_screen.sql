@@ -35,6 +35,9 @@ BEGIN
         START TRANSACTION;
     END IF;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_looked (
+        case_id bigint NOT NULL PRIMARY KEY
+    ) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_asked (
         case_id bigint NOT NULL PRIMARY KEY,
         own_reason varchar(40) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
@@ -48,6 +51,7 @@ BEGIN
         held_until datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_looked;
+    DELETE FROM dialer_asked;
     DELETE FROM dialer_changes;
     DELETE FROM dialer_holding;
     SELECT dialer_instant(p_now) INTO v_now;
@@ -137,21 +141,21 @@ BEGIN
             END IF;
         END FOR;
         SET @dialer_now = NULL;
-        -- As in dialer_pick.
+        -- As in dialer_pick. (An UPDATE of rows with their answers would ask about all cases there are.)
         SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
-        UPDATE dialer_looked l STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id
-        SET l.own_reason = g.own_reason;
+        INSERT INTO dialer_asked (case_id, own_reason)
+        SELECT l.case_id, g.own_reason FROM dialer_looked l STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id;
         SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
         INSERT INTO dialer_holding (case_id, held_for, held_until)
-        SELECT l.case_id, l.own_reason, g.own_until_at
-        FROM dialer_looked l
-        STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id
-        WHERE dialer_holds(l.own_reason);
+        SELECT a.case_id, a.own_reason, g.own_until_at
+        FROM dialer_asked a
+        STRAIGHT_JOIN dialer_gate g ON g.case_id = a.case_id
+        WHERE dialer_holds(a.own_reason);
         SET @dialer_now = v_set;
         INSERT INTO dialer_holding (case_id)
-        SELECT l.case_id FROM dialer_looked l
-        STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
-        WHERE c.held_for IS NOT NULL AND NOT dialer_holds(l.own_reason);
+        SELECT a.case_id FROM dialer_asked a
+        STRAIGHT_JOIN dialer_clients c ON c.id = a.case_id
+        WHERE c.held_for IS NOT NULL AND NOT dialer_holds(a.own_reason);
         DELETE h FROM dialer_holding h
         STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
         WHERE c.held_for <=> h.held_for AND c.held_until <=> h.held_until;

@@ -27,7 +27,7 @@ BEGIN
     IF p_kind <> 'held' THEN
         DELETE FROM dialer_windows_found;
     END IF;
-    SELECT dialer_rules_version() INTO v_rules;
+    SELECT v.version INTO v_rules FROM dialer_rules_version v;
     probe: LOOP
         SET v_next = NULL;
         -- Fresh cases from the last window downwards: before 10.6 an ascending index scan over rows of open

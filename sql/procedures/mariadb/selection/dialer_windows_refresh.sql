@@ -5,7 +5,7 @@
 CREATE OR REPLACE PROCEDURE dialer_windows_refresh(p_project varchar(400), p_now datetime(6))
 BEGIN
     DECLARE v_rules varchar(100);
-    SELECT dialer_rules_version() INTO v_rules;
+    SELECT v.version INTO v_rules FROM dialer_rules_version v;
     FOR w IN (
         SELECT d.window_key FROM dialer_windows d
         WHERE d.project_id = p_project AND (d.rules <> v_rules OR d.evaluated_at > p_now OR d.changes_at <= p_now)

@@ -48,7 +48,6 @@ DECLARE
     v_rules_held varchar[];
     v_untils timestamptz[];
     v_more bool := false;
-    v_version varchar;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         RETURN;
@@ -70,20 +69,21 @@ BEGIN
     IF v_n <= 0 THEN
         RETURN;
     END IF;
-    v_version := dialer_rules_version();
-    IF NOT EXISTS (SELECT FROM dialer_windows w WHERE w.project_id = p_project) OR EXISTS (
-        SELECT FROM dialer_windows w
-        WHERE w.project_id = p_project
-          AND (w.changes_at <= v_now OR w.evaluated_at > v_now OR w.rules <> v_version))
+    IF (SELECT coalesce(bool_or(w.changes_at <= v_now OR w.evaluated_at > v_now
+            OR w.rules <> (SELECT v.version FROM dialer_rules_version v)), true)
+        FROM dialer_windows w WHERE w.project_id = p_project)
     THEN
         PERFORM dialer_windows_refresh(p_project, v_now);
     END IF;
-    UPDATE dialer_clients c
-    SET held_for = NULL, held_until = NULL
-    WHERE c.id IN (
-        SELECT h.id FROM dialer_clients h
-        WHERE h.project_id = p_project AND NOT h.used AND NOT h.checked AND h.held_for IS NOT NULL AND h.held_until <= v_now
-        ORDER BY h.held_until LIMIT 500 FOR UPDATE SKIP LOCKED);
+    IF EXISTS (SELECT FROM dialer_held h WHERE h.project_id = p_project AND h.held_until <= v_now) THEN
+        UPDATE dialer_clients c
+        SET held_for = NULL, held_until = NULL
+        WHERE c.id IN (
+            SELECT h.id FROM dialer_clients h
+            WHERE h.project_id = p_project AND NOT h.used AND NOT h.checked AND h.held_for IS NOT NULL
+              AND h.held_until <= v_now
+            ORDER BY h.held_until LIMIT 500 FOR UPDATE SKIP LOCKED);
+    END IF;
     v_failing := EXISTS (
         SELECT FROM dialer_stat_trunk t
         WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk AND t.state = 'failing');

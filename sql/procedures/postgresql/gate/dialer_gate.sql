@@ -155,7 +155,7 @@ CROSS JOIN LATERAL (
 ) rule
 -- Hours: as found out before, or afresh.
 LEFT JOIN dialer_windows w ON w.project_id = c.project_id AND w.window_key = c.window_key
-    AND w.evaluated_at <= t.now AND w.changes_at > t.now AND w.rules = (SELECT dialer_rules_version())
+    AND w.evaluated_at <= t.now AND w.changes_at > t.now AND w.rules = (SELECT v.version FROM dialer_rules_version v)
 CROSS JOIN LATERAL (
     SELECT w.is_open, w.detail, CASE WHEN w.is_open THEN t.now ELSE w.opens_at END AS opens_at
     WHERE w.window_key IS NOT NULL

@@ -8,7 +8,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_rules CONSTANT varchar := dialer_rules_version();
+    v_rules CONSTANT varchar := (SELECT v.version FROM dialer_rules_version v);
     v_count int;
 BEGIN
     DELETE FROM dialer_windows d
