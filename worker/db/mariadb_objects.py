@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -73,28 +74,28 @@ def install(connection: Connection, objects: Sequence[SchemaObject]) -> None:
         )
     )
     empty = {row.name for row in stand_ins}
+    followers = _followers(connection)
     for one in objects:
         if one.kind == VIEW and one.name in empty:
             execute(connection, f"DROP TABLE {one.name}")
-        execute(connection, _in_its_place(connection, one) if one.kind == TRIGGER else one.statement)
+        execute(connection, _before(one, followers[one.name]) if one.name in followers else one.statement)
 
 
-def _in_its_place(connection: Connection, one: SchemaObject) -> str:
+def _followers(connection: Connection) -> dict[str, str]:
+    """For each trigger that stands before another one of its table and event: that one's name."""
+    rows = connection.execute(
+        text(
+            "SELECT trigger_name AS name, event_object_table AS on_table, action_timing AS timing,"
+            " event_manipulation AS event FROM information_schema.triggers WHERE trigger_schema = database()"
+            " ORDER BY BINARY event_object_table, action_timing, event_manipulation, action_order"
+        )
+    ).all()
+    return {one.name: later.name for one, later in pairwise(rows) if one[1:] == later[1:]}
+
+
+def _before(one: SchemaObject, follower: str) -> str:
     """The statement that makes a trigger again before the one that it stands before now: made anew it would come last,
     and what a DBA's trigger writes behind ours would be checked, or not, after a migration alone."""
-    follower = connection.execute(
-        text(
-            "SELECT next.trigger_name FROM information_schema.triggers own JOIN information_schema.triggers next"
-            " ON next.trigger_schema = own.trigger_schema"
-            " AND BINARY next.event_object_table = BINARY own.event_object_table"
-            " AND next.action_timing = own.action_timing AND next.event_manipulation = own.event_manipulation"
-            " AND next.action_order = own.action_order + 1"
-            " WHERE own.trigger_schema = database() AND BINARY own.trigger_name = :name"
-        ),
-        {"name": one.name},
-    ).scalar()
-    if follower is None:
-        return one.statement
     quoted = follower.replace("`", "``")
     return one.statement.replace("FOR EACH ROW", f"FOR EACH ROW PRECEDES `{quoted}`", 1)
 
