@@ -19,6 +19,7 @@ TITLES = {
     "memory": "Resident memory of a worker after 10,000 and after 100,000 calls",
     "predictive": "One predictive decision for 500 agents and 2,000 calls in flight",
     "progressive": "One progressive decision for 500 agents and 20 projects",
+    "rules": "A claim with all rules beside an older revision's without any, screening, and why, at 1,000,000 cases",
     "simulator": "The simulated Asterisk by itself",
 }
 

@@ -84,6 +84,10 @@ BEGIN
                 DECLARE EXIT HANDLER FOR 1205 INSERT INTO dialer_rule_changes (id) VALUES (NULL);
                 CALL dialer_numbering_refresh();
             END;
+            -- All cases come after this, those of numbers that were called among them.
+            SELECT greatest(v_attempts_to, coalesce((SELECT max(a.id) FROM dialer_calls a), 0),
+                coalesce((SELECT max(a.id) FROM dialer_attempts a), 0)) INTO v_attempts_to;
+            SELECT greatest(v_pauses_to, coalesce((SELECT max(p.id) FROM dialer_number_pauses p), 0)) INTO v_pauses_to;
         END IF;
         INSERT INTO dialer_looked (case_id)
         SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n;
@@ -103,21 +107,31 @@ BEGIN
                 LIMIT p_n;
                 SET v_looked = v_looked + row_count();
             END FOR;
+            DELETE FROM dialer_changes;
+            INSERT INTO dialer_changes (id, number)
+            SELECT a.id, a.number FROM dialer_calls a WHERE a.id > v_attempts_to ORDER BY a.id LIMIT 10000;
+            INSERT IGNORE INTO dialer_changes (id, number)
+            SELECT a.id, a.number FROM dialer_attempts a WHERE a.id > v_attempts_to ORDER BY a.id LIMIT 10000;
+            -- Of two heaps only what is below both of their ends is whole.
+            DELETE c FROM dialer_changes c
+            STRAIGHT_JOIN (SELECT k.id FROM dialer_changes k ORDER BY k.id LIMIT 10000, 1) m ON c.id >= m.id;
+            SELECT coalesce(max(c.id), v_attempts_to) INTO v_attempts_to FROM dialer_changes c;
             INSERT IGNORE INTO dialer_looked (case_id)
             SELECT c.id
-            FROM (
-                SELECT a.number FROM dialer_calls a WHERE a.id > v_attempts_to
-                UNION
-                SELECT a.number FROM dialer_attempts a WHERE a.id > v_attempts_to
-                UNION
-                SELECT p.number FROM dialer_number_pauses p WHERE p.id > v_pauses_to
-            ) n
+            FROM (SELECT DISTINCT k.number FROM dialer_changes k) n
             STRAIGHT_JOIN dialer_clients c ON c.number = n.number
             WHERE NOT c.used AND NOT c.checked;
             SET v_looked = v_looked + row_count();
-            SELECT greatest(v_attempts_to, coalesce((SELECT max(a.id) FROM dialer_calls a), 0),
-                coalesce((SELECT max(a.id) FROM dialer_attempts a), 0)) INTO v_attempts_to;
-            SELECT greatest(v_pauses_to, coalesce((SELECT max(p.id) FROM dialer_number_pauses p), 0)) INTO v_pauses_to;
+            DELETE FROM dialer_changes;
+            INSERT INTO dialer_changes (id, number)
+            SELECT p.id, p.number FROM dialer_number_pauses p WHERE p.id > v_pauses_to ORDER BY p.id LIMIT 10000;
+            SELECT coalesce(max(c.id), v_pauses_to) INTO v_pauses_to FROM dialer_changes c;
+            INSERT IGNORE INTO dialer_looked (case_id)
+            SELECT c.id
+            FROM (SELECT DISTINCT k.number FROM dialer_changes k) n
+            STRAIGHT_JOIN dialer_clients c ON c.number = n.number
+            WHERE NOT c.used AND NOT c.checked;
+            SET v_looked = v_looked + row_count();
         END IF;
         UPDATE dialer_screening
         SET looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to, looked_at = v_now

@@ -19,6 +19,7 @@ DECLARE
     v_cases bigint[];
     v_changes int;
     v_numbers varchar[];
+    v_last bigint;
     v_project varchar;
     v_now CONSTANT timestamptz := dialer_instant(p_now);
     -- As in dialer_pick.
@@ -45,6 +46,10 @@ BEGIN
     IF v_seen.looked_to = 0 THEN
         v_seen.passes := v_seen.passes + 1;
         PERFORM dialer_numbering_refresh();
+        -- All cases come after this, those of numbers that were called among them.
+        v_seen.attempts_to := greatest(v_seen.attempts_to, (SELECT max(a.id) FROM dialer_calls a),
+            (SELECT max(a.id) FROM dialer_attempts a));
+        v_seen.pauses_to := greatest(v_seen.pauses_to, (SELECT max(p.id) FROM dialer_number_pauses p));
     END IF;
     v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_seen.looked_to ORDER BY c.id LIMIT p_n);
     v_seen.looked_to := coalesce(v_cases[cardinality(v_cases)], v_seen.looked_to);
@@ -60,19 +65,27 @@ BEGIN
                 ORDER BY d.held_until LIMIT p_n
             ) h
             LIMIT p_n);
+        SELECT array_agg(a.number), max(a.id) INTO v_numbers, v_last
+        FROM (
+            SELECT * FROM (
+                SELECT c.id, c.number FROM dialer_calls c
+                UNION ALL
+                SELECT d.id, d.number FROM dialer_attempts d
+            ) both_of_them
+            WHERE both_of_them.id > v_seen.attempts_to
+            ORDER BY both_of_them.id LIMIT 10000
+        ) a;
+        v_seen.attempts_to := coalesce(v_last, v_seen.attempts_to);
+        SELECT v_numbers || array_agg(p.number), max(p.id) INTO v_numbers, v_last
+        FROM (
+            SELECT n.id, n.number FROM dialer_number_pauses n
+            WHERE n.id > v_seen.pauses_to
+            ORDER BY n.id LIMIT 10000
+        ) p;
+        v_seen.pauses_to := coalesce(v_last, v_seen.pauses_to);
         v_cases := v_cases || ARRAY(
-            SELECT c.id FROM (
-                SELECT a.number FROM dialer_calls a WHERE a.id > v_seen.attempts_to
-                UNION
-                SELECT a.number FROM dialer_attempts a WHERE a.id > v_seen.attempts_to
-                UNION
-                SELECT p.number FROM dialer_number_pauses p WHERE p.id > v_seen.pauses_to
-            ) n
-            JOIN dialer_clients c ON c.number = n.number AND NOT c.used AND NOT c.checked
-            WHERE NOT c.id = ANY (v_cases));
-        v_seen.attempts_to := greatest(v_seen.attempts_to, (SELECT max(a.id) FROM dialer_calls a),
-            (SELECT max(a.id) FROM dialer_attempts a));
-        v_seen.pauses_to := greatest(v_seen.pauses_to, (SELECT max(p.id) FROM dialer_number_pauses p));
+            SELECT c.id FROM dialer_clients c
+            WHERE c.number = ANY (v_numbers) AND NOT c.used AND NOT c.checked AND NOT c.id = ANY (v_cases));
     END IF;
     UPDATE dialer_screening
     SET looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to, pauses_to = v_seen.pauses_to, looked_at = v_now,
