@@ -144,18 +144,23 @@ work: BEGIN
             AND coalesce(q.disposition = v_row_disposition, q.outcome = v_row_outcome, false), q.redials_done, NULL))
         INTO v_alike
         FROM (
-            SELECT u.id, u.outcome, u.disposition, u.effect, u.redials_done, max(IF(u.redials_done = 0, u.id, NULL)) OVER () AS first_id
+            SELECT r.*, max(IF(r.redials_done = 0 AND r.begins_round, r.id, NULL)) OVER () AS first_id
             FROM (
-                SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
-                FROM dialer_attempts a
-                WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
-                  AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
-                UNION ALL
-                SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
-                FROM dialer_calls a
-                WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
-                  AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
-            ) u
+                SELECT u.id, u.outcome, u.disposition, u.effect, u.redials_done,
+                    NOT lag(u.effect) OVER (ORDER BY u.id) <=> 'moved' OR lag(u.redials_done) OVER (ORDER BY u.id) > 0
+                        AS begins_round
+                FROM (
+                    SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
+                    FROM dialer_attempts a
+                    WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
+                      AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
+                    UNION ALL
+                    SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
+                    FROM dialer_calls a
+                    WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
+                      AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
+                ) u
+            ) r
         ) q
         JOIN dialer_outcomes o ON o.outcome = q.outcome AND o.uses_attempt
         WHERE NOT q.effect <=> 'back';

@@ -103,13 +103,17 @@ BEGIN
             END)
         INTO v_alike
         FROM (
-            SELECT a.attempt_id, a.outcome, a.disposition, a.effect, a.redials_done,
-                max(a.attempt_id) FILTER (WHERE a.redials_done = 0) OVER () AS first_id
-            FROM dialer_stat_attempt a
-            WHERE a.case_id = v_attempt.case_id
-              AND (a.project_id, a.phone_number, a.case_inserted_at, a.brought_back)
-                = (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at, v_attempt.brought_back)
-              AND a.attempt_id <= p_attempt
+            SELECT u.*, max(u.attempt_id) FILTER (WHERE u.redials_done = 0 AND u.begins_round) OVER () AS first_id
+            FROM (
+                SELECT a.attempt_id, a.outcome, a.disposition, a.effect, a.redials_done,
+                    lag(a.effect) OVER calls IS DISTINCT FROM 'moved' OR lag(a.redials_done) OVER calls > 0 AS begins_round
+                FROM dialer_stat_attempt a
+                WHERE a.case_id = v_attempt.case_id
+                  AND (a.project_id, a.phone_number, a.case_inserted_at, a.brought_back)
+                    = (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at, v_attempt.brought_back)
+                  AND a.attempt_id <= p_attempt
+                WINDOW calls AS (ORDER BY a.attempt_id)
+            ) u
         ) q
         JOIN dialer_outcomes o ON o.outcome = q.outcome
         WHERE o.uses_attempt AND q.effect IS DISTINCT FROM 'back';
