@@ -118,7 +118,7 @@ BEGIN
             SELECT greatest(v_pauses_to, coalesce((SELECT max(p.id) FROM dialer_number_pauses p), 0)) INTO v_pauses_to;
         END IF;
         IF v_looked < p_n THEN
-            CALL dialer_case_numbers_prune(v_numbers_to, p_n);
+            CALL dialer_case_numbers_prune(v_numbers_to, p_n, v_numbers_to);
         END IF;
         UPDATE dialer_screening
         SET numbers_to = v_numbers_to, looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to, looked_at = v_now
