@@ -4,7 +4,7 @@
 -- A case: its number in one form, where it is, what else the list knew, what holds it back.
 ALTER TABLE dialer_clients
     ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT '' INVISIBLE
-        COMMENT 'phone_number in one form, E.164 where its country is known (dialer_number); written by the dialer',
+        COMMENT 'the number that is dialled next, in one form, E.164 where its country is known (dialer_number); written by the dialer',
     ADD COLUMN IF NOT EXISTS number_place int NOT NULL DEFAULT 1 INVISIBLE
         COMMENT 'which of the case''s numbers is dialled next; 1: phone_number',
     ADD COLUMN IF NOT EXISTS region varchar(40) NULL INVISIBLE
@@ -53,8 +53,17 @@ UPDATE dialer_calls SET number = phone_number WHERE number = '';
 CREATE INDEX IF NOT EXISTS dialer_calls_number ON dialer_calls (number);
 ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS keys_pressed varchar(40) NULL;
 ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS number varchar(400) NOT NULL DEFAULT ''
-    COMMENT 'phone_number in the form that it was begun with (dialer_number)';
+    COMMENT 'the number that was dialled, in the form that it was begun with (dialer_number)';
 UPDATE dialer_attempts SET number = phone_number WHERE number = '';
+ALTER TABLE dialer_calls
+    ADD COLUMN IF NOT EXISTS number_place int NOT NULL DEFAULT 1,
+    MODIFY COLUMN effect varchar(20) NULL COMMENT 'what its end did to the case'
+        CHECK (effect IN ('used', 'redial', 'moved', 'back', 'kept'));
+ALTER TABLE dialer_attempts
+    ADD COLUMN IF NOT EXISTS number_place int NOT NULL DEFAULT 1
+        COMMENT 'which of the case''s numbers was dialled; 1: phone_number',
+    MODIFY COLUMN effect varchar(20) NOT NULL COMMENT 'what its end did to the case'
+        CHECK (effect IN ('used', 'redial', 'moved', 'back', 'kept'));
 ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS reach int AS (CASE
             WHEN outcome IN ('FAILED', 'CANCELLED', 'TECHNICAL') AND coalesce(ringing_at, answered_at) IS NULL THEN 0
             WHEN outcome = 'FAILED' THEN 0
@@ -116,7 +125,9 @@ CREATE TABLE IF NOT EXISTS dialer_screening (
     pauses_to bigint NOT NULL DEFAULT 0 COMMENT 'the same of dialer_number_pauses',
     looked_at timestamp(6) NOT NULL DEFAULT '1971-01-01 00:00:00'
         COMMENT 'when dialer_screen was called last: a rule that has begun since is a changed rule',
-    passes bigint NOT NULL DEFAULT 0 COMMENT 'how often rules had changed'
+    passes bigint NOT NULL DEFAULT 0 COMMENT 'how often rules had changed',
+    numbers_to bigint NOT NULL DEFAULT 0
+        COMMENT 'the last case (its id) whose further numbers were looked at: has it been deleted?'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'one row: how far dialer_screen has looked at the cases since rules changed';
 INSERT IGNORE INTO dialer_screening (id) VALUES (1);
@@ -144,7 +155,8 @@ ALTER TABLE dialer_params
     ADD COLUMN IF NOT EXISTS opt_out_scope varchar(400) NOT NULL DEFAULT 'all' INVISIBLE
         COMMENT 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
 INSERT IGNORE INTO dialer_settings (name, value, description) VALUES
-    ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written');
+    ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written'),
+    ('wrong_number_codes', 'wrong number', 'codes of agents, by commas, that say that the number is not the subscriber''s');
 
 -- Rules.
 CREATE TABLE IF NOT EXISTS dialer_dnc (
@@ -327,14 +339,16 @@ CREATE TABLE IF NOT EXISTS dialer_caller_id_states (
 
 CREATE TABLE IF NOT EXISTS dialer_case_numbers (
     case_id bigint NOT NULL COMMENT 'dialer_clients.id',
-    place int NOT NULL COMMENT '2 and more; 1 is phone_number itself',
+    place int NOT NULL COMMENT '2 to 20, in the order of dialling; 1, phone_number itself, is written by the dialer while another one is dialled',
     phone_number varchar(400) NOT NULL COMMENT 'as written',
     number varchar(400) NOT NULL DEFAULT '' COMMENT 'in one form; written by the dialer',
     label varchar(400) NOT NULL DEFAULT '' COMMENT 'home, work, …',
-    PRIMARY KEY (case_id, place)
+    case_inserted_at timestamp(6) NOT NULL DEFAULT '1971-01-01 00:00:00'
+        COMMENT 'dialer_clients.inserted_at: another case that gets the id has other numbers; written by the dialer',
+    PRIMARY KEY (case_id, place, case_inserted_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'further numbers of a case, tried after phone_number';
--- dialer_number_rules: the cases of a number
+-- dialer_number_rules, dialer_import_check: the cases of a number
 CREATE INDEX IF NOT EXISTS dialer_case_numbers_number ON dialer_case_numbers (number);
 
 CREATE TABLE IF NOT EXISTS dialer_imports (
@@ -365,7 +379,7 @@ CREATE TABLE IF NOT EXISTS dialer_imports (
 -- Down: the rules, and what the dialer has noted by them, go.
 -- This trigger notes in a table that goes; a DELETE that finds no row opens it, too.
 DROP TRIGGER IF EXISTS dialer_settings_after_delete;
-DELETE FROM dialer_settings WHERE name = 'country';
+DELETE FROM dialer_settings WHERE name IN ('country', 'wrong_number_codes');
 DROP TABLE IF EXISTS dialer_imports;
 DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
@@ -405,9 +419,23 @@ ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS caller_id;
 DROP INDEX IF EXISTS dialer_calls_caller_id ON dialer_calls;
 ALTER TABLE dialer_calls DROP COLUMN IF EXISTS caller_id;
 DROP INDEX IF EXISTS dialer_attempts_number ON dialer_attempts;
-ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS number, DROP COLUMN IF EXISTS reach;
+ALTER TABLE dialer_attempts
+    DROP COLUMN IF EXISTS number,
+    DROP COLUMN IF EXISTS number_place,
+    DROP COLUMN IF EXISTS reach;
+UPDATE dialer_attempts SET effect = 'redial' WHERE effect = 'moved';
+ALTER TABLE dialer_attempts
+    MODIFY COLUMN effect varchar(20) NOT NULL COMMENT 'what its end did to the case'
+        CHECK (effect IN ('used', 'redial', 'back', 'kept'));
 DROP INDEX IF EXISTS dialer_calls_number ON dialer_calls;
-ALTER TABLE dialer_calls DROP COLUMN IF EXISTS number, DROP COLUMN IF EXISTS reach;
+ALTER TABLE dialer_calls
+    DROP COLUMN IF EXISTS number,
+    DROP COLUMN IF EXISTS number_place,
+    DROP COLUMN IF EXISTS reach;
+UPDATE dialer_calls SET effect = 'redial' WHERE effect = 'moved';
+ALTER TABLE dialer_calls
+    MODIFY COLUMN effect varchar(20) NULL COMMENT 'what its end did to the case'
+        CHECK (effect IN ('used', 'redial', 'back', 'kept'));
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
 ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;

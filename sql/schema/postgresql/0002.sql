@@ -12,7 +12,7 @@ ALTER TABLE dialer_clients
     ADD COLUMN import_id int8 NULL,
     ADD COLUMN held_for varchar NULL,
     ADD COLUMN held_until timestamptz NULL CHECK (held_until BETWEEN '1970-01-01 00:00:00Z' AND '2038-01-19 00:00:00Z');
-COMMENT ON COLUMN dialer_clients.number IS 'phone_number in one form, E.164 where its country is known (dialer_number); written by the dialer';
+COMMENT ON COLUMN dialer_clients.number IS 'the number that is dialled next, in one form, E.164 where its country is known (dialer_number); written by the dialer';
 COMMENT ON COLUMN dialer_clients.number_place IS 'which of the case''s numbers is dialled next; 1: phone_number';
 COMMENT ON COLUMN dialer_clients.region IS 'where the subscriber''s address is: country, or country and part, like US-FL (ISO 3166-2)';
 COMMENT ON COLUMN dialer_clients.number_region IS 'where the number says that it is; written by the dialer';
@@ -81,7 +81,16 @@ ALTER TABLE dialer_attempts ADD COLUMN keys_pressed varchar NULL;
 COMMENT ON COLUMN dialer_attempts.keys_pressed IS 'the keys that the subscriber pressed, in order; at most 40';
 -- limits: the latest attempts of a number
 CREATE INDEX dialer_attempts_number ON dialer_attempts (number, begun_at);
-COMMENT ON COLUMN dialer_attempts.number IS 'phone_number in the form that it was begun with (dialer_number)';
+COMMENT ON COLUMN dialer_attempts.number IS 'the number that was dialled, in the form that it was begun with (dialer_number)';
+ALTER TABLE dialer_calls
+    ADD COLUMN number_place int NOT NULL DEFAULT 1,
+    DROP CONSTRAINT dialer_calls_effect_check,
+    ADD CONSTRAINT dialer_calls_effect_check CHECK (effect IN ('used', 'redial', 'moved', 'back', 'kept'));
+ALTER TABLE dialer_attempts
+    ADD COLUMN number_place int NOT NULL DEFAULT 1,
+    DROP CONSTRAINT dialer_attempts_effect_check,
+    ADD CONSTRAINT dialer_attempts_effect_check CHECK (effect IN ('used', 'redial', 'moved', 'back', 'kept'));
+COMMENT ON COLUMN dialer_attempts.number_place IS 'which of the case''s numbers was dialled; 1: phone_number';
 ALTER TABLE dialer_calls ADD COLUMN caller_id varchar NULL;
 ALTER TABLE dialer_attempts ADD COLUMN caller_id varchar NULL;
 COMMENT ON COLUMN dialer_calls.caller_id IS 'the number that the call shows, in one form (dialer_caller_id_number); NULL: the trunk''s';
@@ -125,12 +134,14 @@ CREATE TABLE dialer_screening (
     attempts_to int8 NOT NULL DEFAULT 0,
     pauses_to int8 NOT NULL DEFAULT 0,
     looked_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
-    passes int8 NOT NULL DEFAULT 0
+    passes int8 NOT NULL DEFAULT 0,
+    numbers_to int8 NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
 COMMENT ON COLUMN dialer_screening.looked_to IS 'the last case (its id) that was looked at; new ones come after it';
 COMMENT ON COLUMN dialer_screening.attempts_to IS 'the last attempt (its id) after which the cases of its number were looked at';
 COMMENT ON COLUMN dialer_screening.pauses_to IS 'the same of dialer_number_pauses';
+COMMENT ON COLUMN dialer_screening.numbers_to IS 'the last case (its id) whose further numbers were looked at: has it been deleted?';
 COMMENT ON COLUMN dialer_screening.passes IS 'how often rules had changed';
 COMMENT ON COLUMN dialer_screening.looked_at IS 'when dialer_screen was called last: a rule that has begun since is a changed rule';
 INSERT INTO dialer_screening (id) VALUES (1);
@@ -159,7 +170,8 @@ COMMENT ON COLUMN dialer_params.key_agent IS 'the key for an agent of the queue;
 COMMENT ON COLUMN dialer_params.key_opt_out IS 'the key for: never call me again (dialer_dnc); NULL: not offered';
 COMMENT ON COLUMN dialer_params.opt_out_scope IS 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
 INSERT INTO dialer_settings (name, value, description) VALUES
-    ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written');
+    ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written'),
+    ('wrong_number_codes', 'wrong number', 'codes of agents, by commas, that say that the number is not the subscriber''s');
 
 -- Rules.
 CREATE TABLE dialer_dnc (
@@ -384,15 +396,17 @@ CREATE TABLE dialer_case_numbers (
     phone_number varchar NOT NULL,
     number varchar NOT NULL DEFAULT '',
     label varchar NOT NULL DEFAULT '',
-    PRIMARY KEY (case_id, place)
+    case_inserted_at timestamptz NOT NULL DEFAULT '1971-01-01 00:00:00Z',
+    PRIMARY KEY (case_id, place, case_inserted_at)
 );
 COMMENT ON TABLE dialer_case_numbers IS 'further numbers of a case, tried after phone_number';
 COMMENT ON COLUMN dialer_case_numbers.case_id IS 'dialer_clients.id';
-COMMENT ON COLUMN dialer_case_numbers.place IS '2 and more; 1 is phone_number itself';
+COMMENT ON COLUMN dialer_case_numbers.place IS '2 to 20, in the order of dialling; 1, phone_number itself, is written by the dialer while another one is dialled';
+COMMENT ON COLUMN dialer_case_numbers.case_inserted_at IS 'dialer_clients.inserted_at: another case that gets the id has other numbers; written by the dialer';
 COMMENT ON COLUMN dialer_case_numbers.phone_number IS 'as written';
 COMMENT ON COLUMN dialer_case_numbers.number IS 'in one form; written by the dialer';
 COMMENT ON COLUMN dialer_case_numbers.label IS 'home, work, …';
--- dialer_number_rules: the cases of a number
+-- dialer_number_rules, dialer_import_check: the cases of a number
 CREATE INDEX dialer_case_numbers_number ON dialer_case_numbers (number);
 
 CREATE TABLE dialer_imports (
@@ -451,7 +465,7 @@ DROP TABLE IF EXISTS dialer_rule_changes;
 DROP TABLE IF EXISTS dialer_screening;
 DROP TABLE IF EXISTS dialer_numbering;
 DROP TABLE IF EXISTS dialer_countries;
-DELETE FROM dialer_settings WHERE name = 'country';
+DELETE FROM dialer_settings WHERE name IN ('country', 'wrong_number_codes');
 ALTER TABLE dialer_params
     DROP COLUMN client,
     DROP COLUMN purpose,
@@ -464,8 +478,24 @@ ALTER TABLE dialer_params
     DROP COLUMN key_agent,
     DROP COLUMN key_opt_out,
     DROP COLUMN opt_out_scope;
-ALTER TABLE dialer_attempts DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id, DROP COLUMN keys_pressed;
-ALTER TABLE dialer_calls DROP COLUMN number, DROP COLUMN reach, DROP COLUMN caller_id, DROP COLUMN keys_pressed;
+UPDATE dialer_attempts SET effect = 'redial' WHERE effect = 'moved';
+UPDATE dialer_calls SET effect = 'redial' WHERE effect = 'moved';
+ALTER TABLE dialer_attempts
+    DROP COLUMN number,
+    DROP COLUMN number_place,
+    DROP COLUMN reach,
+    DROP COLUMN caller_id,
+    DROP COLUMN keys_pressed,
+    DROP CONSTRAINT dialer_attempts_effect_check,
+    ADD CONSTRAINT dialer_attempts_effect_check CHECK (effect IN ('used', 'redial', 'back', 'kept'));
+ALTER TABLE dialer_calls
+    DROP COLUMN number,
+    DROP COLUMN number_place,
+    DROP COLUMN reach,
+    DROP COLUMN caller_id,
+    DROP COLUMN keys_pressed,
+    DROP CONSTRAINT dialer_calls_effect_check,
+    ADD CONSTRAINT dialer_calls_effect_check CHECK (effect IN ('used', 'redial', 'back', 'kept'));
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
 ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;

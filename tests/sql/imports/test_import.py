@@ -213,6 +213,19 @@ def test_numbers_that_are_there_already(  # noqa: PLR0917 - they are parameters
         assert [desk.imported()[name] for name in ("inserted", "refused", "skipped")] == [inserted, refused, skipped]
 
 
+def test_the_number_of_a_case_that_has_moved_on_to_another_is_noticed(desk: Desk, caller: Caller) -> None:
+    add_trunk(desk.db)
+    caller.start()
+    case = add_case(desk.db, phone_number="+493")
+    execute(desk.db, "INSERT INTO dialer_case_numbers (case_id, place, phone_number) VALUES (:c, 2, '+499')", c=case)
+    caller.call(case, "BUSY")
+    assert caller.case(case)["number"] == "+499"
+    desk.run(desk.write("phone", "+493", "+495"))
+    assert [row[:2] for row in desk.refused()[1:]] == [
+        ["2", "dialer_clients.phone_number is '+493': the number is in the project already"]
+    ]
+
+
 def test_why_a_number_is_refused_says_where_it_is(desk: Desk) -> None:
     add_project(desk.db, "other")
     add_cases(desk.db, [{"phone_number": "+493"}, {"phone_number": "+494", "project_id": "other"}])

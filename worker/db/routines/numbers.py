@@ -80,7 +80,10 @@ _CASES = """
     FROM (
         SELECT c.id AS case_id, c.number_place AS place FROM dialer_clients c WHERE c.number = :number
         UNION ALL
-        SELECT f.case_id, f.place FROM dialer_case_numbers f WHERE f.number = :number
+        SELECT f.case_id, f.place
+        FROM dialer_case_numbers f
+        JOIN dialer_clients n ON n.id = f.case_id AND n.inserted_at = f.case_inserted_at
+        WHERE f.number = :number AND (f.place > 1 OR f.phone_number = n.phone_number)
     ) k
     GROUP BY k.case_id
     ORDER BY k.case_id

@@ -12,6 +12,7 @@
 --                           (dialer_away)
 --   bad_number              this case: its phone_number is not one; it is used up, and dialer_warnings shows it
 --   an own_reason of dialer_gate  this case; its claim is given back. number_in_call also: its number has just changed
+--                           (its row of dialer_case_numbers, or the country)
 --   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
 --   caller_id_limit         this case: all caller IDs that apply to it (dialer_caller_id) are used up, the first is free
@@ -72,6 +73,9 @@ BEGIN
     DECLARE v_case_project varchar(400);
     DECLARE v_phone_number varchar(400);
     DECLARE v_number varchar(400);
+    DECLARE v_number_place int;
+    DECLARE v_dialled varchar(400);
+    DECLARE v_right varchar(400);
     DECLARE v_country varchar(400);
     DECLARE v_used tinyint(1);
     DECLARE v_deferred_time datetime(6);
@@ -271,11 +275,18 @@ BEGIN
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
             IF NOT request.is_locked THEN
                 SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.region, c.number_region, c.used, c.deferred_time, c.deferred_done,
-                    c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at
+                    c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at, c.number_place
                 INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_region, v_number_region, v_used, v_deferred_time, v_deferred_done,
-                    v_deferred_kind, v_redials_done, v_brought_back, v_inserted
+                    v_deferred_kind, v_redials_done, v_brought_back, v_inserted, v_number_place
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
+            SET v_dialled = v_phone_number;
+            IF v_number_place > 1 THEN
+                SET v_dialled = NULL;
+                SELECT f.phone_number INTO v_dialled FROM dialer_case_numbers f
+                WHERE f.case_id = v_id AND f.place = v_number_place AND f.case_inserted_at = v_inserted;
+            END IF;
+            SELECT dialer_number(v_dialled, v_country) INTO v_right;
             SELECT count(*) INTO v_held FROM dialer_live l
             WHERE l.number = v_number AND l.case_id = v_id AND l.attempt_id IS NULL;
             CALL dialer_away_end(v_id, v_away);
@@ -284,10 +295,10 @@ BEGIN
                 WHEN request.is_locked THEN 'locked'
                 WHEN v_id IS NULL OR v_case_project <> p_project OR v_inserted <> v_claim_inserted THEN 'gone'
                 WHEN v_used OR v_away IS NOT NULL THEN 'used'
-                WHEN v_phone_number NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
+                WHEN v_dialled NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
                 WHEN request.own_reason IS NOT NULL THEN request.own_reason
-                -- Its project's country has just changed; the rules were asked about another telephone.
-                WHEN v_number <> dialer_number(v_phone_number, v_country) THEN 'number_in_call'
+                -- Its project's country or its row has just changed; the rules were asked about another telephone.
+                WHEN NOT v_number <=> v_right THEN 'number_in_call'
                 WHEN v_held = 0 THEN 'number_in_call'
                 WHEN request.abandoned_until_at IS NOT NULL AND NOT request.guaranteed THEN 'number_abandoned'
             END;
@@ -298,9 +309,8 @@ BEGIN
             END IF;
             IF v_refusal IS NOT NULL THEN
                 DELETE FROM dialer_live WHERE number = request.taken AND attempt_id IS NULL;
-                IF v_refusal = 'number_in_call' AND v_number <> dialer_number(v_phone_number, v_country) THEN
-                    -- The trigger writes the number that is right.
-                    UPDATE dialer_clients SET number = '' WHERE id = v_id;
+                IF v_refusal = 'number_in_call' AND NOT v_number <=> v_right THEN
+                    CALL dialer_number_follow(v_id, v_now);
                 END IF;
                 IF v_refusal = 'number_abandoned' AND request.own_reason IS NULL THEN
                     UPDATE dialer_clients
@@ -319,7 +329,7 @@ BEGIN
                     -- way.
                     UPDATE dialer_clients SET used = true, last_attempt_id = -1 WHERE id = v_id;
                     CALL dialer_trouble_write('case', v_id, p_asterisk, 'begin', concat('case ', v_id, ' of project ',
-                        p_project, ' is used up: its phone_number is ''', v_phone_number, ''''), v_now);
+                        p_project, ' is used up: its phone_number is ''', v_dialled, ''''), v_now);
                 END IF;
                 IF v_refusal <> 'not_claimed' THEN
                     CALL dialer_claims_free(request.case_id, v_freed);
@@ -337,15 +347,15 @@ BEGIN
                     case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id,
                     epoch, type, queue,
                     kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
-                    abandon_seconds, begun_at, caller_id
+                    abandon_seconds, begun_at, caller_id, number_place
                 ) VALUES (
                     v_id, v_case_name, p_project, v_phone_number, v_number, v_inserted, p_asterisk, v_trunk,
                     p_worker, p_epoch, v_type, v_queue,
                     IF(v_deferred_time IS NULL OR v_deferred_done, 'fresh', v_deferred_kind),
                     IF(v_deferred_done, NULL, v_deferred_time),
                     v_redials_done, v_brought_back, request.channel_id, request.action_id,
-                    replace(v_dial_template, '{number}', v_phone_number), v_dial_seconds, v_abandon_seconds, v_now,
-                    v_shown
+                    replace(v_dial_template, '{number}', v_dialled), v_dial_seconds, v_abandon_seconds, v_now,
+                    v_shown, v_number_place
                 );
                 SET v_attempt = last_insert_id();
                 UPDATE dialer_claims SET attempt_id = v_attempt WHERE case_id = v_id;

@@ -2,12 +2,15 @@
 -- Subscribers asked in a call not to be called again. p_opt_outs: JSON array of {"attempt_id", "key": what was pressed
 -- ('': unknown), "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own
 -- project's opt_out_scope says; the same one twice is one row. It does not matter who owns the Asterisk: the request
--- counts, whoever reports it. It waits for no row of cases, calls or projects.
+-- counts, whoever reports it. The case is used up when the call ends; if the call has ended already (and the agent's code
+-- does not say wrong number), it is withdrawn here, as it may have further numbers. It waits for no row of cases, calls or
+-- projects: a case that somebody's open transaction holds is left as it is.
 CREATE OR REPLACE PROCEDURE dialer_opt_out(p_opt_outs longtext, p_now datetime(6))
 BEGIN
     DECLARE v_now datetime(6);
     DECLARE v_before bigint;
     DECLARE v_new bigint DEFAULT 0;
+    DECLARE v_locked tinyint(1);
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -54,6 +57,34 @@ BEGIN
         VALUES (opt_out.number, opt_out.project_id, opt_out.client, opt_out.reason, opt_out.id, opt_out.added_at)
         ON DUPLICATE KEY UPDATE id = id;
         SET v_new = v_new + (v_before = 0);
+    END FOR;
+    FOR left_over IN (
+        SELECT c.id
+        FROM seq_0_to_9999 s
+        STRAIGHT_JOIN dialer_attempts a
+            ON a.id = CAST(json_value(p_opt_outs, concat('$[', s.seq, '].attempt_id')) AS signed)
+        STRAIGHT_JOIN dialer_clients c ON c.id = a.case_id
+        WHERE s.seq < json_length(p_opt_outs)
+          AND NOT c.used AND NOT dialer_wrong_number(a.disposition)
+          AND c.project_id = a.project_id AND c.phone_number = a.phone_number AND c.inserted_at = a.case_inserted_at
+          AND c.brought_back = a.brought_back
+          AND EXISTS (SELECT 1 FROM dialer_case_numbers f WHERE f.case_id = c.id AND f.case_inserted_at = c.inserted_at)
+        UNION
+        SELECT c.id
+        FROM seq_0_to_9999 s
+        STRAIGHT_JOIN dialer_calls a
+            ON a.id = CAST(json_value(p_opt_outs, concat('$[', s.seq, '].attempt_id')) AS signed) AND a.ended_at IS NOT NULL
+        STRAIGHT_JOIN dialer_clients c ON c.id = a.case_id
+        WHERE s.seq < json_length(p_opt_outs)
+          AND NOT c.used AND NOT dialer_wrong_number(a.disposition)
+          AND c.project_id = a.project_id AND c.phone_number = a.phone_number AND c.inserted_at = a.case_inserted_at
+          AND c.brought_back = a.brought_back
+          AND EXISTS (SELECT 1 FROM dialer_case_numbers f WHERE f.case_id = c.id AND f.case_inserted_at = c.inserted_at)
+    ) DO
+        CALL dialer_case_lock(left_over.id, v_locked);
+        IF NOT v_locked THEN
+            UPDATE dialer_clients SET used = true WHERE id = left_over.id;
+        END IF;
     END FOR;
     IF v_own THEN
         COMMIT;

@@ -23,7 +23,7 @@ BEGIN
     -- is one for six columns, with line breaks between them, which none of them may have; half a pair fits no pattern.
     IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked
        AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now(6) AND NEW.inserted_at = NEW.created
-       AND NEW.redials_done + NEW.failures + NEW.brought_back = 0
+       AND NEW.redials_done + NEW.failures + NEW.brought_back = 0 AND NEW.number_place = 1
        AND coalesce(NEW.not_before_at, NEW.last_attempt_id, NEW.tried_at, NEW.held_for, NEW.held_until, NEW.call_back_period,
            NEW.region) IS NULL
        AND unix_timestamp(NEW.created) BETWEEN 31536000 AND 2147471999.999999
@@ -55,6 +55,7 @@ BEGIN
             SET NEW.redials_done = 0,
                 NEW.failures = 0,
                 NEW.brought_back = 0,
+                NEW.number_place = 1,
                 NEW.not_before_at = NULL,
                 NEW.last_attempt_id = NULL,
                 NEW.tried_at = NULL,

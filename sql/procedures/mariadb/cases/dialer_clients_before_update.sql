@@ -3,9 +3,11 @@
 -- so a call can end whatever its row holds.
 --   deferred_time written: a scheduled callback, promised anew · written NULL: the promise is withdrawn
 --   used set: the case is withdrawn, and pending redials and callbacks go with it
---   used cleared: the case is brought back, its redial list starts anew
+--   used cleared: the case is brought back, its redial list starts anew, with the first of its numbers
 --   inserted_at, deferred_kind: stay as they are
---   number: always that of phone_number, by the project's country; number_region, zones: where that is
+--   number: at number_place 1 always that of phone_number, by the project's country; at another one as written, and
+--   dialer_attempt_begin compares it with dialer_case_numbers, which no trigger of this table may read; number_region,
+--   zones: where it is
 --   what rules go by (number, project, zone, hours, region, promise) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE TRIGGER dialer_clients_before_update BEFORE UPDATE ON dialer_clients
@@ -24,8 +26,12 @@ BEGIN
             NEW.recall = NULL,
             NEW.recall_period = NULL;
     END IF;
-    IF NOT (NEW.phone_number <=> OLD.phone_number AND NEW.project_id <=> OLD.project_id
-        AND NEW.number <=> OLD.number) THEN
+    IF OLD.used AND NOT NEW.used AND NEW.last_attempt_id <=> OLD.last_attempt_id
+       AND (NEW.deferred_time IS NULL OR NEW.deferred_time <=> OLD.deferred_time) THEN
+        SET NEW.number_place = 1;
+    END IF;
+    IF NEW.number_place = 1 AND NOT (NEW.phone_number <=> OLD.phone_number AND NEW.project_id <=> OLD.project_id
+        AND NEW.number <=> OLD.number AND OLD.number_place = 1) THEN
         SET NEW.number = dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
     END IF;
     IF NOT (NEW.number <=> OLD.number AND NEW.number_region <=> OLD.number_region AND NEW.zones <=> OLD.zones) THEN

@@ -4,8 +4,10 @@
 -- (call_back_period), after outcomes with redial; the row of its outcome. After MACHINE the list only says how many
 -- redials there are; the row, else the project's machine_period, how long they wait. Then the caps: the row's `most`
 -- counts the calls that ended so since the list last began anew (the first call of such a series has redials_done 0),
--- dialer_params.most_attempts all calls since the case was fresh or brought back. Calls that went back count for
--- neither. The third INVALID of a case is its last, whatever a row says. For dialer_case_settle, dialer_dispose and
+-- of a case with several numbers the rounds in which one ended so; dialer_params.most_attempts counts all calls since the
+-- case was fresh or brought back. Calls that went back count for neither. The third INVALID of a number is its last,
+-- whatever a row says. Where a further number leads nowhere (INVALID, or the agent's code says wrong number), the last
+-- call of its round that does not decides in its place. For dialer_case_settle, dialer_dispose and
 -- dialer_away_end. Only caps need the ledger; if somebody has locked it as a whole, that is an error at once.
 CREATE OR REPLACE PROCEDURE dialer_retry(p_attempt bigint, p_from datetime(6), OUT p_at datetime(6))
 work: BEGIN
@@ -34,6 +36,9 @@ work: BEGIN
     DECLARE v_most int;
     DECLARE v_other_part tinyint(1) DEFAULT false;
     DECLARE v_listed tinyint(1) DEFAULT false;
+    DECLARE v_place int;
+    DECLARE v_instead bigint DEFAULT p_attempt;
+    DECLARE v_wrong tinyint(1);
     DECLARE v_calls bigint;
     DECLARE v_alike bigint;
     DECLARE v_at datetime(6);
@@ -41,23 +46,48 @@ work: BEGIN
     -- A procedure, since each statement of one opens its own tables alone; a function would open the ledger in any case.
     SET p_at = NULL;
     SELECT a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
-        a.begun_at, a.ended_at, a.redials_done
+        a.begun_at, a.ended_at, a.redials_done, a.number_place
     INTO v_case, v_project, v_number, v_inserted, v_brought_back, v_outcome, v_disposition, v_begun_at, v_ended_at,
-        v_done
+        v_done, v_place
     FROM dialer_calls a WHERE a.id = p_attempt;
     IF v_case IS NULL THEN
         SELECT a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
-            a.begun_at, a.ended_at, a.redials_done
+            a.begun_at, a.ended_at, a.redials_done, a.number_place
         INTO v_case, v_project, v_number, v_inserted, v_brought_back, v_outcome, v_disposition, v_begun_at, v_ended_at,
-            v_done
+            v_done, v_place
         FROM dialer_attempts a WHERE a.id = p_attempt;
+    END IF;
+    SELECT dialer_wrong_number(v_disposition) INTO v_wrong;
+    IF v_place > 1 AND (v_outcome = 'INVALID' OR v_wrong) THEN
+        SET STATEMENT lock_wait_timeout = 0 FOR
+        SELECT coalesce(max(q.id), p_attempt) INTO v_instead
+        FROM (
+            SELECT a.id, a.outcome, a.disposition
+            FROM dialer_attempts a
+            WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
+              AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.redials_done = v_done
+              AND a.id < p_attempt AND a.effect = 'moved'
+            UNION ALL
+            SELECT a.id, a.outcome, a.disposition
+            FROM dialer_calls a
+            WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
+              AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.redials_done = v_done
+              AND a.id < p_attempt AND a.effect = 'moved'
+        ) q
+        JOIN dialer_outcomes o ON o.outcome = q.outcome AND o.redial
+        WHERE NOT dialer_wrong_number(q.disposition);
+        IF v_instead <> p_attempt THEN
+            SELECT a.outcome, a.disposition, a.begun_at, a.ended_at
+            INTO v_outcome, v_disposition, v_begun_at, v_ended_at
+            FROM dialer_stat_attempt a WHERE a.attempt_id = v_instead;
+        END IF;
     END IF;
     SELECT o.redial INTO v_redial FROM dialer_outcomes o WHERE o.outcome = v_outcome AND o.uses_attempt;
     IF v_redial IS NULL THEN
         LEAVE work;
     END IF;
     IF v_outcome = 'INVALID' THEN
-        SELECT dialer_invalid_count(p_attempt) INTO v_invalid;
+        SELECT dialer_invalid_count(v_instead) INTO v_invalid;
         IF v_invalid >= 3 THEN
             LEAVE work;
         END IF;
@@ -100,29 +130,41 @@ work: BEGIN
     IF v_minutes IS NULL THEN
         LEAVE work;
     END IF;
-    IF v_most IS NOT NULL OR v_most_attempts IS NOT NULL THEN
+    IF v_most_attempts IS NOT NULL THEN
+        SET STATEMENT lock_wait_timeout = 0 FOR
+        SELECT dialer_attempt_count(p_attempt) INTO v_calls;
+        IF v_calls >= v_most_attempts THEN
+            LEAVE work;
+        END IF;
+    END IF;
+    IF v_most IS NOT NULL THEN
         -- Both tables by hand: not every server looks into the view by the index.
         SET STATEMENT lock_wait_timeout = 0 FOR
-        SELECT count(*), coalesce(sum(q.id >= coalesce(q.first_id, 0)
-            AND coalesce(q.disposition = v_row_disposition, q.outcome = v_row_outcome, false)), 0)
-        INTO v_calls, v_alike
+        SELECT count(DISTINCT IF(q.id >= coalesce(q.first_id, 0)
+            AND coalesce(q.disposition = v_row_disposition, q.outcome = v_row_outcome, false), q.redials_done, NULL))
+        INTO v_alike
         FROM (
-            SELECT u.id, u.outcome, u.disposition, u.effect, max(IF(u.redials_done = 0, u.id, NULL)) OVER () AS first_id
+            SELECT r.*, max(IF(r.redials_done = 0 AND r.begins_round, r.id, NULL)) OVER () AS first_id
             FROM (
-                SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
-                FROM dialer_attempts a
-                WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
-                  AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
-                UNION ALL
-                SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
-                FROM dialer_calls a
-                WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
-                  AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
-            ) u
+                SELECT u.id, u.outcome, u.disposition, u.effect, u.redials_done,
+                    NOT lag(u.effect) OVER (ORDER BY u.id) <=> 'moved' OR lag(u.redials_done) OVER (ORDER BY u.id) > 0
+                        AS begins_round
+                FROM (
+                    SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
+                    FROM dialer_attempts a
+                    WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
+                      AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
+                    UNION ALL
+                    SELECT a.id, a.outcome, a.disposition, a.effect, a.redials_done
+                    FROM dialer_calls a
+                    WHERE a.case_id = v_case AND a.project_id = v_project AND a.phone_number = v_number
+                      AND a.case_inserted_at = v_inserted AND a.brought_back = v_brought_back AND a.id <= p_attempt
+                ) u
+            ) r
         ) q
         JOIN dialer_outcomes o ON o.outcome = q.outcome AND o.uses_attempt
         WHERE NOT q.effect <=> 'back';
-        IF v_alike > v_most OR v_calls >= v_most_attempts THEN
+        IF v_alike > v_most THEN
             LEAVE work;
         END IF;
     END IF;

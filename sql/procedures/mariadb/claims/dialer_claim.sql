@@ -5,7 +5,8 @@
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
 -- Cases that a rule keeps back are held on the way (held_for, held_until), up to 2000 of them (MariaDB: 300), and up to
--- 500 (100) whose time has come wait again; mostly dialer_screen has been there before.
+-- 500 (100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
+-- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
 -- case whose last try is longest ago comes first, whatever the dial order. p_n 0 only settles the state. A claim on
@@ -108,6 +109,12 @@ BEGIN
             SELECT count(*) INTO v_held FROM dialer_holding;
             IF v_held > 0 THEN
                 CALL dialer_hold(v_due);
+                INSERT INTO dialer_rule_changes (number)
+                SELECT DISTINCT c.number
+                FROM dialer_holding h
+                STRAIGHT_JOIN dialer_case_numbers f ON f.case_id = h.case_id
+                STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
+                WHERE h.held_for = 'do_not_call' AND h.held_until IS NULL;
             END IF;
             SELECT count(*), count(l.case_id) INTO v_picked, v_claimed
             FROM dialer_picked k

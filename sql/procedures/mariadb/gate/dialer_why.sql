@@ -4,7 +4,7 @@
 -- than agents are free); otherwise queued (it may be called, but others come first). until_at: when that changes by
 -- itself, if known. own_reason, own_until_at: the case's own, so that one can see before a start what it would dial;
 -- next_at: the first instant at which no own reason holds if nothing else happens, if known. One case is a lookup, so
--- there is no rank in it (dialer_next has that).
+-- there is no rank in it (dialer_next has that). number: the one of its numbers that is dialled next, in one form.
 CREATE OR REPLACE VIEW dialer_why AS
 SELECT
     w.case_id,
@@ -38,7 +38,8 @@ SELECT
     END AS detail,
     w.own_reason,
     w.own_until_at,
-    w.next_at
+    w.next_at,
+    w.number
 FROM (
     SELECT
         g.*,

@@ -1,7 +1,7 @@
 -- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
 -- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
 -- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line of the
--- file, in the project, in another project. Each of the three is told to 'keep' such a line, to 'skip' or to 'refuse' it.
+-- file, in the project, in another project (also where a case is on another of its numbers). Each of the three is told to 'keep' such a line, to 'skip' or to 'refuse' it.
 -- p_import: its cases are lines of the same file. p_dry: the numbers are noted in dialer_import_seen instead. Locks nothing.
 CREATE OR REPLACE PROCEDURE dialer_import_check(
     p_import bigint,
@@ -43,11 +43,18 @@ BEGIN
             SELECT n.line, CASE
                 WHEN p_in_file <> 'keep' AND (n.line > (SELECT min(m.line) FROM dialer_import_numbers m WHERE m.number = n.number)
                     OR max(k.project_id = p_project AND k.import_id <=> p_import AND p_import IS NOT NULL)
+                    OR max(o.project_id = p_project AND o.import_id <=> p_import AND p_import IS NOT NULL)
                     OR (p_dry AND EXISTS (SELECT 1 FROM dialer_import_seen s WHERE s.number = n.number))) THEN 1
-                WHEN p_in_project <> 'keep' AND max(k.project_id = p_project AND (NOT k.import_id <=> p_import OR p_import IS NULL)) THEN 2
-                WHEN p_elsewhere <> 'keep' AND max(k.project_id <> p_project) THEN 3
+                WHEN p_in_project <> 'keep' AND (
+                    max(k.project_id = p_project AND (NOT k.import_id <=> p_import OR p_import IS NULL))
+                    OR max(o.project_id = p_project AND (NOT o.import_id <=> p_import OR p_import IS NULL))) THEN 2
+                WHEN p_elsewhere <> 'keep' AND (max(k.project_id <> p_project) OR max(o.project_id <> p_project)) THEN 3
                 END AS found
-            FROM dialer_import_numbers n LEFT JOIN dialer_clients k FORCE INDEX (dialer_clients_number) ON k.number = n.number
+            FROM dialer_import_numbers n
+            LEFT JOIN dialer_case_numbers f FORCE INDEX (dialer_case_numbers_number) ON f.number = n.number AND f.place = 1
+            LEFT JOIN dialer_clients k FORCE INDEX (dialer_clients_number) ON k.number = n.number
+            LEFT JOIN dialer_clients o FORCE INDEX (PRIMARY) ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
+                AND o.phone_number = f.phone_number
             GROUP BY n.line
         ) o
         WHERE o.found IS NOT NULL;

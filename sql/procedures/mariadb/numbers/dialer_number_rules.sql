@@ -12,7 +12,9 @@ WITH own AS (
     FROM (
         SELECT n.id FROM dialer_clients n WHERE n.number = p_number
         UNION
-        SELECT f.case_id FROM dialer_case_numbers f WHERE f.number = p_number
+        SELECT f.case_id FROM dialer_case_numbers f
+        JOIN dialer_clients n ON n.id = f.case_id AND n.inserted_at = f.case_inserted_at
+        WHERE f.number = p_number AND (f.place > 1 OR f.phone_number = n.phone_number)
     ) k
     JOIN dialer_clients c ON c.id = k.id
     JOIN dialer_params p ON p.project_id = c.project_id

@@ -3,7 +3,8 @@
 -- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
 -- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
--- those whose number was called, and held ones whose time has come.
+-- those whose number was called, and held ones whose time has come. Cases with further numbers as dialer_case_numbers_screen
+-- says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases looked at each time.
 -- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
 -- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
 -- dialer_claim.
@@ -15,6 +16,7 @@ BEGIN
     DECLARE v_attempts_to bigint;
     DECLARE v_pauses_to bigint;
     DECLARE v_looked_at datetime(6);
+    DECLARE v_numbers_to bigint;
     DECLARE v_changes int;
     DECLARE v_looked int DEFAULT 0;
     DECLARE v_more int;
@@ -59,8 +61,8 @@ BEGIN
         take: BEGIN
             DECLARE EXIT HANDLER FOR 1205 SET v_busy = true;
             SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-            SELECT s.looked_to, s.attempts_to, s.pauses_to, s.looked_at
-            INTO v_looked_to, v_attempts_to, v_pauses_to, v_looked_at
+            SELECT s.looked_to, s.attempts_to, s.pauses_to, s.looked_at, s.numbers_to
+            INTO v_looked_to, v_attempts_to, v_pauses_to, v_looked_at, v_numbers_to
             FROM dialer_screening s WHERE s.id = 1 FOR UPDATE;
         END;
         IF v_busy THEN
@@ -133,8 +135,12 @@ BEGIN
             WHERE NOT c.used AND NOT c.checked;
             SET v_looked = v_looked + row_count();
         END IF;
+        IF v_looked < p_n THEN
+            CALL dialer_case_numbers_prune(v_numbers_to, p_n, v_numbers_to);
+        END IF;
         UPDATE dialer_screening
-        SET looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to, looked_at = v_now
+        SET numbers_to = v_numbers_to, looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to,
+            looked_at = v_now
         WHERE id = 1;
 
         FOR p IN (
@@ -145,16 +151,17 @@ BEGIN
         -- The trigger writes the number that is right, and where it is.
         FOR k IN (
             SELECT c.id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
-            WHERE c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
+            WHERE c.number_place = 1 AND c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
                OR concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')) <> coalesce(dialer_place(c.number), '|')
         ) DO
             CALL dialer_case_lock(k.id, v_locked);
             IF NOT v_locked THEN
                 SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-                UPDATE dialer_clients SET number = '', number_region = '' WHERE id = k.id;
+                UPDATE dialer_clients SET number = IF(number_place = 1, '', number), number_region = '' WHERE id = k.id;
             END IF;
         END FOR;
         SET @dialer_now = NULL;
+        CALL dialer_case_numbers_screen(v_now);
         -- As in dialer_pick. (An UPDATE of rows with their answers would ask about all cases there are.)
         SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
         INSERT INTO dialer_asked (case_id, own_reason)

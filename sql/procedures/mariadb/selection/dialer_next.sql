@@ -1,6 +1,6 @@
--- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc
+-- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc, number
 -- The cases that would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come
--- first. All of them are without an own reason (dialer_gate). p_now NULL means dialer_now(); another instant,
+-- first. number: which of the case's numbers is dialled, in one form. All of them are without an own reason (dialer_gate). p_now NULL means dialer_now(); another instant,
 -- '2026-11-24 09:00' by the session's clock or with an offset ('+03'), asks about that time.
 CREATE OR REPLACE PROCEDURE dialer_next(p_project varchar(400), p_now varchar(400), p_n int)
 BEGIN
@@ -39,7 +39,7 @@ BEGIN
     WHERE l.project_id = p_project AND l.attempt_id IS NULL AND g.own_reason IS NULL
     ORDER BY l.place;
     SET @dialer_now = v_set;
-    SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc
+    SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc, c.number
     FROM (
         SELECT row_number() OVER (ORDER BY h.place) AS place, h.case_id, h.kind, h.due_at FROM dialer_in_hand h
         UNION ALL

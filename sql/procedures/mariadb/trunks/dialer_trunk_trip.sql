@@ -65,14 +65,14 @@ BEGIN
         END IF;
         FOR attempt IN (
             SELECT q.id, q.case_id, q.due_at, q.kind, q.redials_done, q.outcome, q.brought_back, q.effect,
-                q.case_inserted_at
+                q.case_inserted_at, q.number, q.number_place
             FROM (
                 SELECT a.id, a.case_id, a.due_at, a.kind, a.redials_done, a.outcome, a.brought_back, a.effect,
-                    a.case_inserted_at
+                    a.case_inserted_at, a.number, a.number_place
                 FROM dialer_silent s JOIN dialer_attempts a ON a.id = s.id
                 UNION ALL
                 SELECT a.id, a.case_id, a.due_at, a.kind, a.redials_done, a.outcome, a.brought_back, a.effect,
-                    a.case_inserted_at
+                    a.case_inserted_at, a.number, a.number_place
                 FROM dialer_silent s JOIN dialer_calls a ON a.id = s.id
             ) q
             WHERE q.effect <> 'kept'
@@ -100,9 +100,9 @@ BEGIN
                   AND c.last_attempt_id = attempt.id
                   AND c.inserted_at = attempt.case_inserted_at
                   AND c.brought_back = attempt.brought_back
-                  AND CASE attempt.effect
-                      WHEN 'used' THEN c.used
-                      WHEN 'redial' THEN NOT c.used AND c.deferred_kind = 'redial' AND NOT c.deferred_done
+                  AND CASE
+                      WHEN attempt.effect = 'used' THEN c.used
+                      WHEN attempt.effect IN ('redial', 'moved') THEN NOT c.used AND c.deferred_kind = 'redial' AND NOT c.deferred_done
                       ELSE NOT c.used
                         AND c.deferred_time <=> attempt.due_at
                         AND coalesce(c.deferred_kind, 'fresh') = attempt.kind
@@ -119,6 +119,8 @@ BEGIN
                         deferred_kind = nullif(attempt.kind, 'fresh'),
                         deferred_done = false,
                         redials_done = attempt.redials_done,
+                        number_place = attempt.number_place,
+                        number = attempt.number,
                         failures = IF(attempt.outcome = 'FAILED', 0, failures),
                         not_before_at = v_retry_at,
                         last_attempt_id = v_before;

@@ -12,6 +12,7 @@
 --                           (dialer_away)
 --   bad_number              this case: its phone_number is not one; it is used up, and dialer_warnings shows it
 --   an own_reason of dialer_gate  this case; its claim is given back. number_in_call also: its number has just changed
+--                           (its row of dialer_case_numbers, or the country)
 --   number_abandoned        also if an agent could be guaranteed but the request gave no guarantee; its claim is given
 --                           back, and it waits for five minutes (not_before_at)
 --   caller_id_limit         this case: all caller IDs that apply to it (dialer_caller_id) are used up, the first is free
@@ -77,6 +78,7 @@ DECLARE
     v_begun int := 0;
     v_away bigint;
     v_country varchar;
+    v_dialled varchar;
     v_refusal varchar;
     -- The project's caller IDs, and for each what dialer_caller_id_room says.
     v_callers dialer_caller_id_rows[];
@@ -228,6 +230,13 @@ BEGIN
         v_claim := v_claims[v_request.place];
         v_case := v_cases[v_request.place];
         v_away := dialer_away_end(v_case.id);
+        v_dialled := v_case.phone_number;
+        IF v_case.number_place > 1 THEN
+            v_dialled := (
+                SELECT f.phone_number FROM dialer_case_numbers f
+                WHERE f.case_id = v_case.id AND f.place = v_case.number_place
+                  AND f.case_inserted_at = v_case.inserted_at);
+        END IF;
         refusal := CASE
             WHEN v_claim.case_id IS NULL
                 OR v_claim.attempt_id IS NOT NULL
@@ -239,10 +248,10 @@ BEGIN
             WHEN v_case.id IS NULL OR v_case.project_id <> p_project OR v_case.inserted_at <> v_claim.case_inserted_at
                 THEN 'gone'
             WHEN v_case.used OR v_away IS NOT NULL THEN 'used'
-            WHEN v_case.phone_number !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
+            WHEN v_dialled !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
             WHEN v_request.own_reason IS NOT NULL THEN v_request.own_reason
-            -- Its project's country has just changed; the rules were asked about another telephone.
-            WHEN v_case.number <> dialer_number(v_case.phone_number, v_country) THEN 'number_in_call'
+            -- Its project's country or its row has just changed; the rules were asked about another telephone.
+            WHEN v_case.number IS DISTINCT FROM dialer_number(v_dialled, v_country) THEN 'number_in_call'
             WHEN NOT EXISTS (
                 SELECT FROM dialer_live l
                 WHERE l.number = v_case.number
@@ -259,10 +268,8 @@ BEGIN
         IF refusal IS NOT NULL THEN
             DELETE FROM dialer_live l
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
-            IF refusal = 'number_in_call' THEN
-                -- The trigger writes the number that is right.
-                UPDATE dialer_clients c SET number = ''
-                WHERE c.id = v_case.id AND c.number <> dialer_number(c.phone_number, v_country);
+            IF refusal = 'number_in_call' AND v_case.number IS DISTINCT FROM dialer_number(v_dialled, v_country) THEN
+                PERFORM dialer_number_follow(v_case.id, v_now);
             END IF;
             IF refusal = 'number_abandoned' AND v_request.own_reason IS NULL THEN
                 UPDATE dialer_clients c
@@ -282,7 +289,7 @@ BEGIN
                 -- last_attempt_id changes along with it, so that no check of the row's other columns gets in the way.
                 UPDATE dialer_clients c SET used = true, last_attempt_id = -1 WHERE c.id = v_case.id;
                 PERFORM dialer_trouble_write('case', v_case.id::varchar, p_asterisk, 'begin', 'case ' || v_case.id
-                    || ' of project ' || p_project || ' is used up: its phone_number is ''' || v_case.phone_number || '''',
+                    || ' of project ' || p_project || ' is used up: its phone_number is ''' || v_dialled || '''',
                     v_now);
             END IF;
             IF refusal <> 'not_claimed' THEN
@@ -297,12 +304,12 @@ BEGIN
             caller_id := (v_callers[v_place]).caller_id;
             v_shown := (v_callers[v_place]).number;
         END IF;
-        channel := replace(v_trunk.dial_template, '{number}', v_case.phone_number);
+        channel := replace(v_trunk.dial_template, '{number}', v_dialled);
         INSERT INTO dialer_calls AS a (
             case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id, epoch,
             type, queue,
             kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
-            abandon_seconds, begun_at, caller_id
+            abandon_seconds, begun_at, caller_id, number_place
         ) VALUES (
             v_case.id, v_case.case_name, p_project, v_case.phone_number, v_case.number, v_case.inserted_at, p_asterisk,
             v_rules.trunk,
@@ -311,7 +318,7 @@ BEGIN
                 ELSE v_case.deferred_kind END,
             CASE WHEN NOT v_case.deferred_done THEN v_case.deferred_time END,
             v_case.redials_done, v_case.brought_back, v_request.channel_id, v_request.action_id, channel,
-            v_rules.dial_seconds, v_rules.abandon_seconds, v_now, v_shown
+            v_rules.dial_seconds, v_rules.abandon_seconds, v_now, v_shown, v_case.number_place
         ) RETURNING a.id INTO attempt_id;
         UPDATE dialer_claims l SET attempt_id = dialer_attempt_begin.attempt_id WHERE l.case_id = v_case.id;
         UPDATE dialer_live l SET attempt_id = dialer_attempt_begin.attempt_id

@@ -2,7 +2,9 @@
 -- Subscribers asked in a call not to be called again. p_opt_outs: JSON array of {"attempt_id", "key": what was pressed
 -- ('': unknown), "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own
 -- project's opt_out_scope says; the same one twice is one row. It does not matter who owns the Asterisk: the request
--- counts, whoever reports it. It waits for no row of cases, calls or projects.
+-- counts, whoever reports it. The case is used up when the call ends; if the call has ended already (and the agent's code
+-- does not say wrong number), it is withdrawn here, as it may have further numbers. It waits for no row of cases, calls or
+-- projects: a case that somebody's open transaction holds is left as it is.
 CREATE OR REPLACE FUNCTION dialer_opt_out(p_opt_outs text, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql VOLATILE
@@ -32,6 +34,19 @@ BEGIN
     ORDER BY a.id
     ON CONFLICT (attempt_id, number) WHERE attempt_id IS NOT NULL DO NOTHING;
     GET DIAGNOSTICS v_new = ROW_COUNT;
+    UPDATE dialer_clients c
+    SET used = true
+    WHERE c.id IN (
+        SELECT k.id
+        FROM jsonb_array_elements(p_opt_outs::jsonb) q (value)
+        JOIN dialer_stat_attempt a ON a.attempt_id = (q.value ->> 'attempt_id')::bigint
+        JOIN dialer_clients k ON k.id = a.case_id
+        WHERE a.ended_at IS NOT NULL AND NOT k.used AND NOT dialer_wrong_number(a.disposition)
+          AND (k.project_id, k.phone_number, k.inserted_at, k.brought_back)
+            = (a.project_id, a.phone_number, a.case_inserted_at, a.brought_back)
+          AND EXISTS (
+            SELECT FROM dialer_case_numbers f WHERE f.case_id = k.id AND f.case_inserted_at = k.inserted_at)
+        FOR UPDATE OF k SKIP LOCKED);
     RETURN v_new;
 END
 $$

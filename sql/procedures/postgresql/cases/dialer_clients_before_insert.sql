@@ -20,7 +20,7 @@ BEGIN
     -- have, costs half of what six cost.
     IF NOT coalesce(NEW.recall IS NULL AND NEW.recall_period IS NULL AND NOT NEW.checked
        AND NEW.deferred_time IS NULL AND NEW.deferred_kind IS NULL AND NEW.created = now() AND NEW.inserted_at = NEW.created
-       AND NEW.redials_done = 0 AND NEW.failures = 0 AND NEW.brought_back = 0
+       AND NEW.redials_done = 0 AND NEW.failures = 0 AND NEW.brought_back = 0 AND NEW.number_place = 1
        AND NEW.not_before_at IS NULL AND NEW.last_attempt_id IS NULL AND NEW.tried_at IS NULL
        AND NEW.held_for IS NULL AND NEW.held_until IS NULL AND NEW.call_back_period IS NULL
        AND NEW.id BETWEEN 1 AND 1000000000000000000
@@ -49,6 +49,7 @@ BEGIN
             NEW.redials_done := 0;
             NEW.failures := 0;
             NEW.brought_back := 0;
+            NEW.number_place := 1;
             NEW.not_before_at := NULL;
             NEW.last_attempt_id := NULL;
             NEW.tried_at := NULL;

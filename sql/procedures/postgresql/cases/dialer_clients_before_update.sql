@@ -3,9 +3,11 @@
 -- so a call can end whatever its row holds.
 --   deferred_time written: a scheduled callback, promised anew · written NULL: the promise is withdrawn
 --   used set: the case is withdrawn, and pending redials and callbacks go with it
---   used cleared: the case is brought back, its redial list starts anew
+--   used cleared: the case is brought back, its redial list starts anew, with the first of its numbers
 --   inserted_at, deferred_kind: stay as they are
---   number: always that of phone_number, by the project's country; number_region, zones: where that is
+--   number: at number_place 1 always that of phone_number, by the project's country; at another one as written, and
+--   dialer_attempt_begin compares it with dialer_case_numbers, which no trigger of this table may read; number_region,
+--   zones: where it is
 --   what rules go by (number, project, zone, hours, region, promise) written: they are asked afresh (held_for)
 -- Only changed columns are checked, so a row that was bad before can still be withdrawn.
 CREATE OR REPLACE FUNCTION dialer_clients_before_update()
@@ -18,8 +20,12 @@ DECLARE
     v_place varchar;
 BEGIN
     NEW.inserted_at := OLD.inserted_at;
-    IF (NEW.phone_number, NEW.project_id, NEW.number)
-        IS DISTINCT FROM (OLD.phone_number, OLD.project_id, OLD.number) THEN
+    IF OLD.used AND NOT NEW.used AND NEW.last_attempt_id IS NOT DISTINCT FROM OLD.last_attempt_id
+       AND (NEW.deferred_time IS NULL OR NEW.deferred_time = OLD.deferred_time) THEN
+        NEW.number_place := 1;
+    END IF;
+    IF NEW.number_place = 1 AND (NEW.phone_number, NEW.project_id, NEW.number, NEW.number_place)
+        IS DISTINCT FROM (OLD.phone_number, OLD.project_id, OLD.number, OLD.number_place) THEN
         NEW.number := dialer_number(NEW.phone_number, dialer_country(NEW.project_id));
     END IF;
     IF (NEW.number, NEW.number_region, NEW.zones) IS DISTINCT FROM (OLD.number, OLD.number_region, OLD.zones) THEN
@@ -85,7 +91,7 @@ $$;
 CREATE TRIGGER dialer_clients_before_update
 -- Not OF checked: a claim changes only that column, and should cost nothing here.
 BEFORE UPDATE OF case_name, project_id, phone_number, priority, utc, used, call_back, allowed_start, allowed_stop,
-    call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period, number, region, number_region,
+    call_back_period, deferred_time, deferred_done, created, id, deferred_kind, inserted_at, recall, recall_period, number, number_place, region, number_region,
     zones, fields
 ON dialer_clients
 FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_update()

@@ -4,8 +4,10 @@
 -- (call_back_period), after outcomes with redial; the row of its outcome. After MACHINE the list only says how many
 -- redials there are; the row, else the project's machine_period, how long they wait. Then the caps: the row's `most`
 -- counts the calls that ended so since the list last began anew (the first call of such a series has redials_done 0),
--- dialer_params.most_attempts all calls since the case was fresh or brought back. Calls that went back count for
--- neither. The third INVALID of a case is its last, whatever a row says. For dialer_case_settle, dialer_dispose and
+-- of a case with several numbers the rounds in which one ended so; dialer_params.most_attempts counts all calls since the
+-- case was fresh or brought back. Calls that went back count for neither. The third INVALID of a number is its last,
+-- whatever a row says. Where a further number leads nowhere (INVALID, or the agent's code says wrong number), the last
+-- call of its round that does not decides in its place. For dialer_case_settle, dialer_dispose and
 -- dialer_away_end. Only caps need the ledger; if somebody has locked it as a whole, that is an error at once.
 CREATE OR REPLACE FUNCTION dialer_retry(p_attempt bigint, p_from timestamptz)
 RETURNS timestamptz
@@ -15,6 +17,7 @@ SET lock_timeout = '10ms'
 AS $$
 DECLARE
     v_attempt record;
+    v_instead record;
     v_outcome dialer_outcomes;
     v_case dialer_clients;
     v_params dialer_params;
@@ -23,21 +26,38 @@ DECLARE
     v_done int;
     v_minutes int;
     v_listed bool := false;
-    v_calls bigint;
     v_alike bigint;
     v_at timestamptz;
     v_zone varchar;
     v_hour int;
 BEGIN
     SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
-        a.begun_at, a.ended_at, a.redials_done
+        a.begun_at, a.ended_at, a.redials_done, a.number_place
     INTO v_attempt
     FROM dialer_calls a WHERE a.id = p_attempt;
     IF NOT FOUND THEN
         SELECT a.id, a.case_id, a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.outcome, a.disposition,
-            a.begun_at, a.ended_at, a.redials_done
+            a.begun_at, a.ended_at, a.redials_done, a.number_place
         INTO v_attempt
         FROM dialer_attempts a WHERE a.id = p_attempt;
+    END IF;
+    IF v_attempt.number_place > 1 AND (v_attempt.outcome = 'INVALID' OR dialer_wrong_number(v_attempt.disposition)) THEN
+        SELECT a.attempt_id, a.outcome, a.disposition, a.begun_at, a.ended_at INTO v_instead
+        FROM dialer_stat_attempt a
+        JOIN dialer_outcomes o ON o.outcome = a.outcome
+        WHERE a.case_id = v_attempt.case_id
+          AND (a.project_id, a.phone_number, a.case_inserted_at, a.brought_back, a.redials_done)
+            = (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at, v_attempt.brought_back,
+                v_attempt.redials_done)
+          AND a.attempt_id < p_attempt AND a.effect = 'moved' AND o.redial AND NOT dialer_wrong_number(a.disposition)
+        ORDER BY a.attempt_id DESC LIMIT 1;
+        IF FOUND THEN
+            v_attempt.id := v_instead.attempt_id;
+            v_attempt.outcome := v_instead.outcome;
+            v_attempt.disposition := v_instead.disposition;
+            v_attempt.begun_at := v_instead.begun_at;
+            v_attempt.ended_at := v_instead.ended_at;
+        END IF;
     END IF;
     SELECT * INTO v_outcome FROM dialer_outcomes o WHERE o.outcome = v_attempt.outcome;
     SELECT * INTO v_case FROM dialer_clients c WHERE c.id = v_attempt.case_id;
@@ -45,7 +65,7 @@ BEGIN
     IF NOT coalesce(v_outcome.uses_attempt, false) THEN
         RETURN NULL;
     END IF;
-    IF v_outcome.outcome = 'INVALID' AND dialer_invalid_count(p_attempt) >= 3 THEN
+    IF v_outcome.outcome = 'INVALID' AND dialer_invalid_count(v_attempt.id) >= 3 THEN
         RETURN NULL;
     END IF;
     IF v_attempt.disposition IS NOT NULL THEN
@@ -73,24 +93,31 @@ BEGIN
     IF v_minutes IS NULL THEN
         RETURN NULL;
     END IF;
-    IF v_row.most IS NOT NULL OR v_params.most_attempts IS NOT NULL THEN
-        SELECT count(*), count(*) FILTER (WHERE q.attempt_id >= coalesce(q.first_id, 0) AND CASE
+    IF v_params.most_attempts IS NOT NULL AND dialer_attempt_count(p_attempt) >= v_params.most_attempts THEN
+        RETURN NULL;
+    END IF;
+    IF v_row.most IS NOT NULL THEN
+        SELECT count(DISTINCT q.redials_done) FILTER (WHERE q.attempt_id >= coalesce(q.first_id, 0) AND CASE
                 WHEN v_row.disposition IS NULL THEN q.outcome = v_row.outcome
                 ELSE q.disposition = v_row.disposition
             END)
-        INTO v_calls, v_alike
+        INTO v_alike
         FROM (
-            SELECT a.attempt_id, a.outcome, a.disposition, a.effect,
-                max(a.attempt_id) FILTER (WHERE a.redials_done = 0) OVER () AS first_id
-            FROM dialer_stat_attempt a
-            WHERE a.case_id = v_attempt.case_id
-              AND (a.project_id, a.phone_number, a.case_inserted_at, a.brought_back)
-                = (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at, v_attempt.brought_back)
-              AND a.attempt_id <= p_attempt
+            SELECT u.*, max(u.attempt_id) FILTER (WHERE u.redials_done = 0 AND u.begins_round) OVER () AS first_id
+            FROM (
+                SELECT a.attempt_id, a.outcome, a.disposition, a.effect, a.redials_done,
+                    lag(a.effect) OVER calls IS DISTINCT FROM 'moved' OR lag(a.redials_done) OVER calls > 0 AS begins_round
+                FROM dialer_stat_attempt a
+                WHERE a.case_id = v_attempt.case_id
+                  AND (a.project_id, a.phone_number, a.case_inserted_at, a.brought_back)
+                    = (v_attempt.project_id, v_attempt.phone_number, v_attempt.case_inserted_at, v_attempt.brought_back)
+                  AND a.attempt_id <= p_attempt
+                WINDOW calls AS (ORDER BY a.attempt_id)
+            ) u
         ) q
         JOIN dialer_outcomes o ON o.outcome = q.outcome
         WHERE o.uses_attempt AND q.effect IS DISTINCT FROM 'back';
-        IF v_alike > v_row.most OR v_calls >= v_params.most_attempts THEN
+        IF v_alike > v_row.most THEN
             RETURN NULL;
         END IF;
     END IF;

@@ -5,7 +5,8 @@
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
 -- Cases that a rule keeps back are held on the way (held_for, held_until), up to 2000 of them (MariaDB: 300), and up to
--- 500 (100) whose time has come wait again; mostly dialer_screen has been there before.
+-- 500 (100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
+-- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
 -- case whose last try is longest ago comes first, whatever the dial order. p_n 0 only settles the state. A claim on
@@ -112,6 +113,12 @@ BEGIN
                 SELECT o.id FROM dialer_clients o
                 WHERE o.id = ANY (v_held) AND NOT o.used AND NOT o.checked
                 ORDER BY o.id FOR UPDATE SKIP LOCKED);
+            INSERT INTO dialer_rule_changes (number)
+            SELECT DISTINCT c.number
+            FROM unnest(v_held, v_rules_held, v_untils) k (case_id, held_for, held_until)
+            JOIN dialer_case_numbers f ON f.case_id = k.case_id
+            JOIN dialer_clients c ON c.id = k.case_id
+            WHERE k.held_for = 'do_not_call' AND k.held_until IS NULL;
             v_more := cardinality(v_held) >= 2000;
         END IF;
         FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN

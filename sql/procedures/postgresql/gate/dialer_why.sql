@@ -4,7 +4,7 @@
 -- than agents are free); otherwise queued (it may be called, but others come first). until_at: when that changes by
 -- itself, if known. own_reason, own_until_at: the case's own, so that one can see before a start what it would dial;
 -- next_at: the first instant at which no own reason holds if nothing else happens, if known. One case is a lookup, so
--- there is no rank in it (dialer_next has that).
+-- there is no rank in it (dialer_next has that). number: the one of its numbers that is dialled next, in one form.
 CREATE OR REPLACE VIEW dialer_why AS
 -- MATERIALIZED: computed once, however many cases there are and however few the planner expects.
 WITH projects AS MATERIALIZED (
@@ -42,7 +42,8 @@ SELECT
     END::varchar AS detail,
     g.own_reason,
     g.own_until_at,
-    g.next_at
+    g.next_at,
+    g.number
 FROM dialer_gate g
 LEFT JOIN projects p ON p.project_id = g.project_id
 CROSS JOIN LATERAL (

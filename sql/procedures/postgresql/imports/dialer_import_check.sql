@@ -1,7 +1,7 @@
 -- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
 -- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
 -- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line of the
--- file, in the project, in another project. Each of the three is told to 'keep' such a line, to 'skip' or to 'refuse' it.
+-- file, in the project, in another project (also where a case is on another of its numbers). Each of the three is told to 'keep' such a line, to 'skip' or to 'refuse' it.
 -- p_import: its cases are lines of the same file. p_dry: the numbers are noted in dialer_import_seen instead. Locks nothing.
 CREATE OR REPLACE FUNCTION dialer_import_check(
     p_import int8,
@@ -63,7 +63,14 @@ BEGIN
                         bool_or(k.project_id = p_project AND (p_import IS NULL OR k.import_id IS DISTINCT FROM p_import))
                             AS of_project,
                         bool_or(k.project_id <> p_project) AS of_another
-                    FROM dialer_clients k WHERE k.number = n.number
+                    FROM (
+                        SELECT o.project_id, o.import_id FROM dialer_clients o WHERE o.number = n.number
+                        UNION ALL
+                        SELECT o.project_id, o.import_id
+                        FROM dialer_case_numbers f
+                        JOIN dialer_clients o ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
+                        WHERE f.number = n.number AND f.place = 1 AND f.phone_number = o.phone_number
+                    ) k
                 ) c
             ) o
             WHERE o.found IS NOT NULL

@@ -3,7 +3,8 @@
 -- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules
 -- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
--- those whose number was called, and held ones whose time has come.
+-- those whose number was called, and held ones whose time has come. Cases with further numbers as dialer_case_numbers_screen
+-- says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases looked at each time.
 -- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
 -- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
 -- dialer_claim.
@@ -87,21 +88,26 @@ BEGIN
             SELECT c.id FROM dialer_clients c
             WHERE c.number = ANY (v_numbers) AND NOT c.used AND NOT c.checked AND NOT c.id = ANY (v_cases));
     END IF;
+    IF cardinality(v_cases) < p_n THEN
+        v_seen.numbers_to := dialer_case_numbers_prune(v_seen.numbers_to, p_n);
+    END IF;
     UPDATE dialer_screening
-    SET looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to, pauses_to = v_seen.pauses_to, looked_at = v_now,
-        passes = v_seen.passes;
+    SET numbers_to = v_seen.numbers_to, looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to,
+        pauses_to = v_seen.pauses_to, looked_at = v_now, passes = v_seen.passes;
     PERFORM dialer_windows_refresh(k.project_id, v_now)
     FROM (SELECT DISTINCT c.project_id FROM dialer_clients c WHERE c.id = ANY (v_cases)) k;
 
     -- The trigger writes the number that is right, and where it is.
-    UPDATE dialer_clients c SET number = '', number_region = ''
+    UPDATE dialer_clients c
+    SET number = CASE WHEN c.number_place = 1 THEN '' ELSE c.number END, number_region = ''
     WHERE c.id IN (
         SELECT k.id FROM dialer_clients k
         WHERE k.id = ANY (v_cases)
-          AND (k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
+          AND (k.number_place = 1 AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
             OR coalesce(k.number_region, '') || '|' || coalesce(k.zones, '') <> coalesce(dialer_place(k.number), '|'))
         FOR UPDATE SKIP LOCKED);
     PERFORM set_config('dialer.now', v_now::text, true);
+    PERFORM dialer_case_numbers_screen(v_cases, v_now);
     FOR v_project IN
         WITH due AS MATERIALIZED (
             SELECT k.id, g.held_for, g.held_until

@@ -1,6 +1,6 @@
--- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc
+-- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc, number
 -- The cases that would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come
--- first. All of them are without an own reason (dialer_gate). p_now NULL means dialer_now(); another instant,
+-- first. number: which of the case's numbers is dialled, in one form. All of them are without an own reason (dialer_gate). p_now NULL means dialer_now(); another instant,
 -- '2026-11-24 09:00' by the session's clock or with an offset ('+03'), asks about that time.
 CREATE OR REPLACE FUNCTION dialer_next(p_project varchar, p_now timestamptz, p_n int)
 RETURNS TABLE (
@@ -10,7 +10,8 @@ RETURNS TABLE (
     kind varchar,
     due_at timestamptz,
     priority bigint,
-    utc varchar
+    utc varchar,
+    number varchar
 )
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
@@ -39,7 +40,7 @@ BEGIN
         SELECT k.place + (SELECT count(*) FROM claimed), k.case_id, k.kind, k.due_at
         FROM dialer_pick(p_project, v_now, p_n, false) k
     )
-    SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc
+    SELECT n.place, n.case_id, c.phone_number, n.kind, n.due_at, c.priority, c.utc, c.number
     FROM line n
     JOIN dialer_clients c ON c.id = n.case_id
     ORDER BY n.place

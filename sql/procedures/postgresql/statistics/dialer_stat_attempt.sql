@@ -5,7 +5,7 @@ SELECT
     due_at, redials_done, brought_back, channel_id, channel, dial_seconds, abandon_seconds, state, outcome, effect,
     disposition, cause, detail, agent, begun_at, dialing_at, ringing_at, answered_at, amd_at, amd_verdict, waiting_at,
     agent_at, played_at, abandoned_at, ended_at, ring_seconds, wait_seconds, talk_seconds, counts_as,
-    caller_id, keys_pressed
+    caller_id, keys_pressed, number_place
 FROM dialer_attempts
 UNION ALL
 SELECT
@@ -13,5 +13,5 @@ SELECT
     due_at, redials_done, brought_back, channel_id, channel, dial_seconds, abandon_seconds, state, outcome, effect,
     disposition, cause, detail, agent, begun_at, dialing_at, ringing_at, answered_at, amd_at, amd_verdict, waiting_at,
     agent_at, played_at, abandoned_at, ended_at, ring_seconds, wait_seconds, talk_seconds, counts_as,
-    caller_id, keys_pressed
+    caller_id, keys_pressed, number_place
 FROM dialer_calls

@@ -68,6 +68,8 @@ BEGIN
             deferred_kind = nullif(v_attempt.kind, 'fresh'),
             deferred_done = false,
             redials_done = v_attempt.redials_done,
+            number_place = v_attempt.number_place,
+            number = v_attempt.number,
             failures = CASE WHEN v_attempt.outcome = 'FAILED' THEN 0 ELSE c.failures END,
             not_before_at = v_trunk.retry_at,
             last_attempt_id = (
@@ -77,9 +79,9 @@ BEGIN
           AND c.last_attempt_id = v_attempt.attempt_id
           AND c.inserted_at = v_attempt.case_inserted_at
           AND c.brought_back = v_attempt.brought_back
-          AND CASE v_attempt.effect
-              WHEN 'used' THEN c.used
-              WHEN 'redial' THEN NOT c.used AND c.deferred_kind = 'redial' AND NOT c.deferred_done
+          AND CASE
+              WHEN v_attempt.effect = 'used' THEN c.used
+              WHEN v_attempt.effect IN ('redial', 'moved') THEN NOT c.used AND c.deferred_kind = 'redial' AND NOT c.deferred_done
               ELSE NOT c.used
                 AND c.deferred_time IS NOT DISTINCT FROM v_attempt.due_at
                 AND coalesce(c.deferred_kind, 'fresh') = v_attempt.kind
