@@ -98,10 +98,10 @@ BEGIN
         ELSE
             UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
         END IF;
-        CALL dialer_pause_add(p_attempt);
+        SELECT dialer_instant(p_now) INTO v_now;
+        CALL dialer_pause_add(p_attempt, v_now);
         SET v_answer = 'noted';
         IF v_ruled THEN
-            SELECT dialer_instant(p_now) INTO v_now;
             CALL dialer_retry(p_attempt, v_now, v_redial_at);
             -- In place of an UPDATE, see dialer_case_settle. The triggers know the dialer's own writes by last_attempt_id
             -- changing with them, so it is put back afterwards.
