@@ -417,6 +417,13 @@ DROP INDEX IF EXISTS dialer_calls_number ON dialer_calls;
 ALTER TABLE dialer_calls DROP COLUMN IF EXISTS number, DROP COLUMN IF EXISTS reach;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
+-- Calls under way count by what is dialled, or their lines would be taken for ever.
+DELETE l
+FROM dialer_live l
+JOIN dialer_calls a ON a.id = l.attempt_id
+JOIN dialer_calls b ON b.phone_number = a.phone_number AND b.id < a.id
+JOIN dialer_live o ON o.attempt_id = b.id;
+UPDATE dialer_live l JOIN dialer_calls a ON a.id = l.attempt_id SET l.phone_number = a.phone_number;
 ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
 DROP INDEX IF EXISTS dialer_clients_held ON dialer_clients;
 DROP INDEX IF EXISTS dialer_clients_number ON dialer_clients;

@@ -484,6 +484,11 @@ ALTER TABLE dialer_calls
     DROP COLUMN caller_id,
     DROP COLUMN keys_pressed,
     DROP COLUMN window_key;
+-- Calls under way count by what is dialled, or their lines would be taken for ever.
+DELETE FROM dialer_live l
+USING dialer_calls a, dialer_live o, dialer_calls b
+WHERE a.id = l.attempt_id AND b.id = o.attempt_id AND b.phone_number = a.phone_number AND b.id < a.id;
+UPDATE dialer_live l SET number = a.phone_number FROM dialer_calls a WHERE a.id = l.attempt_id AND l.number <> a.phone_number;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
 ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;
