@@ -6,6 +6,8 @@
 CREATE OR REPLACE FUNCTION dialer_limit_calls(p_limit bigint, p_attempt bigint)
 RETURNS bigint
 LANGUAGE plpgsql STABLE
+-- Otherwise the planner asks it before the lookups that would spare it.
+COST 100000
 SET search_path FROM CURRENT
 AS $$
 DECLARE

@@ -28,6 +28,12 @@ SELECT 'called_over_a_limit', j.id,
         || ' calls before it had filled row ' || m.id || ' of dialer_limits (' || m.most || ')'
 FROM dialer_judged j
 JOIN dialer_limits m ON m.added_at <= j.begun_at - interval '10 minutes'
+JOIN (
+    SELECT id, coalesce(period_minutes,
+        CASE local_period WHEN 'day' THEN 4320 WHEN 'week' THEN 14400 WHEN 'month' THEN 48960 ELSE 26280000 END
+        ) AS minutes
+    FROM dialer_limits
+) l ON l.id = m.id
 WHERE (m.project_id IS NULL OR m.project_id = j.project_id)
   AND (m.client IS NULL OR m.client = j.client AND j.has_scope)
   AND (m.purpose IS NULL OR m.purpose = j.purpose AND j.has_scope)
@@ -35,10 +41,19 @@ WHERE (m.project_id IS NULL OR m.project_id = j.project_id)
     OR m.region IN (j.region, left(j.region, 2), j.number_region, left(j.number_region, 2)))
   AND (m.callbacks OR NOT j.is_promised)
   AND (m.local_period IS NULL OR j.has_case AND j.has_scope)
-  -- most numbers have been called once
-  AND (m.keyed_by = 'case'
-    OR EXISTS (SELECT 1 FROM dialer_attempts n WHERE n.number = j.number AND n.id < j.id)
-    OR EXISTS (SELECT 1 FROM dialer_calls n WHERE n.number = j.number AND n.id < j.id))
+  -- A count that costs little leaves out nearly all; the minutes are more than such a period can have.
+  AND (m.keyed_by = 'case' OR (
+        SELECT count(*) FROM dialer_attempts n
+        WHERE n.number = j.number AND n.id < j.id AND n.begun_at > j.begun_at - l.minutes * interval '1 minute'
+    ) + (
+        SELECT count(*) FROM dialer_calls n WHERE n.number = j.number AND n.id < j.id
+    ) >= m.most)
+  AND (m.keyed_by = 'number' OR (
+        SELECT count(*) FROM dialer_attempts n
+        WHERE n.case_id = j.case_id AND n.id < j.id AND n.begun_at > j.begun_at - l.minutes * interval '1 minute'
+    ) + (
+        SELECT count(*) FROM dialer_calls n WHERE n.case_id = j.case_id AND n.id < j.id
+    ) >= m.most)
   AND dialer_limit_calls(m.id, j.id) >= m.most
 UNION ALL
 SELECT 'called_in_a_pause', j.id,
