@@ -95,6 +95,44 @@ def test_keys_and_opt_outs_of_a_campaign(dialer: Installation, asterisk: Asteris
         wait_for(lambda: not kept(asterisk), 10, "Asterisk to forget the opt-out")
 
 
+@pytest.mark.parametrize("migrated_database", ["postgresql", "mariadb"], indirect=True)
+def test_from_the_key_on_no_project_rings_the_number(
+    dialer: Installation, asterisk: AsteriskContainer, tmp_path: Path
+) -> None:
+    """Two projects have the telephone, and both go on with others."""
+    others = [f"30000{place}" for place in range(2, 4)]
+    with carrier_of(asterisk, tmp_path) as carrier:
+        dialer.project(
+            "remind",
+            type="autoinforming",
+            context="autoinforming",
+            dial_time=5000,
+            sort="1:2",
+            lines=1,
+            key_opt_out="9",
+        )
+        campaign(dialer, PRESSES_9_LATER, LISTENS, sort="1:2", lines=1)
+        dialer.wait_for_attempts(1, "answered_at IS NOT NULL")
+        dialer.cases("remind", PRESSES_9_LATER, priority=1)
+        dialer.cases("remind", *others, priority=2)
+        dialer.start_project("remind")
+        wait_for(lambda: blocked(dialer), 30, dialer.situation)
+        (pressed,) = dialer.sql("SELECT number, added_at FROM dialer_dnc")
+        assert pressed["number"] == PRESSES_9_LATER
+        dialer.wait_for_attempts(2 + len(others), "ended_at IS NOT NULL", seconds=60)
+        attempts = dialer.attempts()
+        assert [row["phone_number"] for row in attempts].count(PRESSES_9_LATER) == 1
+        assert {row["project_id"] for row in attempts if row["begun_at"] > pressed["added_at"]} == {"inform", "remind"}
+        (waiting,) = dialer.sql(
+            "SELECT own_reason, next_at FROM dialer_why WHERE project_id = 'remind' AND phone_number = %s",
+            PRESSES_9_LATER,
+        )
+        assert (waiting["own_reason"], waiting["next_at"]) == ("do_not_call", None)
+        assert dialer.value("SELECT used FROM dialer_clients WHERE project_id = 'inform' ORDER BY id LIMIT 1")
+        assert_accounted(dialer, carrier)
+        assert dialer.sql("SELECT kind FROM dialer_invariants") == []
+
+
 def test_with_the_link_cut_it_is_found_when_the_link_is_back(
     migrated_database: str, asterisk: AsteriskContainer, tmp_path: Path
 ) -> None:

@@ -100,7 +100,7 @@ class NumberRules:
         matches = number.startswith(prefix) if star else number == prefix
         begun = entry["from_at"] is None or entry["from_at"] <= now
         return (
-            matches and begun and (entry["until_at"] is None or entry["until_at"] > now) and self._applies(entry, case)
+            matches and begun and (entry["until_at"] is None or entry["until_at"] > now) and self.applies(entry, case)
         )
 
     def _is_full(self, limit: Row, case: Row, now: datetime) -> bool:
@@ -131,9 +131,9 @@ class NumberRules:
 
     def _binds(self, rule: Row, case: Row) -> bool:
         promised = case["deferred_kind"] == "scheduled" and not case["deferred_done"]
-        return self._applies(rule, case) and (bool(rule["callbacks"]) or not promised)
+        return self.applies(rule, case) and (bool(rule["callbacks"]) or not promised)
 
-    def _applies(self, rule: Row, case: Row) -> bool:
+    def applies(self, rule: Row, case: Row) -> bool:
         places = {case["region"], case["number_region"]} - {None}
         regions = places | {place[:2] for place in places}
         return self._is_of(rule, case["project_id"]) and (rule["region"] is None or rule["region"] in regions)

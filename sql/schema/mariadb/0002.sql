@@ -87,6 +87,9 @@ ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS caller_id varchar(200) NULL
     COMMENT 'the number that the call shows, in one form (dialer_caller_id_number); NULL: the trunk''s';
 ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS caller_id varchar(200) NULL
     COMMENT 'the number that the call showed, in one form (dialer_caller_id_number); NULL: the trunk''s';
+ALTER TABLE dialer_calls ADD COLUMN IF NOT EXISTS window_key varchar(230) NULL;
+ALTER TABLE dialer_attempts ADD COLUMN IF NOT EXISTS window_key varchar(230) NULL
+    COMMENT 'dialer_clients.window_key when it began: another one by now means that the rules went by other facts then (dialer_rule_breaches)';
 -- dialer_caller_id_room: the latest calls that showed a number
 CREATE INDEX IF NOT EXISTS dialer_calls_caller_id ON dialer_calls (caller_id, begun_at);
 CREATE INDEX IF NOT EXISTS dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at);
@@ -153,7 +156,9 @@ ALTER TABLE dialer_params
     ADD COLUMN IF NOT EXISTS key_opt_out varchar(400) NULL INVISIBLE
         COMMENT 'the key for: never call me again (dialer_dnc); NULL: not offered',
     ADD COLUMN IF NOT EXISTS opt_out_scope varchar(400) NOT NULL DEFAULT 'all' INVISIBLE
-        COMMENT 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
+        COMMENT 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)',
+    ADD COLUMN IF NOT EXISTS scoped_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) INVISIBLE
+        COMMENT 'since when client, purpose, zone and zone_by are as they are; written by the dialer (dialer_rule_breaches)';
 INSERT IGNORE INTO dialer_settings (name, value, description) VALUES
     ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written'),
     ('wrong_number_codes', 'wrong number', 'codes of agents, by commas, that say that the number is not the subscriber''s');
@@ -171,6 +176,7 @@ CREATE TABLE IF NOT EXISTS dialer_dnc (
     until_at timestamp(6) NULL DEFAULT NULL COMMENT 'holds until then; NULL: for ever',
     attempt_id bigint NULL COMMENT 'the call in which the subscriber asked for it',
     added_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+        COMMENT 'when it was written, or changed last; of an opt-out, when the key was pressed'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'numbers that must not be called';
 CREATE INDEX IF NOT EXISTS dialer_dnc_number ON dialer_dnc (number);
@@ -198,7 +204,8 @@ CREATE TABLE IF NOT EXISTS dialer_limits (
     period_minutes int NULL COMMENT 'in so many minutes before the call',
     local_period varchar(40) NULL COMMENT 'day, week (from Monday) or month, by the subscriber''s clock; neither: over the whole campaign',
     callbacks tinyint(1) NOT NULL DEFAULT false COMMENT 'binds callbacks promised to the subscriber, too',
-    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own'
+    preset varchar(40) NULL COMMENT 'the preset that wrote the row; NULL: your own',
+    added_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) COMMENT 'when it was written, or changed last'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'most calls of a number (or a case) in a period; a gap is a limit of one';
 
@@ -226,7 +233,8 @@ CREATE TABLE IF NOT EXISTS dialer_number_pauses (
     callbacks tinyint(1) NOT NULL,
     until_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
     pause_id bigint NOT NULL COMMENT 'the row of dialer_pauses, whose scope it has',
-    attempt_id bigint NOT NULL
+    attempt_id bigint NOT NULL,
+    added_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'numbers that rest now, written at the end of the call; they do not depend on the ledger';
 CREATE INDEX IF NOT EXISTS dialer_number_pauses_number ON dialer_number_pauses (number);
@@ -411,9 +419,10 @@ ALTER TABLE dialer_params
     DROP COLUMN IF EXISTS key_repeat,
     DROP COLUMN IF EXISTS key_agent,
     DROP COLUMN IF EXISTS key_opt_out,
-    DROP COLUMN IF EXISTS opt_out_scope;
-ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS keys_pressed;
-ALTER TABLE dialer_calls DROP COLUMN IF EXISTS keys_pressed;
+    DROP COLUMN IF EXISTS opt_out_scope,
+    DROP COLUMN IF EXISTS scoped_at;
+ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS keys_pressed, DROP COLUMN IF EXISTS window_key;
+ALTER TABLE dialer_calls DROP COLUMN IF EXISTS keys_pressed, DROP COLUMN IF EXISTS window_key;
 DROP INDEX IF EXISTS dialer_attempts_caller_id ON dialer_attempts;
 ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS caller_id;
 DROP INDEX IF EXISTS dialer_calls_caller_id ON dialer_calls;
@@ -438,6 +447,13 @@ ALTER TABLE dialer_calls
         CHECK (effect IN ('used', 'redial', 'back', 'kept'));
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
+-- Calls under way count by what is dialled, or their lines would be taken for ever.
+DELETE l
+FROM dialer_live l
+JOIN dialer_calls a ON a.id = l.attempt_id
+JOIN dialer_calls b ON b.phone_number = a.phone_number AND b.id < a.id
+JOIN dialer_live o ON o.attempt_id = b.id;
+UPDATE dialer_live l JOIN dialer_calls a ON a.id = l.attempt_id SET l.phone_number = a.phone_number;
 ALTER TABLE dialer_abandoned CHANGE COLUMN IF EXISTS number phone_number varchar(400) NOT NULL;
 DROP INDEX IF EXISTS dialer_clients_held ON dialer_clients;
 DROP INDEX IF EXISTS dialer_clients_number ON dialer_clients;

@@ -94,6 +94,9 @@ COMMENT ON COLUMN dialer_attempts.number_place IS 'which of the case''s numbers 
 ALTER TABLE dialer_calls ADD COLUMN caller_id varchar NULL;
 ALTER TABLE dialer_attempts ADD COLUMN caller_id varchar NULL;
 COMMENT ON COLUMN dialer_calls.caller_id IS 'the number that the call shows, in one form (dialer_caller_id_number); NULL: the trunk''s';
+ALTER TABLE dialer_calls ADD COLUMN window_key varchar COLLATE "C" NULL;
+ALTER TABLE dialer_attempts ADD COLUMN window_key varchar COLLATE "C" NULL;
+COMMENT ON COLUMN dialer_attempts.window_key IS 'dialer_clients.window_key when it began: another one by now means that the rules went by other facts then (dialer_rule_breaches)';
 COMMENT ON COLUMN dialer_attempts.caller_id IS 'the number that the call showed, in one form (dialer_caller_id_number); NULL: the trunk''s';
 -- dialer_caller_id_room: the latest calls that showed a number
 CREATE INDEX dialer_calls_caller_id ON dialer_calls (caller_id, begun_at) WHERE caller_id IS NOT NULL;
@@ -157,7 +160,8 @@ ALTER TABLE dialer_params
     ADD COLUMN key_repeat varchar NULL,
     ADD COLUMN key_agent varchar NULL,
     ADD COLUMN key_opt_out varchar NULL,
-    ADD COLUMN opt_out_scope varchar NOT NULL DEFAULT 'all';
+    ADD COLUMN opt_out_scope varchar NOT NULL DEFAULT 'all',
+    ADD COLUMN scoped_at timestamptz NOT NULL DEFAULT clock_timestamp();
 COMMENT ON COLUMN dialer_params.client IS 'on whose behalf it calls; rules may be of a client';
 COMMENT ON COLUMN dialer_params.purpose IS 'sales, debt, research or service; rules may be of a purpose';
 COMMENT ON COLUMN dialer_params.country IS 'by whose numbering plan its numbers are read (ISO 3166-1, two letters); NULL: country in dialer_settings';
@@ -169,6 +173,7 @@ COMMENT ON COLUMN dialer_params.key_repeat IS 'the key with which a subscriber h
 COMMENT ON COLUMN dialer_params.key_agent IS 'the key for an agent of the queue; NULL: not offered';
 COMMENT ON COLUMN dialer_params.key_opt_out IS 'the key for: never call me again (dialer_dnc); NULL: not offered';
 COMMENT ON COLUMN dialer_params.opt_out_scope IS 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
+COMMENT ON COLUMN dialer_params.scoped_at IS 'since when client, purpose, zone and zone_by are as they are; written by the dialer (dialer_rule_breaches)';
 INSERT INTO dialer_settings (name, value, description) VALUES
     ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written'),
     ('wrong_number_codes', 'wrong number', 'codes of agents, by commas, that say that the number is not the subscriber''s');
@@ -185,7 +190,7 @@ CREATE TABLE dialer_dnc (
     from_at timestamptz NULL,
     until_at timestamptz NULL,
     attempt_id int8 NULL,
-    added_at timestamptz NOT NULL DEFAULT now()
+    added_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE dialer_dnc IS 'numbers that must not be called';
 COMMENT ON COLUMN dialer_dnc.number IS 'E.164, or a prefix of it with * at the end; without + it is read by its project''s country, else by country in dialer_settings';
@@ -193,6 +198,7 @@ COMMENT ON COLUMN dialer_dnc.reason IS 'why; shown where the number is refused';
 COMMENT ON COLUMN dialer_dnc.from_at IS 'holds from then on; NULL: at once';
 COMMENT ON COLUMN dialer_dnc.until_at IS 'holds until then; NULL: for ever';
 COMMENT ON COLUMN dialer_dnc.attempt_id IS 'the call in which the subscriber asked for it';
+COMMENT ON COLUMN dialer_dnc.added_at IS 'when it was written, or changed last; of an opt-out, when the key was pressed';
 CREATE INDEX dialer_dnc_number ON dialer_dnc (number);
 -- dialer_opt_out: the same opt-out again is the same row; dialer_case_settle
 CREATE UNIQUE INDEX dialer_dnc_attempt ON dialer_dnc (attempt_id, number) WHERE attempt_id IS NOT NULL;
@@ -218,7 +224,8 @@ CREATE TABLE dialer_limits (
     period_minutes int NULL,
     local_period varchar NULL,
     callbacks bool NOT NULL DEFAULT false,
-    preset varchar NULL
+    preset varchar NULL,
+    added_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE dialer_limits IS 'most calls of a number (or a case) in a period; a gap is a limit of one';
 COMMENT ON COLUMN dialer_limits.keyed_by IS 'number: calls of the number, in all projects of the scope; case: calls of the case';
@@ -228,6 +235,7 @@ COMMENT ON COLUMN dialer_limits.period_minutes IS 'in so many minutes before the
 COMMENT ON COLUMN dialer_limits.local_period IS 'day, week (from Monday) or month, by the subscriber''s clock; neither: over the whole campaign';
 COMMENT ON COLUMN dialer_limits.callbacks IS 'binds callbacks promised to the subscriber, too';
 COMMENT ON COLUMN dialer_limits.preset IS 'the preset that wrote the row; NULL: your own';
+COMMENT ON COLUMN dialer_limits.added_at IS 'when it was written, or changed last';
 
 CREATE TABLE dialer_pauses (
     id bigserial NOT NULL PRIMARY KEY,
@@ -258,7 +266,8 @@ CREATE TABLE dialer_number_pauses (
     callbacks bool NOT NULL,
     until_at timestamptz NOT NULL,
     pause_id int8 NOT NULL,
-    attempt_id int8 NOT NULL
+    attempt_id int8 NOT NULL,
+    added_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE dialer_number_pauses IS 'numbers that rest now, written at the end of the call; they do not depend on the ledger';
 COMMENT ON COLUMN dialer_number_pauses.pause_id IS 'the row of dialer_pauses, whose scope it has';
@@ -477,7 +486,8 @@ ALTER TABLE dialer_params
     DROP COLUMN key_repeat,
     DROP COLUMN key_agent,
     DROP COLUMN key_opt_out,
-    DROP COLUMN opt_out_scope;
+    DROP COLUMN opt_out_scope,
+    DROP COLUMN scoped_at;
 UPDATE dialer_attempts SET effect = 'redial' WHERE effect = 'moved';
 UPDATE dialer_calls SET effect = 'redial' WHERE effect = 'moved';
 ALTER TABLE dialer_attempts
@@ -486,6 +496,7 @@ ALTER TABLE dialer_attempts
     DROP COLUMN reach,
     DROP COLUMN caller_id,
     DROP COLUMN keys_pressed,
+    DROP COLUMN window_key,
     DROP CONSTRAINT dialer_attempts_effect_check,
     ADD CONSTRAINT dialer_attempts_effect_check CHECK (effect IN ('used', 'redial', 'back', 'kept'));
 ALTER TABLE dialer_calls
@@ -494,8 +505,14 @@ ALTER TABLE dialer_calls
     DROP COLUMN reach,
     DROP COLUMN caller_id,
     DROP COLUMN keys_pressed,
+    DROP COLUMN window_key,
     DROP CONSTRAINT dialer_calls_effect_check,
     ADD CONSTRAINT dialer_calls_effect_check CHECK (effect IN ('used', 'redial', 'back', 'kept'));
+-- Calls under way count by what is dialled, or their lines would be taken for ever.
+DELETE FROM dialer_live l
+USING dialer_calls a, dialer_live o, dialer_calls b
+WHERE a.id = l.attempt_id AND b.id = o.attempt_id AND b.phone_number = a.phone_number AND b.id < a.id;
+UPDATE dialer_live l SET number = a.phone_number FROM dialer_calls a WHERE a.id = l.attempt_id AND l.number <> a.phone_number;
 -- Two forms of one telephone may have become one row; that is what they are dialled as.
 ALTER TABLE dialer_live RENAME COLUMN number TO phone_number;
 ALTER TABLE dialer_abandoned RENAME COLUMN number TO phone_number;

@@ -200,6 +200,19 @@ def test_local_periods_end_at_the_subscriber_s_midnight(
     assert caller.db.value("dialer_period_start", zone, period, end_at) == end_at
 
 
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+def test_a_number_that_is_listed_for_ever_has_no_next_day(running: Caller, period: str) -> None:
+    caller = running
+    case = add_case(caller.db, phone_number=NUMBER)
+    add_attempt(caller.db, 1, NOON, phone_number=NUMBER)
+    write(caller, "dialer_limits", most=1, local_period=period)
+    dnc(caller)
+    why = caller.why(case)
+    assert (why["own_reason"], why["next_at"]) == ("do_not_call", None)
+    assert caller.claim() == []
+    assert caller.db.value("dialer_project_until", "p", NOON) is None
+
+
 def test_a_campaign_s_limit_ends_when_somebody_raises_it(running: Caller) -> None:
     caller = running
     case = add_case(caller.db, phone_number=NUMBER)

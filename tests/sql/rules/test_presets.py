@@ -40,7 +40,10 @@ def remove(db: Database, name: str, scope: Scope = ALL) -> list[str]:
 def stored(db: Database, table: str) -> list[dict[str, Any]]:
     """The rows of a table of rules without what the database writes, in the order in which they were written."""
     rows = db.query(f"SELECT * FROM {table} ORDER BY id")
-    return [{name: value for name, value in row.items() if name not in ("id", "days", "applied_at")} for row in rows]
+    return [
+        {name: value for name, value in row.items() if name not in ("id", "days", "added_at", "applied_at")}
+        for row in rows
+    ]
 
 
 def everything(db: Database) -> dict[str, list[dict[str, Any]]]:

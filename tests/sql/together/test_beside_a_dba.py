@@ -87,6 +87,32 @@ def test_cases_behind_those_that_are_held_are_dialled(caller: Caller, other: Dat
     assert caller.db.query("SELECT * FROM dialer_invariants") == []
 
 
+LOCK_LIMIT = {
+    "postgresql": ("SET LOCAL lock_timeout = '300ms'", ""),
+    "mariadb": ("DO 0", "SET STATEMENT innodb_lock_wait_timeout = 1, lock_wait_timeout = 1 FOR "),
+}
+
+
+def test_an_open_insert_holds_up_neither_claims_nor_edits_of_its_project(
+    caller: Caller, dialect: Dialect, other: Database
+) -> None:
+    cases = [add_case(caller.db, created=caller.now - timedelta(days=age)) for age in (1, 2)]
+    before, prefix = LOCK_LIMIT[dialect.name]
+    changes = ["dial_time = 15000", "priority = 2", "sort = '1:2'", "client = 'acme'", "zone = 'Europe/Berlin'"]
+    changes += ["country = 'RU'", f"{dialect.lines} = 7", "zone_by = 'number'", "most_attempts = 3"]
+    with other.transaction() as dba:
+        dba.exec_driver_sql(insert("p", 300, dialect))
+        with at_once():
+            assert caller.claim(1) == cases[:1]
+            for change in changes:
+                with caller.db.transaction() as editor:
+                    editor.exec_driver_sql(before)
+                    editor.exec_driver_sql(f"{prefix}UPDATE dialer_params SET {change} WHERE project_id = 'p'")
+            assert caller.refusals(cases[:1]) == [None]
+            assert caller.claim(1) == cases[1:]
+    assert len(ids(caller)) == 302
+
+
 def test_who_looks_for_callbacks_and_redials_waits_for_nobody(caller: Caller, other: Database) -> None:
     promised = add_case(caller.db, deferred_time=caller.now - timedelta(minutes=1))
     fresh = add_case(caller.db)

@@ -30,8 +30,9 @@ START = datetime(2031, 3, 29, 12, 0, tzinfo=UTC)
 
 NOT_COMPARED = {"dialer_workers", "dialer_rule_changes", "dialer_places"}
 """Leases go by the servers' own clocks; changes are counted by statements and by rows; PostgreSQL needs no copy."""
-NOT_KEPT_BY_BOTH = {"waits_as", "waits_for", "rules"}
-"""Columns for MariaDB's indexes; the version of rules is made out of changes."""
+NOT_KEPT_BY_BOTH = {"waits_as", "waits_for", "rules", "scoped_at"}
+"""Columns for MariaDB's indexes; the version of rules is made out of changes; edits go by the servers' own
+clocks."""
 VIEWS = {
     "dialer_why": "case_id",
     "dialer_why_count": "project_id, reason, own_reason",

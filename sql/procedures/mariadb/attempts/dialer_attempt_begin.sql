@@ -63,6 +63,7 @@ BEGIN
     DECLARE v_gap decimal(20, 6);
     DECLARE v_begun int DEFAULT 0;
     DECLARE v_claim_inserted datetime(6);
+    DECLARE v_window_key varchar(230);
     DECLARE v_inserted datetime(6);
     DECLARE v_refusal varchar(20);
     DECLARE v_claimed tinyint(1);
@@ -275,9 +276,9 @@ BEGIN
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
             IF NOT request.is_locked THEN
                 SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.region, c.number_region, c.used, c.deferred_time, c.deferred_done,
-                    c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at, c.number_place
+                    c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at, c.number_place, c.window_key
                 INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_region, v_number_region, v_used, v_deferred_time, v_deferred_done,
-                    v_deferred_kind, v_redials_done, v_brought_back, v_inserted, v_number_place
+                    v_deferred_kind, v_redials_done, v_brought_back, v_inserted, v_number_place, v_window_key
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
             SET v_dialled = v_phone_number;
@@ -347,7 +348,7 @@ BEGIN
                     case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id,
                     epoch, type, queue,
                     kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
-                    abandon_seconds, begun_at, caller_id, number_place
+                    abandon_seconds, begun_at, caller_id, number_place, window_key
                 ) VALUES (
                     v_id, v_case_name, p_project, v_phone_number, v_number, v_inserted, p_asterisk, v_trunk,
                     p_worker, p_epoch, v_type, v_queue,
@@ -355,7 +356,7 @@ BEGIN
                     IF(v_deferred_done, NULL, v_deferred_time),
                     v_redials_done, v_brought_back, request.channel_id, request.action_id,
                     replace(v_dial_template, '{number}', v_dialled), v_dial_seconds, v_abandon_seconds, v_now,
-                    v_shown, v_number_place
+                    v_shown, v_number_place, v_window_key
                 );
                 SET v_attempt = last_insert_id();
                 UPDATE dialer_claims SET attempt_id = v_attempt WHERE case_id = v_id;

@@ -112,7 +112,7 @@ BEGIN
                     IF a.abandoned_at IS NOT NULL THEN
                         CALL dialer_abandoned_add(a.number, a.abandoned_at, a.project_id, a.id);
                     END IF;
-                    CALL dialer_pause_add(a.id);
+                    CALL dialer_pause_add(a.id, v_now);
                     SET v_life = coalesce(greatest(a.ringing_at, a.answered_at), a.ringing_at, a.answered_at);
                     SELECT o.reached INTO v_says FROM dialer_outcomes o WHERE o.outcome = a.outcome;
                     SET v_reached = v_says OR v_life IS NOT NULL,

@@ -106,10 +106,10 @@ BEGIN
         ELSE
             UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
         END IF;
-        CALL dialer_pause_add(p_attempt);
+        SELECT dialer_instant(p_now) INTO v_now;
+        CALL dialer_pause_add(p_attempt, v_now);
         SET v_answer = 'noted';
         IF v_ruled THEN
-            SELECT dialer_instant(p_now) INTO v_now;
             CALL dialer_retry(p_attempt, v_now, v_redial_at);
             CALL dialer_case_move(p_attempt, v_now, v_move);
             SELECT c.number_place, c.number, dialer_wrong_number(p_disposition) INTO v_case_place, v_dialled, v_wrong

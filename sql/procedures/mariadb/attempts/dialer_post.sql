@@ -51,14 +51,14 @@ BEGIN
         queue, kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds, abandon_seconds,
         state, outcome, disposition, cause, detail, agent, effect, begun_at, dialing_at, ringing_at, answered_at,
         waiting_at, agent_at, amd_at, amd_verdict, played_at, abandoned_at, ended_at, ring_seconds, wait_seconds,
-        talk_seconds, caller_id, keys_pressed, number_place)
+        talk_seconds, caller_id, keys_pressed, number_place, window_key)
     SELECT
         a.id, a.case_id, a.case_name, a.project_id, a.phone_number, a.number, a.case_inserted_at, a.asterisk, a.trunk,
         a.worker_id, a.epoch, a.type, a.queue, a.kind, a.due_at, a.redials_done, a.brought_back, a.channel_id,
         a.action_id, a.channel, a.dial_seconds, a.abandon_seconds, a.state, a.outcome, a.disposition, a.cause, a.detail,
         a.agent, a.effect, a.begun_at, a.dialing_at, a.ringing_at, a.answered_at, a.waiting_at, a.agent_at, a.amd_at,
         a.amd_verdict, a.played_at, a.abandoned_at, a.ended_at, a.ring_seconds, a.wait_seconds, a.talk_seconds,
-        a.caller_id, a.keys_pressed, a.number_place
+        a.caller_id, a.keys_pressed, a.number_place, a.window_key
     FROM dialer_calls a
     WHERE a.id = p_attempt AND a.ended_at IS NOT NULL AND a.effect IS NOT NULL;
     DELETE FROM dialer_calls WHERE id = p_attempt AND ended_at IS NOT NULL AND effect IS NOT NULL;

@@ -1,4 +1,5 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks; and since when
+-- what rules go by is as it is.
 CREATE OR REPLACE TRIGGER dialer_params_before_write BEFORE INSERT OR UPDATE ON dialer_params
 FOR EACH ROW
 BEGIN
@@ -149,5 +150,9 @@ BEGIN
     END IF;
     IF NEW.most_attempts < 1 THEN
         CALL dialer_refuse('dialer_params.most_attempts', NEW.most_attempts, 'write 1 or more, or NULL');
+    END IF;
+    IF NEW.scoped_at = OLD.scoped_at AND NOT (NEW.client <=> OLD.client AND NEW.purpose <=> OLD.purpose
+        AND NEW.zone <=> OLD.zone AND NEW.zone_by <=> OLD.zone_by) THEN
+        SET NEW.scoped_at = dialer_now();
     END IF;
 END

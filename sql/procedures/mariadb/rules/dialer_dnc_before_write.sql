@@ -1,4 +1,5 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_dnc: the number in the form that cases have (dialer_number), then the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_dnc: the number in the form that cases have (dialer_number), then the
+-- checks; and when the row was changed.
 -- What a subscriber asked for in a call (attempt_id) is taken as it is: it is the number that was called.
 CREATE OR REPLACE TRIGGER dialer_dnc_before_write BEFORE INSERT OR UPDATE ON dialer_dnc
 FOR EACH ROW
@@ -51,5 +52,10 @@ BEGIN
     END IF;
     IF NEW.until_at <= NEW.from_at THEN
         CALL dialer_refuse('dialer_dnc.until_at', NEW.until_at, 'write an instant after from_at, or NULL');
+    END IF;
+    IF NEW.added_at = OLD.added_at AND NOT (NEW.number <=> OLD.number AND NEW.project_id <=> OLD.project_id AND
+        NEW.client <=> OLD.client AND NEW.region <=> OLD.region AND NEW.purpose <=> OLD.purpose AND
+        NEW.from_at <=> OLD.from_at AND NEW.until_at <=> OLD.until_at) THEN
+        SET NEW.added_at = dialer_now();
     END IF;
 END

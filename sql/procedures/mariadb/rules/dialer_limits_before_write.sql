@@ -1,4 +1,4 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_limits: the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_limits: the checks, and when the row was changed.
 CREATE OR REPLACE TRIGGER dialer_limits_before_write BEFORE INSERT OR UPDATE ON dialer_limits
 FOR EACH ROW
 BEGIN
@@ -29,5 +29,11 @@ BEGIN
     END IF;
     IF NOT coalesce(NEW.callbacks IN (0, 1), false) THEN
         CALL dialer_refuse('dialer_limits.callbacks', NEW.callbacks, 'write true or false, or leave the column out');
+    END IF;
+    IF NEW.added_at = OLD.added_at AND NOT (NEW.project_id <=> OLD.project_id AND NEW.client <=> OLD.client AND
+        NEW.region <=> OLD.region AND NEW.purpose <=> OLD.purpose AND NEW.keyed_by <=> OLD.keyed_by AND
+        NEW.counts <=> OLD.counts AND NEW.most <=> OLD.most AND NEW.period_minutes <=> OLD.period_minutes AND
+        NEW.local_period <=> OLD.local_period AND NEW.callbacks <=> OLD.callbacks) THEN
+        SET NEW.added_at = dialer_now();
     END IF;
 END

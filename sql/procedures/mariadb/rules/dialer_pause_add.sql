@@ -1,8 +1,8 @@
--- dialer_pause_add(p_attempt)
+-- dialer_pause_add(p_attempt, p_now)
 -- The end of an attempt, or its disposition, may be followed by a pause of its number (dialer_pauses): write it down.
 -- An attempt causes each pause once; told again, the pause is reckoned anew. The ledger is opened only for an attempt
 -- that stands in it.
-CREATE OR REPLACE PROCEDURE dialer_pause_add(p_attempt bigint)
+CREATE OR REPLACE PROCEDURE dialer_pause_add(p_attempt bigint, p_now datetime(6))
 BEGIN
     DECLARE v_any tinyint(1);
     DECLARE v_number varchar(400);
@@ -24,9 +24,9 @@ BEGIN
         END IF;
         DELETE FROM dialer_number_pauses WHERE number = v_number AND attempt_id = p_attempt;
         INSERT INTO dialer_number_pauses (
-            number, project_id, client, region, purpose, callbacks, until_at, pause_id, attempt_id)
+            number, project_id, client, region, purpose, callbacks, until_at, pause_id, attempt_id, added_at)
         SELECT v_number, u.project_id, u.client, u.region, u.purpose, u.callbacks,
-            v_ended_at + INTERVAL u.period_minutes MINUTE, u.id, p_attempt
+            v_ended_at + INTERVAL u.period_minutes MINUTE, u.id, p_attempt, p_now
         FROM dialer_pauses u
         LEFT JOIN dialer_clients c ON c.id = v_case AND c.inserted_at = v_inserted
         LEFT JOIN dialer_rules r ON r.project_id = v_project

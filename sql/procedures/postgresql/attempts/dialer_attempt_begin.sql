@@ -309,7 +309,7 @@ BEGIN
             case_id, case_name, project_id, phone_number, number, case_inserted_at, asterisk, trunk, worker_id, epoch,
             type, queue,
             kind, due_at, redials_done, brought_back, channel_id, action_id, channel, dial_seconds,
-            abandon_seconds, begun_at, caller_id, number_place
+            abandon_seconds, begun_at, caller_id, number_place, window_key
         ) VALUES (
             v_case.id, v_case.case_name, p_project, v_case.phone_number, v_case.number, v_case.inserted_at, p_asterisk,
             v_rules.trunk,
@@ -318,7 +318,7 @@ BEGIN
                 ELSE v_case.deferred_kind END,
             CASE WHEN NOT v_case.deferred_done THEN v_case.deferred_time END,
             v_case.redials_done, v_case.brought_back, v_request.channel_id, v_request.action_id, channel,
-            v_rules.dial_seconds, v_rules.abandon_seconds, v_now, v_shown, v_case.number_place
+            v_rules.dial_seconds, v_rules.abandon_seconds, v_now, v_shown, v_case.number_place, v_case.window_key
         ) RETURNING a.id INTO attempt_id;
         UPDATE dialer_claims l SET attempt_id = dialer_attempt_begin.attempt_id WHERE l.case_id = v_case.id;
         UPDATE dialer_live l SET attempt_id = dialer_attempt_begin.attempt_id

@@ -85,7 +85,7 @@ BEGIN
             PERFORM dialer_abandoned_add(v_attempt.number, v_attempt.abandoned_at, v_attempt.project_id,
                 v_attempt.id);
         END IF;
-        PERFORM dialer_pause_add(v_attempt.id);
+        PERFORM dialer_pause_add(v_attempt.id, v_now);
         v_life := greatest(v_attempt.ringing_at, v_attempt.answered_at);
         SELECT o.reached OR v_life IS NOT NULL,
             CASE WHEN o.reached AND v_attempt.answered_at IS NULL THEN v_ended ELSE coalesce(v_life, v_ended) END

@@ -76,7 +76,7 @@ BEGIN
     ELSE
         UPDATE dialer_calls SET disposition = p_disposition WHERE id = p_attempt;
     END IF;
-    PERFORM dialer_pause_add(p_attempt);
+    PERFORM dialer_pause_add(p_attempt, dialer_instant(p_now));
     IF NOT v_ruled THEN
         RETURN 'noted';
     END IF;

@@ -1,4 +1,5 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_params: first the old names, then the checks; and since when
+-- what rules go by is as it is.
 CREATE OR REPLACE FUNCTION dialer_params_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -152,6 +153,11 @@ BEGIN
     END IF;
     IF NEW.most_attempts < 1 THEN
         PERFORM dialer_refuse('dialer_params.most_attempts', NEW.most_attempts::varchar, 'write 1 or more, or NULL');
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.scoped_at = OLD.scoped_at
+       AND (NEW.client, NEW.purpose, NEW.zone, NEW.zone_by)
+        IS DISTINCT FROM (OLD.client, OLD.purpose, OLD.zone, OLD.zone_by) THEN
+        NEW.scoped_at := dialer_now();
     END IF;
     RETURN NEW;
 END

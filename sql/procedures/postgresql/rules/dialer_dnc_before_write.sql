@@ -1,4 +1,5 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_dnc: the number in the form that cases have (dialer_number), then the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_dnc: the number in the form that cases have (dialer_number), then the
+-- checks; and when the row was changed.
 -- What a subscriber asked for in a call (attempt_id) is taken as it is: it is the number that was called.
 CREATE OR REPLACE FUNCTION dialer_dnc_before_write()
 RETURNS trigger
@@ -51,6 +52,11 @@ BEGIN
     END IF;
     IF NEW.until_at <= NEW.from_at THEN
         PERFORM dialer_refuse('dialer_dnc.until_at', NEW.until_at::varchar, 'write an instant after from_at, or NULL');
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.added_at = OLD.added_at
+       AND (NEW.number, NEW.project_id, NEW.client, NEW.region, NEW.purpose, NEW.from_at, NEW.until_at)
+        IS DISTINCT FROM (OLD.number, OLD.project_id, OLD.client, OLD.region, OLD.purpose, OLD.from_at, OLD.until_at) THEN
+        NEW.added_at := dialer_now();
     END IF;
     RETURN NEW;
 END

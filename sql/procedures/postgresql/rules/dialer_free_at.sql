@@ -12,8 +12,11 @@ DECLARE
 BEGIN
     LOOP
         v_before := v_at;
-        v_at := dialer_pause_until(p_case, dialer_limits_until(p_case, dialer_dnc_until(p_case, v_at)));
-        -- MariaDB's instants end here.
+        v_at := dialer_dnc_until(p_case, v_at);
+        -- MariaDB's instants end here, and infinity is in no local day.
+        IF v_at < '2038-01-19 00:00:00Z' THEN
+            v_at := dialer_pause_until(p_case, dialer_limits_until(p_case, v_at));
+        END IF;
         IF v_at >= '2038-01-19 00:00:00Z' THEN
             RETURN NULL;
         END IF;

@@ -1,4 +1,4 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_limits: the checks.
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_limits: the checks, and when the row was changed.
 CREATE OR REPLACE FUNCTION dialer_limits_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -29,6 +29,13 @@ BEGIN
     END IF;
     IF NEW.callbacks IS NULL THEN
         PERFORM dialer_refuse('dialer_limits.callbacks', NULL, 'write true or false, or leave the column out');
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.added_at = OLD.added_at
+       AND (NEW.project_id, NEW.client, NEW.region, NEW.purpose, NEW.keyed_by, NEW.counts, NEW.most, NEW.period_minutes,
+            NEW.local_period, NEW.callbacks)
+        IS DISTINCT FROM (OLD.project_id, OLD.client, OLD.region, OLD.purpose, OLD.keyed_by, OLD.counts, OLD.most,
+            OLD.period_minutes, OLD.local_period, OLD.callbacks) THEN
+        NEW.added_at := dialer_now();
     END IF;
     RETURN NEW;
 END

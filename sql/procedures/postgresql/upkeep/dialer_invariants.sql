@@ -102,3 +102,5 @@ SELECT 'owner_signed_off', w.id, 'worker ' || w.id || ' has signed off and still
 FROM dialer_asterisks o
 JOIN dialer_workers w ON w.id = o.worker_id
 WHERE w.stopped_at IS NOT NULL AND o.lease_until > statement_timestamp()
+UNION ALL
+SELECT b.kind, b.id, b.detail FROM dialer_rule_breaches b
