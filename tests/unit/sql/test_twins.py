@@ -14,6 +14,7 @@ POSTGRESQL, MARIADB = "postgresql", "mariadb"
 ONLY = {
     POSTGRESQL: {
         "dialer_pick_text": "one query with LATERAL picks the fresh cases; MariaDB's dialer_pick_fresh takes steps",
+        "dialer_limit_of": "MariaDB's dialer_gate counts calls itself: it opens the ledger in any case",
     },
     MARIADB: {
         "dialer_pick_fresh": "see dialer_pick_text",
@@ -30,6 +31,7 @@ ONLY = {
 }
 GIVEN_OTHERWISE = {
     "dialer_caller_id": {"p_rows", "p_uses", "p_last", "p_free"},
+    "dialer_case_numbers_screen": {"p_cases"},
 }
 """Arrays that PostgreSQL is given. MariaDB has none: there the rows stand in a temporary table of the caller."""
 BOTH = sorted(set(sql.LIBRARY.names(POSTGRESQL)) - ONLY[POSTGRESQL].keys())

@@ -110,17 +110,10 @@ CROSS JOIN LATERAL (
                 OR p.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
               AND (p.callbacks OR NOT e.is_promised)
         ) AS paused_until,
-        (
-            -- A function, so that the ledger, which people work on, is opened only where there is a limit to count.
-            SELECT min(m.id) FROM dialer_limits m
-            WHERE (m.project_id IS NULL OR m.project_id = c.project_id)
-              AND (m.client IS NULL OR m.client = r.client)
-              AND (m.purpose IS NULL OR m.purpose = r.purpose)
-              AND (m.region IS NULL
-                OR m.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
-              AND (m.callbacks OR NOT e.is_promised)
-              AND dialer_limit_until(m.id, c.id, t.now) > t.now
-        ) AS limit_id
+        CASE
+            WHEN EXISTS (SELECT FROM dialer_limits) THEN dialer_limit_of(c.id, c.number, c.project_id, r.client, r.purpose,
+                ARRAY[c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)], e.is_promised, t.now)
+        END AS limit_id
     FROM (
         SELECT
             d.from_at AS dnc_from,
