@@ -157,6 +157,12 @@ ALTER TABLE dialer_params
         COMMENT 'the key for: never call me again (dialer_dnc); NULL: not offered',
     ADD COLUMN IF NOT EXISTS opt_out_scope varchar(400) NOT NULL DEFAULT 'all' INVISIBLE
         COMMENT 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)',
+    ADD COLUMN IF NOT EXISTS scrubbed_at timestamp(6) NULL DEFAULT NULL INVISIBLE
+        COMMENT 'when all its waiting cases were compared with the do-not-call registry; NULL: nobody has noted it',
+    ADD COLUMN IF NOT EXISTS scrub_days int NULL INVISIBLE
+        COMMENT 'for so many days of 24 hours from scrubbed_at on its cases may be called; NULL: no rule',
+    ADD COLUMN IF NOT EXISTS scrub_blocks tinyint(1) NOT NULL DEFAULT false INVISIBLE
+        COMMENT 'whether cases of a list that is too old are not called; otherwise dialer_warnings says so',
     ADD COLUMN IF NOT EXISTS scoped_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) INVISIBLE
         COMMENT 'since when client, purpose, zone and zone_by are as they are; written by the dialer (dialer_rule_breaches)';
 INSERT IGNORE INTO dialer_settings (name, value, description) VALUES
@@ -420,6 +426,9 @@ ALTER TABLE dialer_params
     DROP COLUMN IF EXISTS key_agent,
     DROP COLUMN IF EXISTS key_opt_out,
     DROP COLUMN IF EXISTS opt_out_scope,
+    DROP COLUMN IF EXISTS scrubbed_at,
+    DROP COLUMN IF EXISTS scrub_days,
+    DROP COLUMN IF EXISTS scrub_blocks,
     DROP COLUMN IF EXISTS scoped_at;
 ALTER TABLE dialer_attempts DROP COLUMN IF EXISTS keys_pressed, DROP COLUMN IF EXISTS window_key;
 ALTER TABLE dialer_calls DROP COLUMN IF EXISTS keys_pressed, DROP COLUMN IF EXISTS window_key;

@@ -161,6 +161,9 @@ ALTER TABLE dialer_params
     ADD COLUMN key_agent varchar NULL,
     ADD COLUMN key_opt_out varchar NULL,
     ADD COLUMN opt_out_scope varchar NOT NULL DEFAULT 'all',
+    ADD COLUMN scrubbed_at timestamptz NULL,
+    ADD COLUMN scrub_days int NULL,
+    ADD COLUMN scrub_blocks bool NOT NULL DEFAULT false,
     ADD COLUMN scoped_at timestamptz NOT NULL DEFAULT clock_timestamp();
 COMMENT ON COLUMN dialer_params.client IS 'on whose behalf it calls; rules may be of a client';
 COMMENT ON COLUMN dialer_params.purpose IS 'sales, debt, research or service; rules may be of a purpose';
@@ -173,6 +176,9 @@ COMMENT ON COLUMN dialer_params.key_repeat IS 'the key with which a subscriber h
 COMMENT ON COLUMN dialer_params.key_agent IS 'the key for an agent of the queue; NULL: not offered';
 COMMENT ON COLUMN dialer_params.key_opt_out IS 'the key for: never call me again (dialer_dnc); NULL: not offered';
 COMMENT ON COLUMN dialer_params.opt_out_scope IS 'who must not call a subscriber who opted out: all, the projects of this client (client), or this project alone (project)';
+COMMENT ON COLUMN dialer_params.scrubbed_at IS 'when all its waiting cases were compared with the do-not-call registry; NULL: nobody has noted it';
+COMMENT ON COLUMN dialer_params.scrub_days IS 'for so many days of 24 hours from scrubbed_at on its cases may be called; NULL: no rule';
+COMMENT ON COLUMN dialer_params.scrub_blocks IS 'whether cases of a list that is too old are not called; otherwise dialer_warnings says so';
 COMMENT ON COLUMN dialer_params.scoped_at IS 'since when client, purpose, zone and zone_by are as they are; written by the dialer (dialer_rule_breaches)';
 INSERT INTO dialer_settings (name, value, description) VALUES
     ('country', '', 'by whose numbering plan numbers are read where a project names none, two letters like RU; empty: as written'),
@@ -487,6 +493,9 @@ ALTER TABLE dialer_params
     DROP COLUMN key_agent,
     DROP COLUMN key_opt_out,
     DROP COLUMN opt_out_scope,
+    DROP COLUMN scrubbed_at,
+    DROP COLUMN scrub_days,
+    DROP COLUMN scrub_blocks,
     DROP COLUMN scoped_at;
 UPDATE dialer_attempts SET effect = 'redial' WHERE effect = 'moved';
 UPDATE dialer_calls SET effect = 'redial' WHERE effect = 'moved';

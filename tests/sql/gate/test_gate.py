@@ -84,7 +84,9 @@ class World:
             sort = choose(["1:2", "2:1", "3:1,2:2"])
             client, purpose = choose([None, "acme"]), choose(["sales", "debt"])
             about = {"client": client, "purpose": purpose, "zone_by": choose(["project", "number"])}
-            add_project(self.db, project, type=type_, zone=zone, sort=sort, **about)
+            scrub = {"scrub_days": choose([None, None, 1]), "scrub_blocks": choose([True, True, False])}
+            scrub["scrubbed_at"] = choose([None, *3 * [self.soon() - timedelta(days=1)]])
+            add_project(self.db, project, type=type_, zone=zone, sort=sort, **about, **scrub)
             if project != "idle":
                 self.caller.start(project)
         free = '[{"queue": "slow", "interface": "PJSIP/a", "name": "Ann", "state": "%s", "since": 0}]'
@@ -269,6 +271,12 @@ class Judge:
         self._claims = {row["case_id"]: row["attempt_id"] for row in world.claims()}
         self._live = {row["number"]: row for row in db.query("SELECT * FROM dialer_live")}
         self._abandoned = {row["number"]: row["until_at"] for row in db.query("SELECT * FROM dialer_abandoned")}
+        self._list_until = {
+            row["project_id"]: row["scrubbed_at"] and row["scrubbed_at"] + timedelta(days=row["scrub_days"])
+            for row in db.query("SELECT project_id, scrubbed_at, scrub_days, scrub_blocks FROM dialer_params")
+            if row["scrub_blocks"] and row["scrub_days"] is not None
+        }
+        """Of projects whose list may be too old: from when on it is; None: it always is."""
 
     def own_reason(self, case: int, now: datetime) -> str | None:
         row = self._cases[case]
@@ -277,6 +285,8 @@ class Judge:
         rule = self._rules.reason(row, now)
         if rule == "do_not_call":
             return rule
+        if self._list_binds(row) and self._list_is_old(row, now):
+            return "list_too_old"
         if row["deferred_time"] is not None and not row["deferred_done"] and row["deferred_time"] > now:
             return str(row["deferred_kind"])
         if row["not_before_at"] is not None and row["not_before_at"] > now:
@@ -293,7 +303,27 @@ class Judge:
     def waits_for_something(self, case: int, now: datetime) -> bool:
         """Is there a reason whose end nobody knows? A call ends when it ends."""
         row = self._cases[case]
-        return row["number"] in self._live or self._rules.never_ends(row, now) or self._hours.never_open(row, now)
+        if row["number"] in self._live or self._rules.never_ends(row, now) or self._hours.never_open(row, now):
+            return True
+        return self._list_binds(row) and all(self.own_reason(case, at) is not None for at in self._while_young(row, now))
+
+    def _list_binds(self, row: Row) -> bool:
+        promised = row["deferred_kind"] == "scheduled" and not row["deferred_done"]
+        return row["project_id"] in self._list_until and not promised
+
+    def _list_is_old(self, row: Row, now: datetime) -> bool:
+        until = self._list_until[row["project_id"]]
+        return until is None or until <= now
+
+    def _while_young(self, row: Row, now: datetime) -> list[datetime]:
+        """Instants before the list is too old, each half hour, at which everything else that ends has its end."""
+        first = now.replace(minute=0, second=0, microsecond=0)
+        steps = [now, *(first + timedelta(minutes=30 * step) for step in range(200)), *self._ends(row)]
+        return [at for at in steps if at >= now and not self._list_is_old(row, at)]
+
+    @staticmethod
+    def _ends(row: Row) -> list[datetime]:
+        return [at for at in (row["deferred_time"], row["not_before_at"]) if at is not None]
 
 
 def shown(rows: Sequence[Row]) -> Counter[tuple[Any, ...]]:

@@ -3,6 +3,8 @@
 -- dialer_project_until and dialer_why ask here, each about the cases it has in hand; one case is a lookup.
 -- own_reason: the first that holds, NULL if none does:
 --   do_not_call         dialer_dnc has the number
+--   list_too_old        the project's list was compared with the do-not-call registry too long ago (scrub_blocks); a
+--                       promised callback is made all the same
 --   scheduled, redial   the promised instant, or the redial's, is still ahead
 --   delayed             a delay set by the dialer is not over
 --   number_abandoned    the number was abandoned lately, and the project has no agents to guarantee one
@@ -39,6 +41,7 @@ SELECT
         WHEN 'do_not_call' THEN (
             SELECT concat('dialer_dnc has ', d.number, coalesce(concat(': ', nullif(d.reason, '')), ''))
             FROM dialer_dnc d WHERE d.id = w.dnc_id)
+        WHEN 'list_too_old' THEN w.list_words
         WHEN 'number_limit' THEN dialer_limit_words(w.limit_id)
         WHEN 'number_pause' THEN 'the number rests after a call (dialer_number_pauses)'
         WHEN 'delayed' THEN CASE
@@ -50,22 +53,28 @@ SELECT
         WHEN 'window_closed' THEN w.closed_detail
         WHEN 'number_in_call' THEN concat('case ', w.other_case_id, ' of project ', w.other_project_id)
     END AS own_detail,
+    -- An instant at which the list is too old is none.
     CASE
         WHEN w.own_reason IS NULL THEN w.now
-        WHEN w.number_is_taken THEN NULL
-        WHEN w.dnc_from IS NOT NULL OR w.limit_id IS NOT NULL OR w.paused_until IS NOT NULL
-            THEN dialer_free_at(w.case_id, w.waits_until)
-        WHEN w.waits_until = w.now OR w.opens_at IS NULL THEN w.opens_at
-        ELSE dialer_open_at(w.project_id, w.utc, w.allowed_start, w.allowed_stop, w.zones, w.region, w.number_region,
-            w.waits_until)
+        WHEN w.number_is_taken OR w.list_until <= w.now THEN NULL
+        ELSE nullif(least(w.list_until, CASE
+            WHEN w.dnc_from IS NOT NULL OR w.limit_id IS NOT NULL OR w.paused_until IS NOT NULL
+                THEN dialer_free_at(w.case_id, w.waits_until)
+            WHEN w.waits_until = w.now OR w.opens_at IS NULL THEN w.opens_at
+            ELSE dialer_open_at(w.project_id, w.utc, w.allowed_start, w.allowed_stop, w.zones, w.region, w.number_region,
+                w.waits_until)
+        END), w.list_until)
     END AS next_at,
     CASE
         WHEN w.own_reason IS NULL THEN w.now
-        WHEN w.dnc_from IS NOT NULL OR w.limit_id IS NOT NULL OR w.paused_until IS NOT NULL
-            THEN dialer_free_at(w.case_id, w.waits_until)
-        WHEN w.waits_until = w.now OR w.opens_at IS NULL THEN w.opens_at
-        ELSE dialer_open_at(w.project_id, w.utc, w.allowed_start, w.allowed_stop, w.zones, w.region, w.number_region,
-            w.waits_until)
+        WHEN w.list_until <= w.now THEN NULL
+        ELSE nullif(least(w.list_until, CASE
+            WHEN w.dnc_from IS NOT NULL OR w.limit_id IS NOT NULL OR w.paused_until IS NOT NULL
+                THEN dialer_free_at(w.case_id, w.waits_until)
+            WHEN w.waits_until = w.now OR w.opens_at IS NULL THEN w.opens_at
+            ELSE dialer_open_at(w.project_id, w.utc, w.allowed_start, w.allowed_stop, w.zones, w.region, w.number_region,
+                w.waits_until)
+        END), w.list_until)
     END AS ready_at,
     w.attempt_id,
     w.worker_id,
@@ -81,6 +90,7 @@ FROM (
         CASE
             WHEN f.attempt_id IS NOT NULL THEN NULL
             WHEN f.dnc_from <= f.now THEN 'do_not_call'
+            WHEN f.list_until <= f.now THEN 'list_too_old'
             WHEN f.deferred_time > f.now AND NOT f.deferred_done THEN f.deferred_kind
             WHEN f.not_before_at > f.now THEN 'delayed'
             WHEN f.abandoned_by IS NOT NULL AND f.type = 'autoinforming' THEN 'number_abandoned'
@@ -91,6 +101,7 @@ FROM (
         END AS own_reason,
         CASE
             WHEN f.attempt_id IS NOT NULL THEN NULL
+            WHEN f.list_until <= f.now THEN 'list_too_old'
             WHEN f.deferred_time > f.now AND NOT f.deferred_done THEN f.deferred_kind
             WHEN f.not_before_at > f.now THEN 'delayed'
             WHEN f.abandoned_by IS NOT NULL AND f.type = 'autoinforming' THEN 'number_abandoned'
@@ -122,6 +133,13 @@ FROM (
                 coalesce(c.not_before_at, dialer_now()),
                 coalesce(IF(r.type = 'autoinforming', b.until_at, NULL), dialer_now())
             ) AS waits_until,
+            -- From when on the list is too old for this case.
+            CASE
+                WHEN r.scrub_blocks AND r.list_until IS NOT NULL
+                    AND (NOT c.deferred_kind <=> 'scheduled' OR c.deferred_done) THEN r.list_until
+                ELSE TIMESTAMP'9999-12-31 00:00:00'
+            END AS list_until,
+            r.list_words,
             -- Does not count while dialer_attempt_begin has taken the number for this very case.
             n.number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken,
             n.case_id AS other_case_id, n.project_id AS other_project_id,

@@ -60,7 +60,8 @@ FROM (
             GROUP BY a.project_id, a.held_for
         ) e ON e.project_id = h.project_id AND e.held_for = h.held_for
         UNION ALL
-        SELECT n.project_id, g.other_reason, n.cases, IF(g.other_reason = 'window_closed', g.opens_at, n.first_at)
+        SELECT n.project_id, g.other_reason, n.cases,
+            CASE g.other_reason WHEN 'window_closed' THEN g.opens_at WHEN 'list_too_old' THEN NULL ELSE n.first_at END
         FROM (
             SELECT f.project_id, CAST(json_value(f.found, '$.case_id') AS signed) AS case_id,
                 json_value(f.found, '$.cases') - coalesce(e.cases, 0) AS cases,

@@ -151,6 +151,16 @@ BEGIN
     IF NEW.most_attempts < 1 THEN
         CALL dialer_refuse('dialer_params.most_attempts', NEW.most_attempts, 'write 1 or more, or NULL');
     END IF;
+    IF NEW.scrub_days NOT BETWEEN 1 AND 3650 THEN
+        CALL dialer_refuse('dialer_params.scrub_days', NEW.scrub_days, 'write days, 1 to 3650, or NULL (no rule)');
+    END IF;
+    IF NEW.scrub_blocks IS NULL THEN
+        CALL dialer_refuse('dialer_params.scrub_blocks', NULL, 'write true or false');
+    END IF;
+    IF NOT (NEW.scrubbed_at <=> OLD.scrubbed_at) AND NEW.scrubbed_at > sysdate(6) + INTERVAL 1 DAY THEN
+        CALL dialer_refuse('dialer_params.scrubbed_at', NEW.scrubbed_at,
+            'write the instant at which the list was compared with the registry, which is not ahead, or NULL');
+    END IF;
     IF NEW.scoped_at = OLD.scoped_at AND NOT (NEW.client <=> OLD.client AND NEW.purpose <=> OLD.purpose
         AND NEW.zone <=> OLD.zone AND NEW.zone_by <=> OLD.zone_by) THEN
         SET NEW.scoped_at = dialer_now();

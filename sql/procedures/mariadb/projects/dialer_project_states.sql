@@ -15,6 +15,9 @@ SELECT
     END AS state,
     CASE
         WHEN s.wanted = 'start' AND s.own_state <> 'finished' THEN s.obstacle_reason
+        WHEN s.wanted = 'start' AND s.list_is_old AND EXISTS (
+            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+            WHERE c.project_id = s.project_id AND c.waits_as IN ('fresh', 'redial', 'scheduled')) THEN s.list_words
         WHEN s.wanted = 'start' THEN (
             SELECT concat('rules keep back the ', count(*), ' cases that are left, see dialer_why_count')
             FROM dialer_clients h FORCE INDEX (dialer_clients_held)
@@ -60,7 +63,8 @@ FROM (
             k.asterisk <> k.own_asterisk, k.asterisk) AS place
     FROM (
         SELECT
-            p.project_id, r.type, r.trunk, coalesce(j.wanted, 'stop') AS wanted, j.state AS own_state,
+            p.project_id, r.type, r.trunk, r.list_words, r.scrub_blocks AND r.list_until <= dialer_now() AS list_is_old,
+            coalesce(j.wanted, 'stop') AS wanted, j.state AS own_state,
             j.since_at AS own_since_at, j.until_at AS own_until_at, j.cases_waiting, j.counted_at,
             coalesce(r.asterisk, 'default') AS own_asterisk,
             coalesce(d.asterisk, r.asterisk, 'default') AS asterisk,

@@ -76,6 +76,8 @@ BEGIN
         SELECT count(*) INTO v_more FROM dialer_changes c WHERE c.number IS NULL;
         SELECT v_more + count(*) INTO v_more
         FROM dialer_dnc d WHERE d.from_at > v_looked_at AND d.from_at <= v_now;
+        SELECT v_more + count(*) INTO v_more
+        FROM dialer_rules r WHERE r.scrub_blocks AND r.list_until > v_looked_at AND r.list_until <= v_now;
         IF v_more > 0 THEN
             SET v_looked_to = 0;
         END IF;

@@ -1,13 +1,14 @@
 -- dialer_pick_scan(p_project, p_now, p_n, p_held) -> place, case_id, kind, due_at
 -- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
 -- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
--- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
+-- delay is not over; of a project whose list is too old callbacks alone. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
 -- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
 CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int, p_held tinyint(1))
 BEGIN
     DECLARE v_kinds varchar(40);
     DECLARE v_kind varchar(20);
     DECLARE v_left int DEFAULT p_n;
+    DECLARE v_callbacks_alone tinyint(1);
     -- The rows are left in this temporary table, since no procedure can read another one's result.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -30,6 +31,11 @@ BEGIN
     ) INTO v_kinds;
     IF p_held THEN
         SET v_kinds = 'scheduled,redial';
+    END IF;
+    SELECT coalesce(max(r.scrub_blocks AND r.list_until <= p_now), false) INTO v_callbacks_alone
+    FROM dialer_rules r WHERE r.project_id = p_project;
+    IF v_callbacks_alone THEN
+        SET v_kinds = IF(v_kinds LIKE 'scheduled%', 'scheduled', '');
     END IF;
     kinds: WHILE v_kinds <> '' AND v_left > 0 DO
         SET v_kind = substring_index(v_kinds, ',', 1),
@@ -66,7 +72,7 @@ BEGIN
         SELECT d.case_id, v_kind, d.due_at FROM dialer_due d ORDER BY d.due_at, d.case_id LIMIT v_left;
         SELECT p_n - count(*) INTO v_left FROM dialer_scanned;
     END WHILE;
-    IF v_left > 0 THEN
+    IF v_left > 0 AND NOT v_callbacks_alone THEN
         CALL dialer_call_windows(p_project, 'fresh', p_now);
         IF p_held THEN
             CALL dialer_call_windows(p_project, 'held', p_now);

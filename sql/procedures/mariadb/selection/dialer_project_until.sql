@@ -2,7 +2,8 @@
 -- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
 -- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
 -- cases that could go first according to an index, and about more until none after them can be earlier. So a long list
--- costs no more than a short one, unless the gate objects to very many of the first cases.
+-- costs no more than a short one, unless the gate objects to very many of the first cases. Callbacks alone wait for an
+-- instant at which the project's list is too old.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar(400), p_now datetime(6))
 RETURNS datetime(6)
 READS SQL DATA
@@ -18,6 +19,9 @@ BEGIN
     DECLARE v_last datetime(6);
     DECLARE v_ready datetime(6);
     DECLARE v_until datetime(6);
+    DECLARE v_list_until datetime(6);
+    -- Nothing at or after it can be the first.
+    DECLARE v_ends datetime(6);
     DECLARE v_set varchar(400) DEFAULT @dialer_now;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -25,6 +29,7 @@ BEGIN
         RESIGNAL;
     END;
     SET @dialer_now = NULL;
+    SELECT max(r.list_until) INTO v_list_until FROM dialer_rules r WHERE r.project_id = p_project AND r.scrub_blocks;
     kinds: WHILE v_kind IS NOT NULL DO
         SET v_key = IF(v_kind = 'fresh', '~', '');
         probe: LOOP
@@ -48,7 +53,8 @@ BEGIN
             SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
             SELECT max(g.opens_at) INTO v_opens FROM dialer_gate g WHERE g.case_id = v_case;
             -- It never opens, or none of its cases can be the first.
-            IF v_opens IS NULL OR v_opens >= v_until THEN
+            SET v_ends = IF(v_kind = 'scheduled', NULL, v_list_until);
+            IF v_opens IS NULL OR v_opens >= v_until OR v_opens >= v_ends THEN
                 ITERATE probe;
             END IF;
             SET v_reach = 1;
@@ -98,14 +104,14 @@ BEGIN
                 IF v_until IS NULL AND v_reach > 4000 THEN
                     SET v_until = p_now;
                 END IF;
-                IF v_asked < v_reach OR v_until <= v_last THEN
+                IF v_asked < v_reach OR v_until <= v_last OR v_ends <= v_last THEN
                     LEAVE ask;
                 END IF;
                 SELECT dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region,
                     c.number_region, v_last)
                 INTO v_bound
                 FROM dialer_clients c WHERE c.id = v_case;
-                IF v_until <= v_bound THEN
+                IF v_until <= v_bound OR v_ends <= v_bound THEN
                     LEAVE ask;
                 END IF;
                 SET v_reach = v_reach * 4;
@@ -126,16 +132,22 @@ BEGIN
                 (SELECT c.id, c.held_until AS at
                  FROM dialer_clients c FORCE INDEX (dialer_clients_held)
                  WHERE c.project_id = p_project AND c.waits_for = 'do_not_call' AND c.held_until IS NOT NULL
+                   AND (v_list_until IS NULL OR c.held_until < v_list_until
+                    OR c.deferred_kind = 'scheduled' AND NOT c.deferred_done)
                  ORDER BY c.held_until LIMIT v_reach)
                 UNION ALL
                 (SELECT c.id, c.held_until
                  FROM dialer_clients c FORCE INDEX (dialer_clients_held)
                  WHERE c.project_id = p_project AND c.waits_for = 'number_limit' AND c.held_until IS NOT NULL
+                   AND (v_list_until IS NULL OR c.held_until < v_list_until
+                    OR c.deferred_kind = 'scheduled' AND NOT c.deferred_done)
                  ORDER BY c.held_until LIMIT v_reach)
                 UNION ALL
                 (SELECT c.id, c.held_until
                  FROM dialer_clients c FORCE INDEX (dialer_clients_held)
                  WHERE c.project_id = p_project AND c.waits_for = 'number_pause' AND c.held_until IS NOT NULL
+                   AND (v_list_until IS NULL OR c.held_until < v_list_until
+                    OR c.deferred_kind = 'scheduled' AND NOT c.deferred_done)
                  ORDER BY c.held_until LIMIT v_reach)
                 ORDER BY at
                 LIMIT v_reach

@@ -106,6 +106,13 @@ SELECT 'no_opt_out', p.id, concat('project ', p.project_id, ' plays a message, a
 FROM dialer_params p
 WHERE p.type = 'autoinforming' AND p.key_opt_out IS NULL
 UNION ALL
+SELECT 'list_too_old', p.id, concat('project ', p.project_id,
+    IF(r.scrub_blocks, ' makes promised callbacks alone: ', ' calls people of a list that is too old: '), r.list_words),
+    'compare its cases with the registry, write those that are on it into dialer_dnc, then the instant into dialer_params.scrubbed_at'
+FROM dialer_params p
+JOIN dialer_rules r ON r.project_id = p.project_id
+WHERE r.list_until <= dialer_now()
+UNION ALL
 SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c

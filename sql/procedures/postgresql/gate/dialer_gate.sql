@@ -3,6 +3,8 @@
 -- dialer_project_until and dialer_why ask here, each about the cases it has in hand; one case is a lookup.
 -- own_reason: the first that holds, NULL if none does:
 --   do_not_call         dialer_dnc has the number
+--   list_too_old        the project's list was compared with the do-not-call registry too long ago (scrub_blocks); a
+--                       promised callback is made all the same
 --   scheduled, redial   the promised instant, or the redial's, is still ahead
 --   delayed             a delay set by the dialer is not over
 --   number_abandoned    the number was abandoned lately, and the project has no agents to guarantee one
@@ -39,6 +41,7 @@ SELECT
         WHEN 'do_not_call' THEN (
             SELECT 'dialer_dnc has ' || d.number || coalesce(': ' || nullif(d.reason, ''), '')
             FROM dialer_dnc d WHERE d.id = x.dnc_id)
+        WHEN 'list_too_old' THEN r.list_words
         WHEN 'number_limit' THEN dialer_limit_words(x.limit_id)
         WHEN 'number_pause' THEN 'the number rests after a call (dialer_number_pauses)'
         WHEN 'delayed' THEN CASE
@@ -50,20 +53,26 @@ SELECT
         WHEN 'window_closed' THEN h.detail
         WHEN 'number_in_call' THEN 'case ' || n.case_id || ' of project ' || n.project_id
     END::varchar AS own_detail,
+    -- An instant at which the list is too old is none.
     CASE
         WHEN own.reason IS NULL THEN f.now
-        WHEN f.number_is_taken THEN NULL
-        WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
-        WHEN f.waits_until = f.now OR h.opens_at IS NULL THEN h.opens_at
-        ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
-            f.waits_until)
+        WHEN f.number_is_taken OR f.list_until <= f.now THEN NULL
+        ELSE nullif(least(f.list_until, CASE
+            WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
+            WHEN f.waits_until = f.now OR h.opens_at IS NULL THEN h.opens_at
+            ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+                f.waits_until)
+        END), f.list_until)
     END AS next_at,
     CASE
         WHEN own.reason IS NULL THEN f.now
-        WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
-        WHEN f.waits_until = f.now OR h.opens_at IS NULL THEN h.opens_at
-        ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
-            f.waits_until)
+        WHEN f.list_until <= f.now THEN NULL
+        ELSE nullif(least(f.list_until, CASE
+            WHEN x.dnc_from IS NOT NULL OR rule.reason IS NOT NULL THEN dialer_free_at(c.id, f.waits_until)
+            WHEN f.waits_until = f.now OR h.opens_at IS NULL THEN h.opens_at
+            ELSE dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region, c.number_region,
+                f.waits_until)
+        END), f.list_until)
     END AS ready_at,
     l.attempt_id,
     l.worker_id,
@@ -91,6 +100,12 @@ CROSS JOIN LATERAL (
             c.not_before_at,
             CASE WHEN r.type = 'autoinforming' THEN b.until_at END
         ) AS waits_until,
+        -- From when on the list is too old for this case.
+        CASE
+            WHEN r.scrub_blocks AND r.list_until IS NOT NULL AND NOT coalesce(c.deferred_kind = 'scheduled' AND NOT c.deferred_done, false)
+                THEN r.list_until
+            ELSE 'infinity'
+        END AS list_until,
         -- Does not count while dialer_attempt_begin has taken the number for this very case.
         n.number IS NOT NULL AND NOT (n.case_id = c.id AND n.attempt_id IS NULL) AS number_is_taken
 ) f
@@ -163,6 +178,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT CASE
         WHEN l.attempt_id IS NOT NULL THEN NULL
+        WHEN f.list_until <= t.now THEN 'list_too_old'
         WHEN c.deferred_time > t.now AND NOT c.deferred_done THEN c.deferred_kind
         WHEN c.not_before_at > t.now THEN 'delayed'
         WHEN b.number IS NOT NULL AND r.type = 'autoinforming' THEN 'number_abandoned'

@@ -54,7 +54,7 @@ FROM (
         GROUP BY h.project_id, h.held_for
         UNION ALL
         SELECT n.project_id, g.other_reason, n.cases,
-            CASE WHEN g.other_reason = 'window_closed' THEN g.opens_at ELSE n.first_at END
+            CASE g.other_reason WHEN 'window_closed' THEN g.opens_at WHEN 'list_too_old' THEN NULL ELSE n.first_at END
         FROM (
             SELECT f.project_id, min(f.id) AS case_id, count(*) AS cases,
                 min(f.not_before_at) FILTER (WHERE f.not_before_at > dialer_now()) AS first_at

@@ -154,6 +154,18 @@ BEGIN
     IF NEW.most_attempts < 1 THEN
         PERFORM dialer_refuse('dialer_params.most_attempts', NEW.most_attempts::varchar, 'write 1 or more, or NULL');
     END IF;
+    IF NEW.scrub_days NOT BETWEEN 1 AND 3650 THEN
+        PERFORM dialer_refuse('dialer_params.scrub_days', NEW.scrub_days::varchar,
+            'write days, 1 to 3650, or NULL (no rule)');
+    END IF;
+    IF NEW.scrub_blocks IS NULL THEN
+        PERFORM dialer_refuse('dialer_params.scrub_blocks', NULL, 'write true or false');
+    END IF;
+    IF NEW.scrubbed_at IS DISTINCT FROM OLD.scrubbed_at
+       AND NEW.scrubbed_at NOT BETWEEN '1970-01-01 00:00:00Z' AND clock_timestamp() + interval '1 day' THEN
+        PERFORM dialer_refuse('dialer_params.scrubbed_at', NEW.scrubbed_at::varchar,
+            'write the instant at which the list was compared with the registry, which is not ahead, or NULL');
+    END IF;
     IF TG_OP = 'UPDATE' AND NEW.scoped_at = OLD.scoped_at
        AND (NEW.client, NEW.purpose, NEW.zone, NEW.zone_by)
         IS DISTINCT FROM (OLD.client, OLD.purpose, OLD.zone, OLD.zone_by) THEN

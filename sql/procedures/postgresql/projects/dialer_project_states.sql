@@ -15,6 +15,9 @@ SELECT
     END::varchar AS state,
     CASE
         WHEN j.wanted = 'start' AND j.state <> 'finished' THEN obstacle.reason
+        WHEN j.wanted = 'start' AND r.scrub_blocks AND r.list_until <= dialer_now() AND (
+            EXISTS (SELECT FROM dialer_fresh f WHERE f.project_id = p.project_id)
+            OR EXISTS (SELECT FROM dialer_deferred d WHERE d.project_id = p.project_id)) THEN r.list_words
         WHEN j.wanted = 'start' THEN (
             SELECT 'rules keep back the ' || count(*) || ' cases that are left, see dialer_why_count'
             FROM dialer_held h

@@ -1,5 +1,6 @@
 -- dialer_rules: the parameters of each project as the dialer reads them, with defaults filled in.
--- dial_seconds: a dial_time under 1000 can only be seconds (the original's two schemas disagree).
+-- dial_seconds: a dial_time under 1000 can only be seconds (the original's two schemas disagree). list_until: the instant
+-- from which its list is too old (scrubbed_at, scrub_days), NULL: never; list_words: a sentence about it.
 CREATE OR REPLACE VIEW dialer_rules AS
 SELECT
     project_id,
@@ -38,6 +39,12 @@ SELECT
     key_repeat,
     key_agent,
     key_opt_out,
-    opt_out_scope
+    opt_out_scope,
+    scrub_blocks,
+    CASE WHEN scrub_days IS NOT NULL THEN coalesce(scrubbed_at + scrub_days * interval '24 hours', '1970-01-01 00:00:00Z')
+    END AS list_until,
+    coalesce('the list was compared with the do-not-call registry on ' || to_char(scrubbed_at, 'YYYY-MM-DD'),
+        'nobody has noted when the list was compared with the do-not-call registry')
+        || ', and it may be used for ' || scrub_days || ' days from then on (dialer_params.scrubbed_at, scrub_days)' AS list_words
 FROM dialer_params
 WHERE project_id IS NOT NULL

@@ -39,7 +39,9 @@ BEGIN
     SELECT count(*), coalesce(array_agg(DISTINCT k.number) FILTER (WHERE k.number IS NOT NULL), '{}'),
         CASE
             WHEN coalesce(bool_or(k.number IS NULL), false)
-                OR EXISTS (SELECT FROM dialer_dnc d WHERE d.from_at > v_seen.looked_at AND d.from_at <= v_now) THEN 0
+                OR EXISTS (SELECT FROM dialer_dnc d WHERE d.from_at > v_seen.looked_at AND d.from_at <= v_now)
+                OR EXISTS (SELECT FROM dialer_rules r WHERE r.scrub_blocks AND r.list_until > v_seen.looked_at
+                    AND r.list_until <= v_now) THEN 0
             ELSE v_seen.looked_to
         END
     INTO v_changes, v_numbers, v_seen.looked_to

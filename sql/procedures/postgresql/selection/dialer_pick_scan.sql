@@ -1,7 +1,7 @@
 -- dialer_pick_scan(p_project, p_now, p_n, p_held) -> place, case_id, kind, due_at
 -- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
 -- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
--- delay is not over. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
+-- delay is not over; of a project whose list is too old callbacks alone. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
 -- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
 CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int, p_held bool)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
@@ -14,6 +14,8 @@ DECLARE
     v_minutes int[];
     v_held_keys varchar[];
     v_held_minutes int[];
+    v_callbacks_alone CONSTANT bool := coalesce((
+        SELECT r.scrub_blocks AND r.list_until <= p_now FROM dialer_rules r WHERE r.project_id = p_project), false);
 BEGIN
     place := 0;
     IF p_held THEN
@@ -21,6 +23,7 @@ BEGIN
         FROM dialer_call_windows(p_project, 'held', p_now) w WHERE w.is_open;
     END IF;
     FOREACH kind IN ARRAY ARRAY['scheduled', 'redial'] LOOP
+        EXIT WHEN kind = 'redial' AND v_callbacks_alone;
         -- Mostly there are none, and no windows are asked for.
         CONTINUE WHEN v_held_keys IS NULL AND NOT EXISTS (
             SELECT FROM dialer_deferred d WHERE d.project_id = p_project AND d.deferred_kind = kind);
@@ -56,7 +59,7 @@ BEGIN
             RETURN NEXT;
         END LOOP;
     END LOOP;
-    IF place >= p_n THEN
+    IF place >= p_n OR v_callbacks_alone THEN
         RETURN;
     END IF;
     kind := 'fresh';

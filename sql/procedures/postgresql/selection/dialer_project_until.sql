@@ -2,7 +2,8 @@
 -- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
 -- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
 -- cases that could go first according to an index, and about more until none after them can be earlier. So a long list
--- costs no more than a short one, unless the gate objects to very many of the first cases.
+-- costs no more than a short one, unless the gate objects to very many of the first cases. Callbacks alone wait for an
+-- instant at which the project's list is too old.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar, p_now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
@@ -19,6 +20,9 @@ DECLARE
     v_last timestamptz;
     v_ready timestamptz;
     v_until timestamptz;
+    v_list_until CONSTANT timestamptz := (
+        SELECT r.list_until FROM dialer_rules r WHERE r.project_id = p_project AND r.scrub_blocks);
+    v_ends timestamptz;
     -- As in dialer_pick.
     v_set CONSTANT varchar := coalesce(current_setting('dialer.now', true), '');
 BEGIN
@@ -38,7 +42,8 @@ BEGIN
                 v_case.region, v_case.number_region, p_now)
         END;
         -- It never opens, or none of its cases can be the first.
-        CONTINUE WHEN v_opens IS NULL OR v_opens >= v_until;
+        v_ends := CASE WHEN v_window.kind <> 'scheduled' THEN v_list_until END;
+        CONTINUE WHEN v_opens IS NULL OR v_opens >= least(v_until, v_ends);
         v_reach := 1;
         LOOP
             -- Three orders: cases with nothing known to wait for, by the end of a delay, by the instant that is due.
@@ -82,8 +87,8 @@ BEGIN
                 v_until := p_now;
             END IF;
             EXIT WHEN v_asked < v_reach
-                OR v_until <= v_last
-                OR v_until <= dialer_open_at(v_case.project_id, v_case.utc, v_case.allowed_start, v_case.allowed_stop,
+                OR least(v_until, v_ends) <= v_last
+                OR least(v_until, v_ends) <= dialer_open_at(v_case.project_id, v_case.utc, v_case.allowed_start, v_case.allowed_stop,
                     v_case.zones, v_case.region, v_case.number_region, v_last);
             v_reach := v_reach * 4;
         END LOOP;
@@ -96,6 +101,8 @@ BEGIN
         FROM (
             SELECT h.id, h.held_until FROM dialer_held h
             WHERE h.project_id = p_project AND h.held_until IS NOT NULL
+              AND (v_list_until IS NULL OR h.held_until < v_list_until
+                OR h.deferred_kind = 'scheduled' AND NOT h.deferred_done)
             ORDER BY h.held_until LIMIT v_reach
         ) k
         CROSS JOIN LATERAL (SELECT o.ready_at FROM dialer_gate o WHERE o.case_id = k.id OFFSET 0) g;

@@ -98,6 +98,15 @@ SELECT 'no_opt_out', p.id, 'project ' || p.project_id || ' plays a message, and 
 FROM dialer_params p
 WHERE p.type = 'autoinforming' AND p.key_opt_out IS NULL
 UNION ALL
+SELECT 'list_too_old', p.id, 'project ' || p.project_id || CASE
+        WHEN r.scrub_blocks THEN ' makes promised callbacks alone: '
+        ELSE ' calls people of a list that is too old: '
+    END || r.list_words,
+    'compare its cases with the registry, write those that are on it into dialer_dnc, then the instant into dialer_params.scrubbed_at'
+FROM dialer_params p
+JOIN dialer_rules r ON r.project_id = p.project_id
+WHERE r.list_until <= dialer_now()
+UNION ALL
 SELECT 'call_never_made', c.id, 'case ' || c.id || ' is used up: ten calls in a row could not be made',
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c
