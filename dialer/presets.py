@@ -81,6 +81,7 @@ class Preset(_Part):
     purpose: Purpose | None = None
     needs: tuple[str, ...] = ()
     zone_by: Literal["number"] | None = None
+    scrub_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     most_abandoned: float | None = None
     ring_seconds: Ring | None = None
     hours: tuple[Hours, ...] = ()

@@ -96,6 +96,8 @@ def show(name: str) -> Iterator[str]:
         yield "  writes no rows"
     if one.zone_by:
         yield "  dialer_params.zone_by number, in the projects that it is about"
+    if one.scrub_days:
+        yield f"  dialer_params.scrub_days {one.scrub_days}, in the projects that it is about"
     yield from (f"  not enforced here: {told}" for told in _not_enforced(one))
 
 
@@ -131,14 +133,26 @@ def apply(settings: DatabaseSettings, name: str, scope: Scope) -> Iterator[str]:
         "sure": one.sure,
     }
     with _rules(settings) as rules:
-        by_number = one.purposes if one.zone_by == "number" else None
-        written = rules.apply(record, one.rows(), scope, by_number=by_number)
+        written = rules.apply(
+            record,
+            one.rows(),
+            scope,
+            purposes=one.purposes,
+            by_number=one.zone_by == "number",
+            scrub_days=one.scrub_days,
+        )
         projects = rules.projects()
     replaced = f", in place of {written.replaced} of an earlier time" if written.replaced else ""
     yield f"{one.name} is applied to {_to(scope)}: {_count(written.rows, 'row')}{replaced}. {one.title}: {one.source}."
     if written.by_number:
         told = ", ".join(written.by_number)
         yield f"Cases without utc go by the zone of their number from now on (zone_by number) in: {told}."
+    if written.scrubbed:
+        yield (
+            f"A list may be used for {one.scrub_days} days after it was compared with the do-not-call registry"
+            f" (scrub_days {one.scrub_days}) in: {', '.join(written.scrubbed)}. Write into scrubbed_at when that was, and"
+            " into scrub_blocks true if cases of a list that is too old are not to be called at all."
+        )
     if scope.client is not None and not any(project.client == scope.client for project in projects):
         yield f"No project has the client {scope.client!r} yet (dialer_params.client)."
     yield from (f"Not enforced here: {told}" for told in _not_enforced(one))
@@ -152,7 +166,7 @@ def remove(settings: DatabaseSettings, name: str, scope: Scope) -> Iterator[str]
     if removed is None:
         elsewhere = "; ".join(_to(Scope(row.project_id, row.client)) for row in still) or "nothing"
         raise NotAppliedError(f"{name} is not applied to {_to(scope)}, but to: {elsewhere}. Nothing was changed.")
-    yield f"{name} is no longer applied to {_to(scope)}: {_count(removed, 'row')} removed. zone_by stays as it is."
+    yield f"{name} is no longer applied to {_to(scope)}: {_count(removed, 'row')} removed. zone_by and scrub_days stay as they are."
     yield from (f"It is still applied to {_to(Scope(row.project_id, row.client))}." for row in still)
 
 
@@ -236,11 +250,23 @@ def _of_project(project: RuledProject, one: Preset, applied: set[str]) -> Iterat
     if one.zone_by == "number" and project.zone_by != "number":
         text = f"cases without utc are called by the project's clock, and {one.name} means the subscriber's"
         yield look(subject, text, "Write zone_by 'number' into dialer_params.")
+    if one.scrub_days:
+        yield from _list(project, one.name, one.scrub_days)
     if missing := [name for name in one.needs if name not in applied]:
         remedy = f"Run `dialer rules apply {missing[0]}`."
         yield look(
             subject, f"{one.name} is applied to it, and {', '.join(missing)}, which holds beside it, is not", remedy
         )
+
+
+def _list(project: RuledProject, name: str, days: int) -> Iterator[Finding]:
+    subject = f"project {project.project_id}"
+    asks = f"{name} asks for a list that was compared with the do-not-call registry at most {days} days ago"
+    if project.scrub_days is None or project.scrub_days > days:
+        yield look(subject, f"{asks}, and its scrub_days is {project.scrub_days}", f"Write scrub_days {days} or less.")
+    elif project.list_is_old:
+        text = f"{asks}, and by its scrubbed_at that was longer ago, or nobody has noted it"
+        yield look(subject, text, "Compare the list, then write the instant into dialer_params.scrubbed_at.")
 
 
 def _of_presets(applied: Sequence[AppliedPreset], today: date) -> Iterator[Finding]:

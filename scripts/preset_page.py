@@ -55,6 +55,8 @@ def _asks(one: Preset) -> Iterator[str]:
     if one.ring_seconds:
         most = f", {one.ring_seconds.most} at most" if one.ring_seconds.most else ""
         yield f"`dial_time`: {one.ring_seconds.least} seconds at least{most}."
+    if one.scrub_days:
+        yield f"`scrub_days`: {one.scrub_days} at most."
     if one.most_abandoned:
         yield f"`abandon_target`: {one.most_abandoned:g} at most."
     yield from one.not_enforced

@@ -326,7 +326,8 @@ class AppliedPreset:
 
 @dataclass(frozen=True)
 class RuledProject:
-    """What of a project decides which rules bind it, and what laws ask of it. abandon_target: per cent."""
+    """What of a project decides which rules bind it, and what laws ask of it. abandon_target: per cent; list_is_old: it was
+    compared with the do-not-call registry more than scrub_days days ago, or nobody has noted when."""
 
     project_id: str
     type: str
@@ -335,6 +336,8 @@ class RuledProject:
     zone_by: str
     abandon_target: float
     dial_seconds: float
+    scrub_days: int | None
+    list_is_old: bool
 
 
 @dataclass(frozen=True)

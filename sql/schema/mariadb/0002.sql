@@ -365,6 +365,16 @@ CREATE TABLE IF NOT EXISTS dialer_case_numbers (
 -- dialer_number_rules, dialer_import_check: the cases of a number
 CREATE INDEX IF NOT EXISTS dialer_case_numbers_number ON dialer_case_numbers (number);
 
+CREATE TABLE IF NOT EXISTS dialer_forgotten (
+    session bigint NOT NULL,
+    project_id varchar(400) NOT NULL,
+    begun_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+        COMMENT 'the latest begun_at of those that a limit may have counted',
+    noted_at timestamp(6) NOT NULL DEFAULT current_timestamp(6) COMMENT 'when begun_at became this one',
+    PRIMARY KEY (session, project_id)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'attempts that were deleted from dialer_attempts, for dialer_warnings: limits do not count them any more; a row per session, so that nobody waits for another one';
+
 CREATE TABLE IF NOT EXISTS dialer_imports (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
     project_id varchar(400) NOT NULL,
@@ -395,6 +405,9 @@ CREATE TABLE IF NOT EXISTS dialer_imports (
 DROP TRIGGER IF EXISTS dialer_settings_after_delete;
 DELETE FROM dialer_settings WHERE name IN ('country', 'wrong_number_codes');
 DROP TABLE IF EXISTS dialer_imports;
+-- As above.
+DROP TRIGGER IF EXISTS dialer_attempts_after_delete;
+DROP TABLE IF EXISTS dialer_forgotten;
 DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;

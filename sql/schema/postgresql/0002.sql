@@ -424,6 +424,17 @@ COMMENT ON COLUMN dialer_case_numbers.label IS 'home, work, …';
 -- dialer_number_rules, dialer_import_check: the cases of a number
 CREATE INDEX dialer_case_numbers_number ON dialer_case_numbers (number);
 
+CREATE TABLE dialer_forgotten (
+    session int8 NOT NULL,
+    project_id varchar NOT NULL,
+    begun_at timestamptz NOT NULL,
+    noted_at timestamptz NOT NULL,
+    PRIMARY KEY (session, project_id)
+);
+COMMENT ON TABLE dialer_forgotten IS 'attempts that were deleted from dialer_attempts, for dialer_warnings: limits do not count them any more; a row per session, so that nobody waits for another one';
+COMMENT ON COLUMN dialer_forgotten.begun_at IS 'the latest begun_at of those that a limit may have counted';
+COMMENT ON COLUMN dialer_forgotten.noted_at IS 'when begun_at became this one';
+
 CREATE TABLE dialer_imports (
     id bigserial NOT NULL PRIMARY KEY,
     project_id varchar NOT NULL,
@@ -462,6 +473,7 @@ CREATE INDEX dialer_imports_file ON dialer_imports (file_hash);
 
 -- Down: the rules, and what the dialer has noted by them, go.
 DROP TABLE IF EXISTS dialer_imports;
+DROP TABLE IF EXISTS dialer_forgotten;
 DROP TABLE IF EXISTS dialer_case_numbers;
 DROP TABLE IF EXISTS dialer_caller_id_states;
 DROP TABLE IF EXISTS dialer_caller_ids;

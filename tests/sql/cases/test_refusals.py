@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,9 @@ PARAMS: list[tuple[str, Any]] = [
     *[("message_field", value) for value in ("", 'a"b', "a\\b", "a\nb", "x" * 101)],
     *[(key, value) for key in ("key_repeat", "key_agent", "key_opt_out") for value in ("", "10", "a", "A", "+", "1\n")],
     *[("opt_out_scope", value) for value in ("", "All", "client", "everybody", None)],
+    *[("scrub_days", value) for value in (0, -1, 3651)],
+    ("scrub_blocks", None),
+    ("scrubbed_at", "2037-01-01 00:00:00"),
     *[("id", value) for value in (-1, 10**18 + 1)],
 ]
 DNC: list[tuple[str, Any]] = [
@@ -204,7 +207,7 @@ def names(sentence: str, table: str, column: str, value: Any) -> bool:
     said = "".join(map(visible, value[:100]))
     # An instant stands as the server writes it.
     return found[1] == said or (
-        column in ("deferred_time", "created", "from_at", "until_at") and found[1].startswith(said)
+        column in ("deferred_time", "created", "from_at", "until_at", "scrubbed_at") and found[1].startswith(said)
     )
 
 
@@ -463,6 +466,7 @@ def test_old_names_of_zones_are_taken_where_the_server_has_them(db: Database, di
         {"amd": True, "machine_action": "message", "machine_period": 999_999, "priority": -7},
         {"message": "/var/lib/custom/a_B-9", "message_field": "their recording, ж"},
         {"key_repeat": "*", "key_agent": "#", "key_opt_out": "0", "opt_out_scope": "client", "client": "Ann & Co"},
+        {"scrub_days": 3650, "scrub_blocks": True, "scrubbed_at": datetime(1970, 1, 2, tzinfo=UTC)},
     ],
 )
 def test_an_unusual_project_is_accepted(db: Database, columns: dict[str, Any]) -> None:

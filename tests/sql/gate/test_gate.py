@@ -305,7 +305,9 @@ class Judge:
         row = self._cases[case]
         if row["number"] in self._live or self._rules.never_ends(row, now) or self._hours.never_open(row, now):
             return True
-        return self._list_binds(row) and all(self.own_reason(case, at) is not None for at in self._while_young(row, now))
+        return self._list_binds(row) and all(
+            self.own_reason(case, at) is not None for at in self._while_young(row, now)
+        )
 
     def _list_binds(self, row: Row) -> bool:
         promised = row["deferred_kind"] == "scheduled" and not row["deferred_done"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,9 +23,10 @@ TODAY = date(2026, 12, 1)
 
 @pytest.fixture
 def ruled(db: Database) -> Database:
-    """Two projects of sales, the second of a client."""
+    """Two projects of sales, the second of a client; their lists were compared with the registry yesterday."""
     add_project(db, "p")
     add_project(db, "q", client="acme")
+    execute(db, "UPDATE dialer_params SET scrubbed_at = :at", at=datetime.now(UTC) - timedelta(days=1))
     return db
 
 
@@ -99,7 +100,7 @@ def test_if_a_row_is_refused_everything_stays(ruled: Database) -> None:
     rows["dialer_hours"] = [row | {"weekdays": "Mo-"} for row in rows["dialer_hours"]]
     record = {"preset": "us-fl", "source": "x", "dated": one.dated, "sure": "A", "region": None, "purpose": None}
     with pytest.raises(DBAPIError, match=r"dialer_hours\.weekdays"):
-        Rules(ruled).apply(record, rows, ALL, by_number=())
+        Rules(ruled).apply(record, rows, ALL, by_number=True, scrub_days=31)
     assert everything(ruled) == before
 
 
@@ -136,6 +137,28 @@ def test_projects_that_the_law_is_about_go_by_the_subscribers_clock(
     assert {row["project_id"] for row in rows} == changed | {"already"}
     assert ("zone_by" in told) == bool(changed)
     assert ("No project has the client" in told) == (scope.client == "other")
+
+
+def test_projects_that_the_law_is_about_have_a_list_of_an_age(ruled: Database) -> None:
+    """The stricter number of days stays, whoever wrote it; whether an older list blocks is for people to say."""
+    add_project(ruled, "debts", purpose="debt")
+    add_project(ruled, "strict", scrub_days=7)
+    add_project(ruled, "lax", scrub_days=90)
+    told = "\n".join(apply(ruled, "us"))
+    assert "(scrub_days 31) in: lax, p, q. Write into scrubbed_at" in told
+    rows = ruled.query("SELECT project_id, scrub_days, scrub_blocks FROM dialer_params")
+    assert {row["project_id"]: row["scrub_days"] for row in rows} == {
+        "debts": None,
+        "strict": 7,
+        "lax": 31,
+        "p": 31,
+        "q": 31,
+    }
+    assert not any(row["scrub_blocks"] for row in rows)
+    told = "\n".join(apply(ruled, "uk", Scope(project_id="p")))
+    assert "(scrub_days 28) in: p." in told
+    assert "scrub_days" not in "\n".join(apply(ruled, "us-fl"))
+    assert "scrub_days stay as they are" in "\n".join(remove(ruled, "us"))
 
 
 def test_the_list_says_what_is_applied_to_what(ruled: Database) -> None:
@@ -200,6 +223,10 @@ def test_a_project_without_any_rule_is_told(ruled: Database) -> None:
         ("us", {"dial_time": 14000}, "phones ring for 14 seconds, us asks for 15 at least"),
         ("de", {"dial_time": 41000}, "phones ring for 41 seconds, de allows 40 at most"),
         ("us", {"zone_by": "project"}, "called by the project's clock, and us means the subscriber's"),
+        ("us", {"scrub_days": 32}, "at most 31 days ago, and its scrub_days is 32"),
+        ("uk", {"scrub_days": None}, "at most 28 days ago, and its scrub_days is None"),
+        ("ca", {"scrubbed_at": None}, "by its scrubbed_at that was longer ago, or nobody has noted it"),
+        ("us", {"scrubbed_at": datetime(2026, 1, 1, tzinfo=UTC)}, "by its scrubbed_at that was longer ago"),
         ("us", {"purpose": "debt"}, "us is about sales, and the project's purpose is debt"),
         ("us-fl", {}, "us-fl is applied to it, and us, which holds beside it, is not"),
     ],

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, column, delete, func, insert, select, table, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    TableClause,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    table,
+    update,
+)
 
 from sql import LIBRARY
 from worker.db.migration import fill
@@ -40,11 +53,12 @@ class Scope:
 @dataclass(frozen=True)
 class Written:
     """What applying a preset changed. replaced: rows of an earlier time; by_number: projects that go by the zone of the
-    number from now on."""
+    number from now on; scrubbed: projects whose list may be used for fewer days than before."""
 
     rows: int
     replaced: int
     by_number: list[str]
+    scrubbed: list[str]
 
 
 class Rules(Routines):
@@ -56,12 +70,15 @@ class Rules(Routines):
         rows: Mapping[str, Sequence[Mapping[str, Any]]],
         scope: Scope,
         *,
-        by_number: Collection[str] | None = None,
+        purposes: Collection[str] = (),
+        by_number: bool = False,
+        scrub_days: int | None = None,
     ) -> Written:
         """Write a preset, in place of what an earlier time wrote for the same scope, in one transaction.
 
-        preset: columns of dialer_presets. rows: by table, columns of its rows, the same in each. by_number: projects in
-        its scope with one of these purposes (none: with any) get zone_by 'number'. Raises UnknownProject.
+        preset: columns of dialer_presets. rows: by table, columns of its rows, the same in each. Projects in its scope
+        with one of these purposes (none: with any) get zone_by 'number' (by_number), and scrub_days unless theirs are
+        fewer. Raises UnknownProject.
         """
 
         def work(connection: Connection) -> Written:
@@ -74,8 +91,20 @@ class Rules(Routines):
                     connection.execute(insert(light), [own | dict(one) for one in some])
             values = own | dict(preset)
             connection.execute(insert(table("dialer_presets", *map(column, values))), values)
-            changed = [] if by_number is None else _go_by_number(connection, scope, by_number)
-            return Written(sum(map(len, rows.values())), replaced, changed)
+            params = table("dialer_params", *map(column, ("project_id", "client", "purpose", "zone_by", "scrub_days")))
+            about = [params.c.purpose.in_(purposes)] if purposes else []
+            if scope.project_id is not None:
+                about.append(params.c.project_id == scope.project_id)
+            if scope.client is not None:
+                about.append(params.c.client == scope.client)
+            zoned: list[str] = []
+            scrubbed: list[str] = []
+            if by_number:
+                zoned = _set(connection, params, [*about, params.c.zone_by == "project"], {"zone_by": "number"})
+            if scrub_days is not None:
+                longer = or_(params.c.scrub_days.is_(None), params.c.scrub_days > scrub_days)
+                scrubbed = _set(connection, params, [*about, longer], {"scrub_days": scrub_days})
+            return Written(sum(map(len, rows.values())), replaced, zoned, scrubbed)
 
         return self._database.run(work)
 
@@ -100,7 +129,8 @@ class Rules(Routines):
     def projects(self) -> list[RuledProject]:
         """All projects, by id."""
         rows = self._database.query(
-            "SELECT p.project_id, r.type, p.client, p.purpose, p.zone_by, r.abandon_target, r.dial_seconds"
+            "SELECT p.project_id, r.type, p.client, p.purpose, p.zone_by, r.abandon_target, r.dial_seconds, p.scrub_days,"
+            " coalesce(r.list_until <= dialer_now(), false) AS list_is_old"
             " FROM dialer_params p JOIN dialer_rules r ON r.project_id = p.project_id ORDER BY p.project_id"
         )
         return made(RuledProject, rows)
@@ -146,21 +176,15 @@ def _delete(connection: Connection, preset: str, scope: Scope) -> int:
     return removed
 
 
-def _go_by_number(connection: Connection, scope: Scope, purposes: Collection[str]) -> list[str]:
-    """Of the projects that a preset is about, those that went by their own zone until now."""
-    params = table("dialer_params", column("project_id"), column("client"), column("purpose"), column("zone_by"))
-    conditions = [params.c.zone_by == "project"]
-    if purposes:
-        conditions.append(params.c.purpose.in_(purposes))
-    if scope.project_id is not None:
-        conditions.append(params.c.project_id == scope.project_id)
-    if scope.client is not None:
-        conditions.append(params.c.client == scope.client)
-    found = connection.execute(select(params.c.project_id).where(*conditions).order_by(params.c.project_id))
-    changed = [str(one) for one in found.scalars()]
-    if changed:
-        connection.execute(update(params).where(params.c.project_id.in_(changed)).values(zone_by="number"))
-    return changed
+def _set(
+    connection: Connection, params: TableClause, where: Sequence[ColumnElement[bool]], values: Mapping[str, Any]
+) -> list[str]:
+    """Write values into the rows of dialer_params that the conditions name; their projects."""
+    found = connection.execute(select(params.c.project_id).where(*where).order_by(params.c.project_id))
+    projects = [str(one) for one in found.scalars()]
+    if projects:
+        connection.execute(update(params).where(params.c.project_id.in_(projects)).values(values))
+    return projects
 
 
 def _renew(connection: Connection, name: str, key: str | None) -> Renewed:

@@ -2,7 +2,7 @@
 -- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
 -- whose protection after an abandoned call, or whose pause, is over, decisions of the pacing older than journal_hours of dialer_settings
 -- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
--- for cases those that were mended. For dialer_reap. On a virtual clock only at the instant given: the database's own
+-- for cases those that were mended, notes about deleted attempts that later ones say more about. For dialer_reap. On a virtual clock only at the instant given: the database's own
 -- time says nothing about a simulated day.
 CREATE OR REPLACE PROCEDURE dialer_prune(p_now datetime(6))
 BEGIN
@@ -19,6 +19,15 @@ BEGIN
         DECLARE EXIT HANDLER FOR 1205 BEGIN END;
         SET STATEMENT innodb_lock_wait_timeout = 0 FOR
         DELETE FROM dialer_wakeups WHERE written_at < sysdate(6) - INTERVAL 1 HOUR ORDER BY session LIMIT 1000;
+    END;
+    BEGIN
+        DECLARE EXIT HANDLER FOR 1205 BEGIN END;
+        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+        DELETE f
+        FROM dialer_forgotten f
+        JOIN dialer_forgotten l ON l.project_id = f.project_id
+            AND (l.begun_at > f.begun_at OR (l.begun_at = f.begun_at AND l.session > f.session))
+        WHERE f.noted_at < sysdate(6) - INTERVAL 1 DAY;
     END;
     IF p_now IS NOT NULL OR NOT dialer_setting('virtual_clock') <=> 'true' THEN
         SELECT dialer_instant(p_now) INTO v_now;

@@ -2,7 +2,7 @@
 -- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
 -- whose protection after an abandoned call, or whose pause, is over, decisions of the pacing older than journal_hours of dialer_settings
 -- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
--- for cases those that were mended. For dialer_reap. On a virtual clock only at the instant given: the database's own
+-- for cases those that were mended, notes about deleted attempts that later ones say more about. For dialer_reap. On a virtual clock only at the instant given: the database's own
 -- time says nothing about a simulated day.
 CREATE OR REPLACE FUNCTION dialer_prune(p_now timestamptz)
 RETURNS void
@@ -20,6 +20,14 @@ BEGIN
           AND NOT EXISTS (SELECT FROM dialer_asterisks a WHERE a.worker_id = w.id)
           AND NOT EXISTS (SELECT FROM dialer_calls c WHERE c.worker_id = w.id)
         ORDER BY w.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    DELETE FROM dialer_forgotten
+    WHERE (session, project_id) IN (
+        SELECT f.session, f.project_id FROM dialer_forgotten f
+        WHERE f.noted_at < clock_timestamp() - interval '1 day'
+          AND EXISTS (
+            SELECT FROM dialer_forgotten l
+            WHERE l.project_id = f.project_id AND (l.begun_at, l.session) > (f.begun_at, f.session))
+        LIMIT 1000 FOR UPDATE SKIP LOCKED);
     IF p_now IS NULL AND dialer_setting('virtual_clock') = 'true' THEN
         RETURN;
     END IF;

@@ -107,6 +107,23 @@ FROM dialer_params p
 JOIN dialer_rules r ON r.project_id = p.project_id
 WHERE r.list_until <= dialer_now()
 UNION ALL
+SELECT 'limit_forgets', m.id, dialer_limit_words(m.id) || ' does not count attempts that were deleted, the latest of them begun at '
+    || to_char(max(f.begun_at), 'YYYY-MM-DD HH24:MI:SS') || coalesce(': until '
+    || to_char(max(f.begun_at) + b.minutes * interval '1 minute', 'YYYY-MM-DD HH24:MI:SS') || ' it may permit calls that it forbids', ''),
+    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten'
+FROM dialer_limits m
+CROSS JOIN LATERAL (
+    -- How far it looks back; an hour more, since a local day may have 25.
+    SELECT coalesce(m.period_minutes, 60 + CASE m.local_period WHEN 'day' THEN 1440 WHEN 'week' THEN 10080 WHEN 'month' THEN 44640 END)
+        AS minutes
+) b
+JOIN dialer_forgotten f ON m.project_id IS NULL OR m.project_id = f.project_id
+LEFT JOIN dialer_rules q ON q.project_id = f.project_id
+WHERE (m.client IS NULL OR m.client = q.client)
+  AND (m.purpose IS NULL OR m.purpose = q.purpose)
+  AND (b.minutes IS NULL OR f.begun_at > dialer_now() - b.minutes * interval '1 minute')
+GROUP BY m.id, b.minutes
+UNION ALL
 SELECT 'call_never_made', c.id, 'case ' || c.id || ' is used up: ten calls in a row could not be made',
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c
