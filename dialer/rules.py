@@ -150,8 +150,8 @@ def apply(settings: DatabaseSettings, name: str, scope: Scope) -> Iterator[str]:
     if written.scrubbed:
         yield (
             f"A list may be used for {one.scrub_days} days after it was compared with the do-not-call registry"
-            f" (scrub_days {one.scrub_days}) in: {', '.join(written.scrubbed)}. Write into scrubbed_at when that was, and"
-            " into scrub_blocks true if cases of a list that is too old are not to be called at all."
+            f" (scrub_days {one.scrub_days}) in: {', '.join(written.scrubbed)}. Write into scrubbed_at when that was,"
+            " and into scrub_blocks true if cases of a list that is too old are not to be called at all."
         )
     if scope.client is not None and not any(project.client == scope.client for project in projects):
         yield f"No project has the client {scope.client!r} yet (dialer_params.client)."
@@ -166,7 +166,10 @@ def remove(settings: DatabaseSettings, name: str, scope: Scope) -> Iterator[str]
     if removed is None:
         elsewhere = "; ".join(_to(Scope(row.project_id, row.client)) for row in still) or "nothing"
         raise NotAppliedError(f"{name} is not applied to {_to(scope)}, but to: {elsewhere}. Nothing was changed.")
-    yield f"{name} is no longer applied to {_to(scope)}: {_count(removed, 'row')} removed. zone_by and scrub_days stay as they are."
+    yield (
+        f"{name} is no longer applied to {_to(scope)}: {_count(removed, 'row')} removed. zone_by and scrub_days stay as"
+        " they are."
+    )
     yield from (f"It is still applied to {_to(Scope(row.project_id, row.client))}." for row in still)
 
 

@@ -326,8 +326,8 @@ class AppliedPreset:
 
 @dataclass(frozen=True)
 class RuledProject:
-    """What of a project decides which rules bind it, and what laws ask of it. abandon_target: per cent; list_is_old: it was
-    compared with the do-not-call registry more than scrub_days days ago, or nobody has noted when."""
+    """What of a project decides which rules bind it, and what laws ask of it. abandon_target: per cent; list_is_old: it
+    was compared with the do-not-call registry more than scrub_days days ago, or nobody has noted when."""
 
     project_id: str
     type: str

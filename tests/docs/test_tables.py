@@ -27,6 +27,7 @@ OLD_NAMES = {"recall", "recall_period", "call_time"}
 IN_WORDS = {
     *("queue", "zone", "exten", "caller_id", "machine_period", "most_attempts", "dial_ratio"),
     *("client", "country"),
+    *("scrubbed_at", "scrub_days"),
     *("message", "message_field", "key_repeat", "key_agent", "key_opt_out"),
 }
 """Parameters of which the page says in words what NULL means."""

@@ -84,7 +84,7 @@ class World:
             sort = choose(["1:2", "2:1", "3:1,2:2"])
             client, purpose = choose([None, "acme"]), choose(["sales", "debt"])
             about = {"client": client, "purpose": purpose, "zone_by": choose(["project", "number"])}
-            scrub = {"scrub_days": choose([None, None, 1]), "scrub_blocks": choose([True, True, False])}
+            scrub: dict[str, Any] = {"scrub_days": choose([None, None, 1]), "scrub_blocks": choose([True, True, False])}
             scrub["scrubbed_at"] = choose([None, *3 * [self.soon() - timedelta(days=1)]])
             add_project(self.db, project, type=type_, zone=zone, sort=sort, **about, **scrub)
             if project != "idle":

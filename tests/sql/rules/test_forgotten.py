@@ -1,4 +1,4 @@
-"""Attempts that were deleted although a limit still looks back to them: dialer_warnings names the limit and the instant."""
+"""Attempts that were deleted although a limit looks back to them: dialer_warnings names the limit and the instant."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_the_warning_names_the_limit_and_the_instant_and_goes_away_with_the_peri
     assert warned(caller) == {}
     forget(caller)
     told = (
-        f"limit {week}: at most 1 attempts of the number in 7 days does not count attempts that were deleted, the latest"
-        " of them begun at 2026-05-29 13:00:00: until 2026-06-05 13:00:00 it may permit calls that it forbids"
+        f"limit {week}: at most 1 attempts of the number in 7 days does not count attempts that were deleted, the"
+        " latest of them begun at 2026-05-29 13:00:00: until 2026-06-05 13:00:00 it may permit calls that it forbids"
     )
     assert warned(caller) == {week: told}
     caller.now = AGO + timedelta(days=7, hours=1) - timedelta(seconds=1)
@@ -130,7 +130,8 @@ def test_notes_that_later_ones_say_more_about_are_deleted_after_a_day(kept: Call
     forget(caller)
     execute(
         caller.db,
-        "INSERT INTO dialer_forgotten (session, project_id, begun_at, noted_at) VALUES (-1, 'p', :a, :a), (-2, 'p', :b, :b)",
+        "INSERT INTO dialer_forgotten (session, project_id, begun_at, noted_at)"
+        " VALUES (-1, 'p', :a, :a), (-2, 'p', :b, :b)",
         a=AGO - timedelta(days=1),
         b=AGO + timedelta(days=1),
     )

@@ -1,4 +1,4 @@
-"""A list that was compared with the do-not-call registry too long ago: who waits, who does not, and what tells of it."""
+"""A list that was compared with the do-not-call registry too long ago: who waits, who does not, who is told."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_from_then_on_promised_callbacks_alone_are_made(aged: Caller) -> None:
         assert (row["reason"], row["own_reason"]) == ("list_too_old", "list_too_old")
         assert (row["until_at"], row["own_until_at"], row["next_at"]) == (None, None, None)
         assert row["detail"] == (
-            "the list was compared with the do-not-call registry on 2026-05-01, and it may be used for 31 days from then"
-            " on (dialer_params.scrubbed_at, scrub_days)"
+            "the list was compared with the do-not-call registry on 2026-05-01, and it may be used for 31 days from"
+            " then on (dialer_params.scrubbed_at, scrub_days)"
         )
     assert caller.why(promised)["own_reason"] is None
     assert scanned(caller) == 1
@@ -184,13 +184,28 @@ def test_what_comes_after_the_end_of_the_list_is_waited_for_by_nobody(aged: Call
 
 def test_many_that_wait_for_nothing_cost_a_claim_nothing(aged: Caller) -> None:
     caller = aged
-    add_cases(caller.db, [{} for _ in range(3000)])
+    add_cases(caller.db, [{} for _ in range(5000)])
     assert scanned(caller) == 0
     assert caller.claim(500) == []
     assert until(caller) is None
     assert caller.project()["state"] == "finished"
     [row] = query_at(caller.db, caller.dialect, caller.now, "SELECT * FROM dialer_why_count")
-    assert (row["own_reason"], row["cases"], row["until_at"]) == ("list_too_old", 3000, None)
+    assert (row["own_reason"], row["cases"], row["until_at"]) == ("list_too_old", 5000, None)
+
+
+def test_many_redials_after_the_end_of_the_list_are_not_taken_for_due(aged: Caller) -> None:
+    """Where very many of the first cases cannot go, dialer_project_until says now, for the time being."""
+    caller = aged
+    caller.now = NOON - timedelta(hours=2)
+    add_cases(caller.db, [{} for _ in range(5000)])
+    execute(
+        caller.db,
+        "UPDATE dialer_clients SET deferred_time = :at, deferred_kind = 'redial', last_attempt_id = id",
+        at=NOON,
+    )
+    assert until(caller) is None
+    set_list(caller, scrub_days=32)
+    assert until(caller) == NOON
 
 
 def test_held_cases_are_looked_at_again_when_the_list_gets_too_old(aged: Caller) -> None:

@@ -92,7 +92,7 @@ class Rules(Routines):
             values = own | dict(preset)
             connection.execute(insert(table("dialer_presets", *map(column, values))), values)
             params = table("dialer_params", *map(column, ("project_id", "client", "purpose", "zone_by", "scrub_days")))
-            about = [params.c.purpose.in_(purposes)] if purposes else []
+            about: list[ColumnElement[bool]] = [params.c.purpose.in_(purposes)] if purposes else []
             if scope.project_id is not None:
                 about.append(params.c.project_id == scope.project_id)
             if scope.client is not None:
@@ -129,8 +129,8 @@ class Rules(Routines):
     def projects(self) -> list[RuledProject]:
         """All projects, by id."""
         rows = self._database.query(
-            "SELECT p.project_id, r.type, p.client, p.purpose, p.zone_by, r.abandon_target, r.dial_seconds, p.scrub_days,"
-            " coalesce(r.list_until <= dialer_now(), false) AS list_is_old"
+            "SELECT p.project_id, r.type, p.client, p.purpose, p.zone_by, r.abandon_target, r.dial_seconds,"
+            " p.scrub_days, coalesce(r.list_until <= dialer_now(), false) AS list_is_old"
             " FROM dialer_params p JOIN dialer_rules r ON r.project_id = p.project_id ORDER BY p.project_id"
         )
         return made(RuledProject, rows)

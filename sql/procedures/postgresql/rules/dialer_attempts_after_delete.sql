@@ -1,4 +1,4 @@
--- Triggers, AFTER DELETE and BEFORE TRUNCATE ON dialer_attempts: note per project when the latest of the attempts began
+-- Trigger, AFTER DELETE, and BEFORE TRUNCATE, ON dialer_attempts: note per project when the latest of the attempts began
 -- that are gone, as limits do not count them any more (dialer_warnings, limit_forgets). Each session has rows of its
 -- own, so that nobody waits for another one. (MariaDB: per row, and a TRUNCATE is not noted.)
 CREATE OR REPLACE FUNCTION dialer_attempts_after_delete()
