@@ -104,8 +104,10 @@ CREATE INDEX dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at) 
 
 CREATE TABLE dialer_rule_changes (
     id bigserial NOT NULL PRIMARY KEY,
-    number varchar NULL
+    number varchar NULL,
+    numbers bool NOT NULL DEFAULT true
 );
+COMMENT ON COLUMN dialer_rule_changes.numbers IS 'numbers may mean something else since, or be somewhere else';
 COMMENT ON COLUMN dialer_rule_changes.number IS 'the change concerns this number alone; NULL: all cases';
 COMMENT ON TABLE dialer_rule_changes IS 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 -- dialer_rules_version

@@ -8,6 +8,6 @@ BEGIN
     IF NOT (NEW.project_id <=> OLD.project_id AND NEW.client <=> OLD.client AND NEW.purpose <=> OLD.purpose
         AND NEW.country <=> OLD.country AND NEW.zone <=> OLD.zone
         AND NEW.zone_by <=> OLD.zone_by) THEN
-        CALL dialer_rules_changed();
+        CALL dialer_rules_changed(true);
     END IF;
 END

@@ -10,7 +10,7 @@ BEGIN
     PERFORM dialer_wake('');
     IF (NEW.project_id, NEW.client, NEW.purpose, NEW.country, NEW.zone, NEW.zone_by)
         IS DISTINCT FROM (OLD.project_id, OLD.client, OLD.purpose, OLD.country, OLD.zone, OLD.zone_by) THEN
-        PERFORM dialer_rules_changed();
+        PERFORM dialer_rules_changed(true);
     END IF;
     RETURN NULL;
 END
