@@ -140,6 +140,7 @@ CREATE TABLE dialer_screening (
     pauses_to int8 NOT NULL DEFAULT 0,
     looked_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
     passes int8 NOT NULL DEFAULT 0,
+    numbers bool NOT NULL DEFAULT true,
     numbers_to int8 NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
@@ -148,6 +149,7 @@ COMMENT ON COLUMN dialer_screening.attempts_to IS 'the last attempt (its id) aft
 COMMENT ON COLUMN dialer_screening.pauses_to IS 'the same of dialer_number_pauses';
 COMMENT ON COLUMN dialer_screening.numbers_to IS 'the last case (its id) whose further numbers were looked at: has it been deleted?';
 COMMENT ON COLUMN dialer_screening.passes IS 'how often rules had changed';
+COMMENT ON COLUMN dialer_screening.numbers IS 'numbers are looked at, too, until all cases have been';
 COMMENT ON COLUMN dialer_screening.looked_at IS 'when dialer_screen was called last: a rule that has begun since is a changed rule';
 INSERT INTO dialer_screening (id) VALUES (1);
 
