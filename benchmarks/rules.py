@@ -7,8 +7,8 @@ them open, where 90 % of the cases that come first are blocked; one in a single 
 numbers and 500 prefixes in dialer_dnc, limits of three calls in a day and one in four hours, and 1,000,000 attempts.
 
 Goals: a claim at most 1.0 of what it was without rules, once the blocked ones are screened; before that no claim
-longer than 250 ms (PostgreSQL) and 1 s (MariaDB); 1,000,000 cases screened in a minute; dialer_why_count in a second, and
-equal to what dialer_why says case by case.
+longer than 250 ms (PostgreSQL) and 1 s (MariaDB); 1,000,000 cases screened in a minute; dialer_why_count in a second,
+and equal to what dialer_why says case by case.
 """
 
 from __future__ import annotations
@@ -118,8 +118,9 @@ def _add_rules(side: Side) -> None:
             begun = -3600 * hours + number
             bench.sql(
                 "INSERT INTO dialer_attempts (id, case_id, case_name, project_id, phone_number, number,"
-                " case_inserted_at, asterisk, trunk, worker_id, epoch, type, queue, kind, redials_done, brought_back, channel_id,"
-                " action_id, channel, dial_seconds, abandon_seconds, state, outcome, effect, begun_at, ended_at)"
+                " case_inserted_at, asterisk, trunk, worker_id, epoch, type, queue, kind, redials_done,"
+                " brought_back, channel_id, action_id, channel, dial_seconds, abandon_seconds, state, outcome, effect,"
+                " begun_at, ended_at)"
                 f" SELECT {hours * 10 + number} * 1000000 + n, 0, 'Case', 'many', {first}, {first},"
                 f" {bench.later(noon, '-9999999')}, 'default', 'default', 0, 0, 'autoinforming', 'many', 'fresh', 0, 0,"
                 f" concat('{hours}-{number}-', CAST(n AS char(10))), 'action', 'PJSIP/1@carrier', 20, 2, 'ended',"

@@ -58,6 +58,8 @@ _SESSION = {
     "transform_null_equals": "off",
     "bytea_output": "hex",
     "extra_float_digits": "1",
+    # Our queries are over sooner than they would be compiled.
+    "jit": "off",
     "quote_all_identifiers": "off",
     "session_replication_role": "origin",
     "check_function_bodies": "on",

@@ -96,7 +96,8 @@ CREATE INDEX IF NOT EXISTS dialer_attempts_caller_id ON dialer_attempts (caller_
 
 CREATE TABLE IF NOT EXISTS dialer_rule_changes (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
-    number varchar(400) NULL COMMENT 'the change concerns this number alone; NULL: all cases'
+    number varchar(400) NULL COMMENT 'the change concerns this number alone; NULL: all cases',
+    numbers bool NOT NULL DEFAULT true COMMENT 'numbers may mean something else since, or be somewhere else'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 -- dialer_rules_version
@@ -129,6 +130,7 @@ CREATE TABLE IF NOT EXISTS dialer_screening (
     looked_at timestamp(6) NOT NULL DEFAULT '1971-01-01 00:00:00'
         COMMENT 'when dialer_screen was called last: a rule that has begun since is a changed rule',
     passes bigint NOT NULL DEFAULT 0 COMMENT 'how often rules had changed',
+    numbers bool NOT NULL DEFAULT true COMMENT 'numbers are looked at, too, until all cases have been',
     numbers_to bigint NOT NULL DEFAULT 0
         COMMENT 'the last case (its id) whose further numbers were looked at: has it been deleted?'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin

@@ -104,8 +104,10 @@ CREATE INDEX dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at) 
 
 CREATE TABLE dialer_rule_changes (
     id bigserial NOT NULL PRIMARY KEY,
-    number varchar NULL
+    number varchar NULL,
+    numbers bool NOT NULL DEFAULT true
 );
+COMMENT ON COLUMN dialer_rule_changes.numbers IS 'numbers may mean something else since, or be somewhere else';
 COMMENT ON COLUMN dialer_rule_changes.number IS 'the change concerns this number alone; NULL: all cases';
 COMMENT ON TABLE dialer_rule_changes IS 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 -- dialer_rules_version
@@ -138,6 +140,7 @@ CREATE TABLE dialer_screening (
     pauses_to int8 NOT NULL DEFAULT 0,
     looked_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
     passes int8 NOT NULL DEFAULT 0,
+    numbers bool NOT NULL DEFAULT true,
     numbers_to int8 NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE dialer_screening IS 'one row: how far dialer_screen has looked at the cases since rules changed';
@@ -146,6 +149,7 @@ COMMENT ON COLUMN dialer_screening.attempts_to IS 'the last attempt (its id) aft
 COMMENT ON COLUMN dialer_screening.pauses_to IS 'the same of dialer_number_pauses';
 COMMENT ON COLUMN dialer_screening.numbers_to IS 'the last case (its id) whose further numbers were looked at: has it been deleted?';
 COMMENT ON COLUMN dialer_screening.passes IS 'how often rules had changed';
+COMMENT ON COLUMN dialer_screening.numbers IS 'numbers are looked at, too, until all cases have been';
 COMMENT ON COLUMN dialer_screening.looked_at IS 'when dialer_screen was called last: a rule that has begun since is a changed rule';
 INSERT INTO dialer_screening (id) VALUES (1);
 

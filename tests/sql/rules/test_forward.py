@@ -72,17 +72,24 @@ class Run:
             self.edit()
 
     def cases(self) -> None:
+        """Those of an area share what hours go by: each window costs every claim."""
         choose = self.random.choice
+        about = {
+            area: {
+                "utc": choose([None, None, None, "Europe/London", "+05:30"]),
+                "region": choose([None, None, "US-FL", "DE"]),
+                "allowed_start": choose(["00:00", "00:00", "09:00"]),
+                "allowed_stop": choose(["24:00", "24:00", "21:00"]),
+            }
+            for area in AREAS
+        }
         add_cases(
             self.db,
             [
                 {
                     "project_id": choose(PROJECTS),
                     "phone_number": number,
-                    "utc": choose([None, None, None, "Europe/London", "+05:30"]),
-                    "region": choose([None, None, "US-FL", "DE"]),
-                    "allowed_start": choose(["00:00", "00:00", "09:00"]),
-                    "allowed_stop": choose(["24:00", "24:00", "21:00"]),
+                    **about[number[:-4]],
                     "call_back": True,
                     "call_back_period": choose(["60,240,600", "1,1,1,1", "1440,1440"]),
                 }

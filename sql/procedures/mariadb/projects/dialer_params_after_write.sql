@@ -7,8 +7,10 @@ BEGIN
     CALL dialer_wake('');
     IF NOT (NEW.project_id <=> OLD.project_id AND NEW.client <=> OLD.client AND NEW.purpose <=> OLD.purpose
         AND NEW.country <=> OLD.country AND NEW.zone <=> OLD.zone
-        AND NEW.zone_by <=> OLD.zone_by AND NEW.scrubbed_at <=> OLD.scrubbed_at
-        AND NEW.scrub_days <=> OLD.scrub_days AND NEW.scrub_blocks <=> OLD.scrub_blocks) THEN
-        CALL dialer_rules_changed();
+        AND NEW.zone_by <=> OLD.zone_by) THEN
+        CALL dialer_rules_changed(true);
+    ELSEIF NOT (NEW.scrubbed_at <=> OLD.scrubbed_at AND NEW.scrub_days <=> OLD.scrub_days
+        AND NEW.scrub_blocks <=> OLD.scrub_blocks) THEN
+        CALL dialer_rules_changed(false);
     END IF;
 END

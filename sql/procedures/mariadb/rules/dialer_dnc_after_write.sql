@@ -8,7 +8,7 @@ BEGIN
         IF NEW.number LIKE '%*' THEN
             INSERT IGNORE INTO dialer_dnc_lengths (length) VALUES (char_length(NEW.number) - 1);
         END IF;
-        CALL dialer_rules_changed();
+        CALL dialer_rules_changed(false);
     ELSE
         INSERT INTO dialer_rule_changes (number) VALUES (coalesce(NEW.number, OLD.number));
         IF NEW.number <> OLD.number THEN

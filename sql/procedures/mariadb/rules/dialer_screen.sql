@@ -1,6 +1,6 @@
 -- dialer_screen(p_n, p_now) -> how many cases and changes were looked at
--- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
--- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
+-- Look at the next p_n cases, in the order of their ids, ahead of the claims: after a change of countries or prefixes
+-- their numbers are written by their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules,
 -- and when a project's list has become too old (its cases wait for that alone then),
 -- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
@@ -18,6 +18,8 @@ BEGIN
     DECLARE v_pauses_to bigint;
     DECLARE v_looked_at datetime(6);
     DECLARE v_numbers_to bigint;
+    DECLARE v_numbers tinyint(1);
+    DECLARE v_is_last tinyint(1);
     DECLARE v_changes int;
     DECLARE v_looked int DEFAULT 0;
     DECLARE v_more int;
@@ -46,7 +48,8 @@ BEGIN
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_changes (
         id bigint NOT NULL PRIMARY KEY,
-        number varchar(400) NULL
+        number varchar(400) NULL,
+        numbers tinyint(1) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
         case_id bigint NOT NULL PRIMARY KEY,
@@ -62,19 +65,20 @@ BEGIN
         take: BEGIN
             DECLARE EXIT HANDLER FOR 1205 SET v_busy = true;
             SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-            SELECT s.looked_to, s.attempts_to, s.pauses_to, s.looked_at, s.numbers_to
-            INTO v_looked_to, v_attempts_to, v_pauses_to, v_looked_at, v_numbers_to
+            SELECT s.looked_to, s.attempts_to, s.pauses_to, s.looked_at, s.numbers_to, s.numbers
+            INTO v_looked_to, v_attempts_to, v_pauses_to, v_looked_at, v_numbers_to, v_numbers
             FROM dialer_screening s WHERE s.id = 1 FOR UPDATE;
         END;
         IF v_busy THEN
             LEAVE work;
         END IF;
         -- Those that are committed, each by its key: a range would wait for what others write.
-        INSERT INTO dialer_changes (id, number)
-        SELECT k.id, k.number FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000;
+        INSERT INTO dialer_changes (id, number, numbers)
+        SELECT k.id, k.number, k.numbers FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000;
         SET v_changes = row_count();
         DELETE k FROM dialer_changes c STRAIGHT_JOIN dialer_rule_changes k ON k.id = c.id;
-        SELECT count(*) INTO v_more FROM dialer_changes c WHERE c.number IS NULL;
+        SELECT count(*), v_numbers OR coalesce(max(c.numbers), false) INTO v_more, v_numbers
+        FROM dialer_changes c WHERE c.number IS NULL;
         SELECT v_more + count(*) INTO v_more
         FROM dialer_dnc d WHERE d.from_at > v_looked_at AND d.from_at <= v_now;
         SELECT v_more + count(*) INTO v_more
@@ -96,7 +100,7 @@ BEGIN
         END IF;
         INSERT INTO dialer_looked (case_id)
         SELECT c.id FROM dialer_clients c WHERE c.id > v_looked_to ORDER BY c.id LIMIT p_n;
-        SET v_looked = row_count();
+        SET v_looked = row_count(), v_is_last = v_looked < p_n;
         SELECT coalesce(max(k.case_id), v_looked_to) INTO v_looked_to FROM dialer_looked k;
         INSERT IGNORE INTO dialer_looked (case_id)
         SELECT c.id
@@ -143,7 +147,7 @@ BEGIN
         END IF;
         UPDATE dialer_screening
         SET numbers_to = v_numbers_to, looked_to = v_looked_to, attempts_to = v_attempts_to, pauses_to = v_pauses_to,
-            looked_at = v_now
+            looked_at = v_now, numbers = v_numbers AND NOT v_is_last
         WHERE id = 1;
 
         FOR p IN (
@@ -154,8 +158,9 @@ BEGIN
         -- The trigger writes the number that is right, and where it is.
         FOR k IN (
             SELECT c.id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
-            WHERE c.number_place = 1 AND c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
-               OR concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')) <> coalesce(dialer_place(c.number), '|')
+            WHERE v_numbers
+              AND (c.number_place = 1 AND c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
+                OR concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')) <> coalesce(dialer_place(c.number), '|'))
         ) DO
             CALL dialer_case_lock(k.id, v_locked);
             IF NOT v_locked THEN

@@ -2,7 +2,7 @@
 -- The next p_n cases in dial order, from 1, that have no own reason at p_now (dialer_gate). The gate is asked about the
 -- cases that dialer_pick_scan has found; if it objects to some, more are looked at. Nothing is locked or claimed.
 -- p_claims false: exactly those, held ones whose time has come among them. True, for dialer_claim: of cases that wait
--- only, and when 500 of them (MariaDB: 300) are kept back by rules, no more are looked at; these are handed out, too,
+-- only, and when 250 of them (MariaDB: 300) are kept back by rules, no more are looked at; these are handed out, too,
 -- with the rule and its end, so that the claim can hold them: without a place, or in dialer_holding (MariaDB).
 CREATE OR REPLACE PROCEDURE dialer_pick(p_project varchar(400), p_now datetime(6), p_n int, p_claims tinyint(1))
 BEGIN

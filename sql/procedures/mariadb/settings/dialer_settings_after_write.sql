@@ -4,6 +4,6 @@ CREATE OR REPLACE TRIGGER dialer_settings_after_write AFTER INSERT OR UPDATE OR 
 FOR EACH ROW
 BEGIN
     IF coalesce(NEW.name IN ('country', 'server_zone'), false) OR coalesce(OLD.name IN ('country', 'server_zone'), false) THEN
-        CALL dialer_rules_changed();
+        CALL dialer_rules_changed(true);
     END IF;
 END

@@ -30,7 +30,7 @@ BEGIN
     v_numbers := ARRAY(
         SELECT DISTINCT c.number FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked);
     IF cardinality(v_numbers) > 10000 THEN
-        PERFORM dialer_rules_changed();
+        PERFORM dialer_rules_changed(false);
     ELSIF v_numbers <> '{}' THEN
         INSERT INTO dialer_rule_changes (number) SELECT n.number FROM unnest(v_numbers) n (number);
         PERFORM dialer_wake('');

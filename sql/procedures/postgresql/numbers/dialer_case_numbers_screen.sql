@@ -1,4 +1,4 @@
--- dialer_case_numbers_screen(p_cases, p_now)
+-- dialer_case_numbers_screen(cases, p_now)
 -- What dialer_screen does with those of its cases that have further numbers: the numbers are read by the project's country
 -- as it is now, the number that is dialled next follows its row, and a case whose number dialer_dnc blocks for ever moves on
 -- to a later one that it does not block. Only a case that was never called moves to an earlier one, too: another would be

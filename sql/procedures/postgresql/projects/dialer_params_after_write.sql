@@ -8,11 +8,12 @@ SET search_path FROM CURRENT
 AS $$
 BEGIN
     PERFORM dialer_wake('');
-    IF (NEW.project_id, NEW.client, NEW.purpose, NEW.country, NEW.zone, NEW.zone_by, NEW.scrubbed_at, NEW.scrub_days,
-            NEW.scrub_blocks)
-        IS DISTINCT FROM (OLD.project_id, OLD.client, OLD.purpose, OLD.country, OLD.zone, OLD.zone_by, OLD.scrubbed_at,
-            OLD.scrub_days, OLD.scrub_blocks) THEN
-        PERFORM dialer_rules_changed();
+    IF (NEW.project_id, NEW.client, NEW.purpose, NEW.country, NEW.zone, NEW.zone_by)
+        IS DISTINCT FROM (OLD.project_id, OLD.client, OLD.purpose, OLD.country, OLD.zone, OLD.zone_by) THEN
+        PERFORM dialer_rules_changed(true);
+    ELSIF (NEW.scrubbed_at, NEW.scrub_days, NEW.scrub_blocks)
+        IS DISTINCT FROM (OLD.scrubbed_at, OLD.scrub_days, OLD.scrub_blocks) THEN
+        PERFORM dialer_rules_changed(false);
     END IF;
     RETURN NULL;
 END

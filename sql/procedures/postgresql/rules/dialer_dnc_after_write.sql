@@ -22,7 +22,7 @@ BEGIN
     WHERE n.number LIKE '%*' AND length(n.number) - 1 NOT IN (SELECT z.length FROM dialer_dnc_lengths z)
     ON CONFLICT DO NOTHING;
     IF cardinality(v_numbers) > 10000 OR EXISTS (SELECT FROM unnest(v_numbers) n (number) WHERE n.number LIKE '%*') THEN
-        PERFORM dialer_rules_changed();
+        PERFORM dialer_rules_changed(false);
     ELSIF v_numbers <> '{}' THEN
         INSERT INTO dialer_rule_changes (number) SELECT DISTINCT n.number FROM unnest(v_numbers) n (number);
         PERFORM dialer_wake('');

@@ -33,12 +33,14 @@ BEGIN
                     UNION ALL
                     SELECT a.project_id, a.begun_at, a.reach FROM dialer_calls a WHERE a.number = p_number
                 ) n
-                LEFT JOIN dialer_rules r ON r.project_id = n.project_id
                 WHERE n.reach >= CASE m.counts WHEN 'attempts' THEN 1 WHEN 'connected' THEN 2 ELSE 3 END
                   AND (m.period_minutes IS NULL OR n.begun_at > p_now - m.period_minutes * interval '1 minute')
                   AND (m.project_id IS NULL OR m.project_id = n.project_id)
-                  AND (m.client IS NULL OR m.client = r.client)
-                  AND (m.purpose IS NULL OR m.purpose = r.purpose))
+                  AND (m.client IS NULL AND m.purpose IS NULL OR EXISTS (
+                    SELECT FROM dialer_params r
+                    WHERE r.project_id = n.project_id
+                      AND (m.client IS NULL OR m.client = r.client)
+                      AND (m.purpose IS NULL OR m.purpose = r.purpose))))
             ELSE dialer_limit_until(m.id, p_case, p_now) > p_now
           END);
 END

@@ -5,7 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    PERFORM dialer_rules_changed();
+    PERFORM dialer_rules_changed(false);
     RETURN NULL;
 END
 $$;

@@ -16,7 +16,7 @@ CREATE OR REPLACE FUNCTION dialer_opening(
     p_at timestamptz
 )
 RETURNS TABLE (is_open bool, minutes int, changes_at timestamptz, detail varchar)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 1
 SET search_path FROM CURRENT
 AS $$
 DECLARE

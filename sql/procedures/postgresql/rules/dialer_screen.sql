@@ -1,6 +1,6 @@
 -- dialer_screen(p_n, p_now) -> how many cases and changes were looked at
--- Look at the next p_n cases, in the order of their ids, ahead of the claims: their numbers are written by the rules of
--- their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
+-- Look at the next p_n cases, in the order of their ids, ahead of the claims: after a change of countries or prefixes
+-- their numbers are written by their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
 -- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules,
 -- and when a project's list has become too old (its cases wait for that alone then),
 -- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
@@ -22,6 +22,7 @@ DECLARE
     v_changes int;
     v_numbers varchar[];
     v_last bigint;
+    v_is_last bool;
     v_project varchar;
     v_now CONSTANT timestamptz := dialer_instant(p_now);
     -- As in dialer_pick.
@@ -35,7 +36,7 @@ BEGIN
     WITH changes AS (
         DELETE FROM dialer_rule_changes c
         WHERE c.id IN (SELECT k.id FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000 FOR UPDATE SKIP LOCKED)
-        RETURNING c.number
+        RETURNING c.number, c.numbers
     )
     SELECT count(*), coalesce(array_agg(DISTINCT k.number) FILTER (WHERE k.number IS NOT NULL), '{}'),
         CASE
@@ -44,8 +45,9 @@ BEGIN
                 OR EXISTS (SELECT FROM dialer_rules r WHERE r.scrub_blocks AND r.list_until > v_seen.looked_at
                     AND r.list_until <= v_now) THEN 0
             ELSE v_seen.looked_to
-        END
-    INTO v_changes, v_numbers, v_seen.looked_to
+        END,
+        v_seen.numbers OR coalesce(bool_or(k.number IS NULL AND k.numbers), false)
+    INTO v_changes, v_numbers, v_seen.looked_to, v_seen.numbers
     FROM changes k;
     IF v_seen.looked_to = 0 THEN
         v_seen.passes := v_seen.passes + 1;
@@ -56,6 +58,7 @@ BEGIN
         v_seen.pauses_to := greatest(v_seen.pauses_to, (SELECT max(p.id) FROM dialer_number_pauses p));
     END IF;
     v_cases := ARRAY(SELECT c.id FROM dialer_clients c WHERE c.id > v_seen.looked_to ORDER BY c.id LIMIT p_n);
+    v_is_last := cardinality(v_cases) < p_n;
     v_seen.looked_to := coalesce(v_cases[cardinality(v_cases)], v_seen.looked_to);
     v_cases := v_cases || ARRAY(
         SELECT c.id FROM dialer_clients c
@@ -96,19 +99,22 @@ BEGIN
     END IF;
     UPDATE dialer_screening
     SET numbers_to = v_seen.numbers_to, looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to,
-        pauses_to = v_seen.pauses_to, looked_at = v_now, passes = v_seen.passes;
+        pauses_to = v_seen.pauses_to, looked_at = v_now, passes = v_seen.passes,
+        numbers = v_seen.numbers AND NOT v_is_last;
     PERFORM dialer_windows_refresh(k.project_id, v_now)
     FROM (SELECT DISTINCT c.project_id FROM dialer_clients c WHERE c.id = ANY (v_cases)) k;
 
     -- The trigger writes the number that is right, and where it is.
-    UPDATE dialer_clients c
-    SET number = CASE WHEN c.number_place = 1 THEN '' ELSE c.number END, number_region = ''
-    WHERE c.id IN (
-        SELECT k.id FROM dialer_clients k
-        WHERE k.id = ANY (v_cases)
-          AND (k.number_place = 1 AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
-            OR coalesce(k.number_region, '') || '|' || coalesce(k.zones, '') <> coalesce(dialer_place(k.number), '|'))
-        FOR UPDATE SKIP LOCKED);
+    IF v_seen.numbers THEN
+        UPDATE dialer_clients c
+        SET number = CASE WHEN c.number_place = 1 THEN '' ELSE c.number END, number_region = ''
+        WHERE c.id IN (
+            SELECT k.id FROM dialer_clients k
+            WHERE k.id = ANY (v_cases)
+              AND (k.number_place = 1 AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
+                OR coalesce(k.number_region, '') || '|' || coalesce(k.zones, '') <> coalesce(dialer_place(k.number), '|'))
+            FOR UPDATE SKIP LOCKED);
+    END IF;
     PERFORM set_config('dialer.now', v_now::text, true);
     PERFORM dialer_case_numbers_screen(v_cases, v_now);
     FOR v_project IN

@@ -13,7 +13,7 @@ RETURNS TABLE (
     minutes int,
     opens_at timestamptz
 )
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10
 SET search_path FROM CURRENT
 AS $$
 BEGIN

@@ -13,7 +13,7 @@ RETURNS TABLE (
     utc varchar,
     number varchar
 )
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10
 SET search_path FROM CURRENT
 -- Other styles write names of zones, and CST is not read as what it was written for.
 SET datestyle TO 'ISO'

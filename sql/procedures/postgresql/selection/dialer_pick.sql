@@ -2,7 +2,7 @@
 -- The next p_n cases in dial order, from 1, that have no own reason at p_now (dialer_gate). The gate is asked about the
 -- cases that dialer_pick_scan has found; if it objects to some, more are looked at. Nothing is locked or claimed.
 -- p_claims false: exactly those, held ones whose time has come among them. True, for dialer_claim: of cases that wait
--- only, and when 500 of them (MariaDB: 300) are kept back by rules, no more are looked at; these are handed out, too,
+-- only, and when 250 of them (MariaDB: 300) are kept back by rules, no more are looked at; these are handed out, too,
 -- with the rule and its end, so that the claim can hold them: without a place, or in dialer_holding (MariaDB).
 CREATE OR REPLACE FUNCTION dialer_pick(p_project varchar, p_now timestamptz, p_n int, p_claims bool)
 RETURNS TABLE (
@@ -13,7 +13,7 @@ RETURNS TABLE (
     held_for varchar,
     held_until timestamptz
 )
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10
 SET search_path FROM CURRENT
 -- Other styles write names of zones, and CST is not read as what it was written for.
 SET datestyle TO 'ISO'
@@ -45,9 +45,9 @@ BEGIN
         ) g;
         EXIT WHEN v_scanned < v_reach
             OR coalesce(cardinality(v_cases), 0) >= p_n
-            OR p_claims AND cardinality(v_blocked) >= 500;
+            OR p_claims AND cardinality(v_blocked) >= 250;
         -- Where rules keep some back there are probably many of them.
-        v_reach := 2 * least(v_reach + CASE WHEN v_blocked IS NOT NULL THEN 250 ELSE 0 END, 1000000000);
+        v_reach := 2 * least(v_reach + CASE WHEN v_blocked IS NOT NULL THEN 125 ELSE 0 END, 1000000000);
     END LOOP;
     RETURN QUERY
     SELECT k.place, k.case_id, k.kind, k.due_at, NULL::varchar, NULL::timestamptz
@@ -59,7 +59,7 @@ BEGIN
         SELECT NULL::bigint, k.case_id, NULL::varchar, NULL::timestamptz, k.rule,
             (SELECT o.own_until_at FROM dialer_gate o WHERE o.case_id = k.case_id)
         FROM unnest(v_blocked, v_rules) k (case_id, rule)
-        LIMIT 500;
+        LIMIT 250;
     END IF;
     PERFORM set_config('dialer.now', v_set, true);
 END

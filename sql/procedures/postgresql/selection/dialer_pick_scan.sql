@@ -5,7 +5,7 @@
 -- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
 CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int, p_held bool)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10
 SET search_path FROM CURRENT
 AS $$
 DECLARE

@@ -8,7 +8,7 @@ AS $$
 BEGIN
     IF coalesce(OLD.name IN ('country', 'server_zone'), false) OR coalesce(NEW.name IN ('country', 'server_zone'), false)
     THEN
-        PERFORM dialer_rules_changed();
+        PERFORM dialer_rules_changed(true);
     END IF;
     RETURN NULL;
 END
