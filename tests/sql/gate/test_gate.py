@@ -23,6 +23,8 @@ from tests.support.number_rules import NumberRules
 from worker.db.database import Row
 
 WORLDS = 12
+# So many of them in `make test`.
+BRIEF = 3
 INSTANTS = 4
 PLACES = {
     "9990": ("US-FL", "America/New_York"),
@@ -332,7 +334,7 @@ def shown(rows: Sequence[Row]) -> Counter[tuple[Any, ...]]:
     return Counter({(row["project_id"], row["reason"], row["own_reason"]): row["cases"] for row in rows})
 
 
-@pytest.fixture(params=range(WORLDS))
+@pytest.fixture(params=[pytest.param(one, marks=[pytest.mark.full] if one >= BRIEF else []) for one in range(WORLDS)])
 def world(request: pytest.FixtureRequest, caller: Caller) -> World:
     return World(caller, request.param)
 

@@ -1,6 +1,6 @@
--- Trigger, AFTER DELETE ON dialer_attempts: note per project when the latest of the attempts began that are gone, as
--- limits do not count them any more (dialer_warnings, limit_forgets). Each session has rows of its own, so that nobody
--- waits for another one. (PostgreSQL: per statement, and a TRUNCATE is noted, too.)
+-- Trigger, AFTER DELETE ON dialer_attempts (PostgreSQL: and BEFORE TRUNCATE): note per project when the latest of the
+-- attempts began that are gone, as limits do not count them any more (dialer_warnings, limit_forgets). Each session has
+-- rows of its own, so that nobody waits for another one. (MariaDB: per row.)
 CREATE OR REPLACE TRIGGER dialer_attempts_after_delete AFTER DELETE ON dialer_attempts
 FOR EACH ROW
 BEGIN

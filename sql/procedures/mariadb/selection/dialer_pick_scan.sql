@@ -1,8 +1,9 @@
 -- dialer_pick_scan(p_project, p_now, p_n, p_held) -> place, case_id, kind, due_at
 -- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
 -- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
--- delay is not over; of a project whose list is too old callbacks alone. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
--- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
+-- delay is not over; of a project whose list is too old callbacks alone. Other reasons are not checked here, but
+-- afterwards for the cases found (dialer_pick). Places from 1. Nothing is locked or claimed. p_held: cases that a rule
+-- holds are among them, if their time has come.
 CREATE OR REPLACE PROCEDURE dialer_pick_scan(p_project varchar(400), p_now datetime(6), p_n int, p_held tinyint(1))
 BEGIN
     DECLARE v_kinds varchar(40);

@@ -1,6 +1,6 @@
--- Trigger, AFTER DELETE, and BEFORE TRUNCATE, ON dialer_attempts: note per project when the latest of the attempts began
--- that are gone, as limits do not count them any more (dialer_warnings, limit_forgets). Each session has rows of its
--- own, so that nobody waits for another one. (MariaDB: per row, and a TRUNCATE is not noted.)
+-- Trigger, AFTER DELETE ON dialer_attempts (PostgreSQL: and BEFORE TRUNCATE): note per project when the latest of the
+-- attempts began that are gone, as limits do not count them any more (dialer_warnings, limit_forgets). Each session has
+-- rows of its own, so that nobody waits for another one. (MariaDB: per row.)
 CREATE OR REPLACE FUNCTION dialer_attempts_after_delete()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,8 +1,9 @@
 -- dialer_pick_scan(p_project, p_now, p_n, p_held) -> place, case_id, kind, due_at
 -- The first p_n cases in dial order among those that may be called as far as an index knows: due scheduled callbacks by
 -- their instant, due redials by theirs, then fresh cases by the project's sort; none in a closed window, and none whose
--- delay is not over; of a project whose list is too old callbacks alone. Other reasons are not checked here, but afterwards for the cases found (dialer_pick). Places from
--- 1. Nothing is locked or claimed. p_held: cases that a rule holds are among them, if their time has come.
+-- delay is not over; of a project whose list is too old callbacks alone. Other reasons are not checked here, but
+-- afterwards for the cases found (dialer_pick). Places from 1. Nothing is locked or claimed. p_held: cases that a rule
+-- holds are among them, if their time has come.
 CREATE OR REPLACE FUNCTION dialer_pick_scan(p_project varchar, p_now timestamptz, p_n int, p_held bool)
 RETURNS TABLE (place bigint, case_id bigint, kind varchar, due_at timestamptz)
 LANGUAGE plpgsql STABLE ROWS 10
@@ -14,10 +15,11 @@ DECLARE
     v_minutes int[];
     v_held_keys varchar[];
     v_held_minutes int[];
-    v_callbacks_alone CONSTANT bool := coalesce((
-        SELECT r.scrub_blocks AND r.list_until <= p_now FROM dialer_rules r WHERE r.project_id = p_project), false);
+    v_callbacks_alone bool;
 BEGIN
     place := 0;
+    SELECT r.sort, r.scrub_blocks AND r.list_until <= p_now INTO v_sort, v_callbacks_alone
+    FROM dialer_rules r WHERE r.project_id = p_project;
     IF p_held THEN
         SELECT array_agg(w.window_key), array_agg(w.minutes) INTO v_held_keys, v_held_minutes
         FROM dialer_call_windows(p_project, 'held', p_now) w WHERE w.is_open;
@@ -73,7 +75,6 @@ BEGIN
     IF v_keys IS NULL THEN
         RETURN;
     END IF;
-    SELECT r.sort INTO v_sort FROM dialer_rules r WHERE r.project_id = p_project;
     IF v_sort = '2:1' AND NOT p_held THEN
         -- The default order: what dialer_pick_text writes for it, here with a plan that is kept.
         FOR case_id IN
