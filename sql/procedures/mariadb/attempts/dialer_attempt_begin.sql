@@ -20,8 +20,8 @@
 --                           this one waits until then, but five minutes at the most (not_before_at), for the others
 --   locked                  this case: somebody's open transaction holds it, and we do not wait; its claim is given
 --                           back as soon as that is over (dialer_reap)
--- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, caller IDs (dialer_caller_id_lock), claims,
--- cases. Two callers take turns.
+-- Locks, in this order: Asterisk, project, trunk (dialer_trunk_lock), numbers, caller IDs (dialer_caller_id_lock),
+-- claims, cases. Two callers take turns.
 CREATE OR REPLACE PROCEDURE dialer_attempt_begin(
     p_worker bigint,
     p_asterisk varchar(400),

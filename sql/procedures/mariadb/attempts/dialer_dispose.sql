@@ -2,8 +2,9 @@
 -- The agent's code for a call (NULL takes it back), during the call or later. While the call is up it is only written:
 -- the end settles the case by it. Afterwards it settles the same attempt anew, if dialer_retries has a row for it, or
 -- for the code before it (which is then undone): the case is called again when that row says, not before p_now, or is
--- used up. A code that says wrong number (dialer_wrong_number) has a case with further numbers move on to the next one. Not a bring-back: counters go on. It changes the statistics alone where a later attempt has begun, where
--- somebody has withdrawn the case, promised a callback or brought it back since, and after calls that went back.
+-- used up. A code that says wrong number (dialer_wrong_number) has a case with further numbers move on to the next one.
+-- Not a bring-back: counters go on. It changes the statistics alone where a later attempt has begun, where somebody has
+-- withdrawn the case, promised a callback or brought it back since, and after calls that went back.
 --   noted    the code is written, the case stays as it was
 --   settled  the code is written, and the case was settled anew
 --   locked   somebody's open transaction holds the case, or the ledger; nothing is written: ask again

@@ -1,9 +1,9 @@
 -- dialer_case_move(p_attempt, p_now) -> place
 -- To which of its further numbers (dialer_case_numbers) a case moves on after an attempt, at once and without using up a
 -- redial; NULL: to none. It moves after outcomes with redial, after INVALID, and whatever the outcome if the agent's code
--- says wrong number (dialer_wrong_number); to the next place of which dialer_dnc says nothing (dialer_free_place), as long
--- as dialer_params.most_attempts allows another call. For dialer_case_settle, dialer_dispose and dialer_away_end. Only the
--- cap needs the ledger; if somebody has locked it as a whole, that is an error at once.
+-- says wrong number (dialer_wrong_number); to the next place of which dialer_dnc says nothing (dialer_free_place), as
+-- long as dialer_params.most_attempts allows another call. For dialer_case_settle, dialer_dispose and dialer_away_end.
+-- Only the cap needs the ledger; if somebody has locked it as a whole, that is an error at once.
 CREATE OR REPLACE PROCEDURE dialer_case_move(p_attempt bigint, p_now datetime(6), OUT p_place int)
 work: BEGIN
     -- A procedure, as dialer_retry is.

@@ -1,8 +1,8 @@
 -- dialer_project_gate: one row per project of dialer_params: which reason speaks against calling any of its cases at
 -- dialer_now(). What is the same for all of them is computed here, once. reason, until_at, detail: a reason that ranks
 -- before a case's own (no_worker, asterisk_down, project_stopped, project_failing), NULL: none. further_reason,
--- further_until_at, further_detail: one that ranks after it (no_agent, no_line, caller_id_limit, pacing). is_guaranteed: an agent is
--- guaranteed for one more call, as fewer calls are up than agents are free.
+-- further_until_at, further_detail: one that ranks after it (no_agent, no_line, caller_id_limit, pacing).
+-- is_guaranteed: an agent is guaranteed for one more call, as fewer calls are up than agents are free.
 CREATE OR REPLACE VIEW dialer_project_gate AS
 SELECT
     w.project_id,

@@ -1,8 +1,9 @@
 -- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
 -- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
--- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line of the
--- file, in the project, in another project (also where a case is on another of its numbers). Each of the three is told to 'keep' such a line, to 'skip' or to 'refuse' it.
--- p_import: its cases are lines of the same file. p_dry: the numbers are noted in dialer_import_seen instead. Locks nothing.
+-- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
+-- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
+-- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
+-- the numbers are noted in dialer_import_seen instead. Locks nothing.
 CREATE OR REPLACE PROCEDURE dialer_import_check(
     p_import bigint,
     p_project varchar(400),

@@ -1,8 +1,8 @@
 -- dialer_import_put(p_import, p_from, p_to, p_refused, p_last) -> how many cases
--- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the file
--- is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines of these
--- that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from without us, or
--- is over; nothing is written. Locks: the import.
+-- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
+-- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
+-- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
+-- without us, or is over; nothing is written. Locks: the import.
 CREATE OR REPLACE PROCEDURE dialer_import_put(
     p_import bigint,
     p_from bigint,

@@ -1,8 +1,9 @@
 -- dialer_case_numbers_screen(cases, p_now)
--- What dialer_screen does with those of its cases that have further numbers: the numbers are read by the project's country
--- as it is now, the number that is dialled next follows its row, and a case whose number dialer_dnc blocks for ever moves on
--- to a later one that it does not block. Only a case that was never called moves to an earlier one, too: another would be
--- called there once more than its redials allow. It waits, as do_not_call says. Nobody waits for rows that others hold.
+-- What dialer_screen does with those of its cases that have further numbers: the numbers are read by the project's
+-- country as it is now, the number that is dialled next follows its row, and a case whose number dialer_dnc blocks for
+-- ever moves on to a later one that it does not block. Only a case that was never called moves to an earlier one, too:
+-- another would be called there once more than its redials allow. It waits, as do_not_call says. Nobody waits for rows
+-- that others hold.
 -- (MariaDB: the cases are in dialer_looked.)
 CREATE OR REPLACE PROCEDURE dialer_case_numbers_screen(p_now datetime(6))
 BEGIN

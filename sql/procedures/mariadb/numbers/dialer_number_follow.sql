@@ -1,6 +1,6 @@
 -- dialer_number_follow(p_case, p_now)
--- A case's number is no longer what its place says: it is written anew. If the row of dialer_case_numbers is gone, the case
--- moves on to the next one that may be called, else to the first. The caller holds the case.
+-- A case's number is no longer what its place says: it is written anew. If the row of dialer_case_numbers is gone, the
+-- case moves on to the next one that may be called, else to the first. The caller holds the case.
 CREATE OR REPLACE PROCEDURE dialer_number_follow(p_case bigint, p_now datetime(6))
 BEGIN
     DECLARE v_place int;

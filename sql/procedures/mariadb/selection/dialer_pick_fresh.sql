@@ -4,9 +4,9 @@
 --
 -- Column by column: from each window read one case more than is wanted, by an index on that column alone; after merging,
 -- the value of the last one wanted is the bound. Cases before the bound are chosen; among those at the bound the next
--- column decides, in the end the id, unless all of them are wanted. So the ascending id that breaks ties needs no index of
--- its own for each direction, and nothing reads more than it returns (except that one case, and cases with a delay). utc is
--- the same throughout a window: if it is a column of the sort, windows with the same offset are read together.
+-- column decides, in the end the id, unless all of them are wanted. So the ascending id that breaks ties needs no index
+-- of its own for each direction, and nothing reads more than it returns (except that one case, and cases with a delay).
+-- utc is the same throughout a window: if it is a column of the sort, windows with the same offset are read together.
 CREATE OR REPLACE PROCEDURE dialer_pick_fresh(p_project varchar(400), p_now datetime(6), p_n int, p_held tinyint(1))
 BEGIN
     DECLARE v_sort varchar(400);

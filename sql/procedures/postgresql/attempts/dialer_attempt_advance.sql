@@ -1,8 +1,8 @@
 -- dialer_attempt_advance(p_worker, p_asterisk, p_epoch, p_reports, p_now) -> bool
 -- How far calls have got. p_reports: JSON array of {"attempt_id", "steps": {step: seconds ago, …}, "agent",
--- "amd": AMD()'s verdict, "keys": what was pressed, in order}, steps: dialing, ringing, answered, amd, waiting, agent, played. Ages, not instants:
--- the worker's clock need not be the database's. Reports that come late, twice or out of order change nothing. False:
--- p_worker is not the owner.
+-- "amd": AMD()'s verdict, "keys": what was pressed, in order}, steps: dialing, ringing, answered, amd, waiting, agent,
+-- played. Ages, not instants: the worker's clock need not be the database's. Reports that come late, twice or out of
+-- order change nothing. False: p_worker is not the owner.
 CREATE OR REPLACE FUNCTION dialer_attempt_advance(
     p_worker bigint,
     p_asterisk varchar,

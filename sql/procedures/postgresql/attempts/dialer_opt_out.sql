@@ -3,8 +3,8 @@
 -- ('': unknown), "ago": seconds since}. Writes the attempt's number into dialer_dnc, for the projects that its own
 -- project's opt_out_scope says; the same one twice is one row. It does not matter who owns the Asterisk: the request
 -- counts, whoever reports it. The case is used up when the call ends; if the call has ended already (and the agent's code
--- does not say wrong number), it is withdrawn here, as it may have further numbers. It waits for no row of cases, calls or
--- projects: a case that somebody's open transaction holds is left as it is.
+-- does not say wrong number), it is withdrawn here, as it may have further numbers. It waits for no row of cases, calls
+-- or projects: a case that somebody's open transaction holds is left as it is.
 CREATE OR REPLACE FUNCTION dialer_opt_out(p_opt_outs text, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql VOLATILE

@@ -1,8 +1,8 @@
 -- dialer_caller_id(rows, p_number, p_region, p_number_region) -> place, retry_at, is_project
 -- Which caller ID a call shows. rows: the project's rows (dialer_caller_id_rows), and for each, from
--- dialer_caller_id_room, its uses, its latest attempt, and when it is free again if it is used up. Then the case's number,
--- region and number_region. A row applies if its region is one of the case's or the country of one, and its prefix begins
--- the number. Of those that apply and are not used up, place is that of
+-- dialer_caller_id_room, its uses, its latest attempt, and when it is free again if it is used up. Then the case's
+-- number, region and number_region. A row applies if its region is one of the case's or the country of one, and its
+-- prefix begins the number. Of those that apply and are not used up, place is that of
 --   1. the longest prefix;
 --   2. the nearest area code: as many digits of the caller ID's own number as equal those of the case's number, counted
 --      behind the country code, at least two and at most four; in the North American plan the three of the area code, or

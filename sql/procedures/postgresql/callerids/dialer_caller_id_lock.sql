@@ -1,6 +1,6 @@
 -- dialer_caller_id_lock(p_numbers)
--- Lock these caller IDs (a JSON array of numbers, none NULL) for the transaction, in their order, so that two projects that
--- share one do not both make its last call. dialer_caller_ids itself, which people edit, is only read.
+-- Lock these caller IDs (a JSON array of numbers, none NULL) for the transaction, in their order, so that two projects
+-- that share one do not both make its last call. dialer_caller_ids itself, which people edit, is only read.
 CREATE OR REPLACE FUNCTION dialer_caller_id_lock(p_numbers text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -1,11 +1,11 @@
 -- dialer_case_settle(p_attempt, p_reached, p_now) -> bool
 -- What the end of an attempt means for its case: used up, a redial, or back as it was, only later. What somebody did to
 -- the case during the call stands: withdrawn, promised anew, brought back, deleted. Whether there is a redial, and when,
--- dialer_retry says. p_reached as in dialer_trunk_settle. A case whose subscriber opted out in this call is used up, unless
--- the agent's code says wrong number. A case with further numbers moves on to the next one first, which is due at once
--- and uses up no redial (dialer_case_move); when none is left, these rules apply, and it begins anew with the first one
--- that may be called. After a talk it stays on the number of the talk, whatever calls it again.
--- The third INVALID of a case counts as the case's own, whatever state the trunk is in. If another case has its id by now
+-- dialer_retry says. p_reached as in dialer_trunk_settle. A case whose subscriber opted out in this call is used up,
+-- unless the agent's code says wrong number. A case with further numbers moves on to the next one first, which is due
+-- at once and uses up no redial (dialer_case_move); when none is left, these rules apply, and it begins anew with the
+-- first one that may be called. After a talk it stays on the number of the talk, whatever calls it again. The third
+-- INVALID of a case counts as the case's own, whatever state the trunk is in. If another case has its id by now
 -- (project, number or inserted_at differ), that one is left
 -- alone; the attempt's own case may come back (dialer_away). Locks the case. False: somebody's open transaction holds
 -- it, or the ledger by which redials are counted, and nothing was done; the caller leaves the claim, and dialer_reap

@@ -1,6 +1,6 @@
 -- dialer_import_undo(p_import, p_after, p_n) -> looked_to, deleted, left_over
--- Delete those of the next p_n cases of an import, by id from after p_after, that have never been dialled. left_over: those
--- of them that stay, since they are being dialled or were. looked_to: where to go on, NULL: there are no more.
+-- Delete those of the next p_n cases of an import, by id from after p_after, that have never been dialled. left_over:
+-- those of them that stay, since they are being dialled or were. looked_to: where to go on, NULL: there are no more.
 -- Locks: the cases, those in a worker's hands excepted.
 CREATE OR REPLACE FUNCTION dialer_import_undo(p_import int8, p_after int8, p_n int)
 RETURNS TABLE (looked_to int8, deleted int8, left_over int8)

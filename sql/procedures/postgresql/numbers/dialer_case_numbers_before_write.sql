@@ -1,6 +1,6 @@
--- Trigger, BEFORE INSERT OR UPDATE ON dialer_case_numbers: the checks, which are those of dialer_clients.phone_number; the
--- number in one form, by the country of the case's project; and which case it belongs to. (MariaDB: the case is locked
--- against changes until the writer commits, as if its own row were edited.)
+-- Trigger, BEFORE INSERT OR UPDATE ON dialer_case_numbers: the checks, which are those of dialer_clients.phone_number;
+-- the number in one form, by the country of the case's project; and which case it belongs to. (MariaDB: the case is
+-- locked against changes until the writer commits, as if its own row were edited.)
 CREATE OR REPLACE FUNCTION dialer_case_numbers_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

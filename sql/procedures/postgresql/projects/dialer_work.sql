@@ -3,8 +3,8 @@
 -- has left. Projects that serve agents belong to the Asterisk with their queue, autoinforming ones to each Asterisk
 -- that has their trunk. room: the lines left here, of the project and of its trunk (dialer_attempt_begin has the last
 -- word, and looks after calls per second); NULL: there is no such trunk. While all caller IDs of the project are used up
--- it is 0, or 1 if some cases may still have another one (dialer_caller_id). unfit: what is missing here (dialer_fitness),
--- to be checked again at unfit_until.
+-- it is 0, or 1 if some cases may still have another one (dialer_caller_id). unfit: what is missing here
+-- (dialer_fitness), to be checked again at unfit_until.
 CREATE OR REPLACE FUNCTION dialer_work(p_asterisk varchar)
 RETURNS TABLE (
     project_id varchar,

@@ -1,5 +1,5 @@
--- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_holidays: have the workers look at every project, whose hours may have
--- changed.
+-- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_holidays: have the workers look at every project, whose hours may
+-- have changed.
 CREATE OR REPLACE FUNCTION dialer_holidays_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

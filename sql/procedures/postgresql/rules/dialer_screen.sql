@@ -1,14 +1,14 @@
 -- dialer_screen(p_n, p_now) -> how many cases and changes were looked at
 -- Look at the next p_n cases, in the order of their ids, ahead of the claims: after a change of countries or prefixes
--- their numbers are written by their project's country as it is now, and those that a rule on numbers keeps back are held (held_for, held_until), so
--- that a claim does not come across them; those that no rule keeps back any more wait again. After a change of rules,
--- and when a project's list has become too old (its cases wait for that alone then),
--- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are new,
--- those whose number was called, and held ones whose time has come. Cases with further numbers as dialer_case_numbers_screen
--- says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases looked at each time.
--- 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0. Nobody waits: cases
--- that somebody's open transaction holds are left out, since claims and begins ask the rules themselves. p_now as in
--- dialer_claim.
+-- their numbers are written by their project's country as it is now, and those that a rule on numbers keeps back are
+-- held (held_for, held_until), so that a claim does not come across them; those that no rule keeps back any more wait
+-- again. After a change of rules, and when a project's list has become too old (its cases wait for that alone then),
+-- all cases are looked at again, from the first, or those of the numbers that it concerns; otherwise those that are
+-- new, those whose number was called, and held ones whose time has come. Cases with further numbers as
+-- dialer_case_numbers_screen says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases
+-- looked at each time. 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0.
+-- Nobody waits: cases that somebody's open transaction holds are left out, since claims and begins ask the rules
+-- themselves. p_now as in dialer_claim.
 CREATE OR REPLACE FUNCTION dialer_screen(p_n int, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql VOLATILE

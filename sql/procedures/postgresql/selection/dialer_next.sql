@@ -1,7 +1,8 @@
 -- dialer_next(p_project, p_now, p_n) -> place, case_id, phone_number, kind, due_at, priority, utc, number
 -- The cases that would be dialled next, in dial order; nothing is claimed. Cases claimed and not yet dialled come
--- first. number: which of the case's numbers is dialled, in one form. All of them are without an own reason (dialer_gate). p_now NULL means dialer_now(); another instant,
--- '2026-11-24 09:00' by the session's clock or with an offset ('+03'), asks about that time.
+-- first. number: which of the case's numbers is dialled, in one form. All of them are without an own reason
+-- (dialer_gate). p_now NULL means dialer_now(); another instant, '2026-11-24 09:00' by the session's clock or with an
+-- offset ('+03'), asks about that time.
 CREATE OR REPLACE FUNCTION dialer_next(p_project varchar, p_now timestamptz, p_n int)
 RETURNS TABLE (
     place bigint,

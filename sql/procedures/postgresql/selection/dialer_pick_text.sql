@@ -1,8 +1,8 @@
 -- dialer_pick_text(p_sort, p_held) -> SQL
 -- The query that takes the first fresh cases of each open window in the order of p_sort, for dialer_pick_scan:
 -- $1 project, $2 window keys, $3 their offsets in minutes, $4 now, $5 how many. utc is the same throughout a window, so
--- inside one only priority and created matter for the order; the merge orders by all columns, ties by id. p_held: held cases
--- whose time has come are among them.
+-- inside one only priority and created matter for the order; the merge orders by all columns, ties by id. p_held: held
+-- cases whose time has come are among them.
 --
 -- Inside a window: the value b at place $5 of the leading column is one probe of an index; fewer than $5 rows lie
 -- before b; among the rows at b the next column (in the end id) picks the first $5. So the ascending id that breaks

@@ -1,7 +1,7 @@
--- dialer_stat_caller_id: one row per caller ID: each number in dialer_caller_ids, and each that calls of the last 24 hours
--- showed. calls: the attempts of those hours that count (dialer_caller_id_room), of all projects; answered: those that a
--- person or a machine answered; answer_rate: answered / calls that have ended, 0 to 1; most_per_day: the least of its rows,
--- NULL: no cap; last_at: the latest call; free_at: if it is used up, when it may be shown again.
+-- dialer_stat_caller_id: one row per caller ID: each number in dialer_caller_ids, and each that calls of the last 24
+-- hours showed. calls: the attempts of those hours that count (dialer_caller_id_room), of all projects; answered: those
+-- that a person or a machine answered; answer_rate: answered / calls that have ended, 0 to 1; most_per_day: the least
+-- of its rows, NULL: no cap; last_at: the latest call; free_at: if it is used up, when it may be shown again.
 CREATE OR REPLACE VIEW dialer_stat_caller_id AS
 WITH calls AS MATERIALIZED (
     SELECT

@@ -1,9 +1,10 @@
 -- dialer_prune(p_now)
 -- Delete what is no longer needed, a thousand rows of each kind at a time: workers that left or died a day ago, numbers
--- whose protection after an abandoned call, or whose pause, is over, decisions of the pacing older than journal_hours of dialer_settings
+-- whose protection after an abandoned call, or whose pause, is over, decisions of the pacing older than journal_hours
+-- of dialer_settings
 -- (48), ends of calls whose case did not come back within 400 days, troubles that nobody has reported for an hour, and
--- for cases those that were mended, notes about deleted attempts that later ones say more about. For dialer_reap. On a virtual clock only at the instant given: the database's own
--- time says nothing about a simulated day.
+-- for cases those that were mended, notes about deleted attempts that later ones say more about. For dialer_reap. On a
+-- virtual clock only at the instant given: the database's own time says nothing about a simulated day.
 CREATE OR REPLACE FUNCTION dialer_prune(p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
