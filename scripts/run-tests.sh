@@ -6,7 +6,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
 
-whole=(tests/acceptance tests/faults tests/integration)
+whole=(tests/acceptance tests/contract tests/faults tests/integration)
 said=$(mktemp)
 .venv/bin/pytest "$@" tests "${whole[@]/#/--ignore=}" >"$said" 2>&1 &
 parts=$!
