@@ -40,9 +40,9 @@ GOOD: dict[str, dict[str, Value]] = {
 THE_DIALERS_OWN = {
     *("checked", "deferred_kind", "not_before_at", "redials_done", "failures", "brought_back", "last_attempt_id"),
     *("tried_at", "inserted_at", "window_key", "number", "number_place"),
-    *("number_region", "zones", "held_for", "held_until"),
+    *("number_region", "zones", "held_for", "held_until", "scoped_at"),
 }
-"""Columns of dialer_clients in which what people write is not kept, or which nobody can write."""
+"""Columns that are the dialer's: what people write there is not kept, nobody can write it, or nobody should."""
 
 # What one of the two takes and the other refuses, or where two ways differ: kind of column, who takes it, what it looks
 # like.

@@ -157,7 +157,8 @@ BEGIN
     IF NEW.scrub_blocks IS NULL THEN
         CALL dialer_refuse('dialer_params.scrub_blocks', NULL, 'write true or false');
     END IF;
-    IF NOT (NEW.scrubbed_at <=> OLD.scrubbed_at) AND NEW.scrubbed_at > sysdate(6) + INTERVAL 1 DAY THEN
+    IF NOT (NEW.scrubbed_at <=> OLD.scrubbed_at)
+        AND NEW.scrubbed_at NOT BETWEEN '1970-01-02 00:00:00' AND sysdate(6) + INTERVAL 1 DAY THEN
         CALL dialer_refuse('dialer_params.scrubbed_at', NEW.scrubbed_at,
             'write the instant at which the list was compared with the registry, which is not ahead, or NULL');
     END IF;

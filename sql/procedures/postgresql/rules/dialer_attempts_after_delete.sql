@@ -32,5 +32,5 @@ $$;
 CREATE TRIGGER dialer_attempts_after_delete AFTER DELETE ON dialer_attempts
 REFERENCING OLD TABLE AS gone
 FOR EACH STATEMENT EXECUTE FUNCTION dialer_attempts_after_delete();
-CREATE TRIGGER dialer_attempts_before_truncate BEFORE TRUNCATE ON dialer_attempts
+CREATE TRIGGER dialer_attempts_after_delete_truncate BEFORE TRUNCATE ON dialer_attempts
 FOR EACH STATEMENT EXECUTE FUNCTION dialer_attempts_after_delete()
