@@ -17,5 +17,6 @@ BEGIN
             substr(p_number, 2, 11), substr(p_number, 2, 10), substr(p_number, 2, 9), substr(p_number, 2, 8),
             substr(p_number, 2, 7), substr(p_number, 2, 6), substr(p_number, 2, 5), substr(p_number, 2, 4),
             substr(p_number, 2, 3), substr(p_number, 2, 2), substr(p_number, 2, 1))
-        ORDER BY char_length(p.prefix) DESC LIMIT 1);
+        -- Of beginnings of one number the longest sorts last.
+        ORDER BY p.prefix DESC LIMIT 1);
 END

@@ -18,6 +18,8 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_country varchar := dialer_country(p_project);
+    -- Mostly there are none, and no plan for them is made use of.
+    v_further CONSTANT bool := EXISTS (SELECT FROM dialer_case_numbers);
 BEGIN
     -- Most lines are plainly good; a call costs more than this.
     UPDATE dialer_import_lines l
@@ -70,7 +72,7 @@ BEGIN
                         SELECT o.project_id, o.import_id
                         FROM dialer_case_numbers f
                         JOIN dialer_clients o ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
-                        WHERE f.number = n.number AND f.place = 1 AND f.phone_number = o.phone_number
+                        WHERE v_further AND f.number = n.number AND f.place = 1 AND f.phone_number = o.phone_number
                     ) k
                 ) c
             ) o

@@ -6,6 +6,8 @@ CREATE OR REPLACE FUNCTION dialer_place(p_number varchar)
 RETURNS varchar
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
+-- By estimate fifteen look-ups cost more than reading the table; in truth a tenth.
+SET enable_seqscan TO off
 AS $$
 BEGIN
     IF p_number NOT LIKE '+%' THEN
@@ -19,6 +21,7 @@ BEGIN
             substr(p_number, 2, 11), substr(p_number, 2, 10), substr(p_number, 2, 9), substr(p_number, 2, 8),
             substr(p_number, 2, 7), substr(p_number, 2, 6), substr(p_number, 2, 5), substr(p_number, 2, 4),
             substr(p_number, 2, 3), substr(p_number, 2, 2), substr(p_number, 2, 1))
-        ORDER BY length(p.prefix) DESC LIMIT 1);
+        -- Of beginnings of one number the longest sorts last.
+        ORDER BY p.prefix DESC LIMIT 1);
 END
 $$
