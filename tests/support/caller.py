@@ -86,7 +86,7 @@ class Caller:
     def screen(self) -> None:
         """Have all cases looked at by the rules as they are now, whatever time it was when that was last done."""
         self.db.run(
-            lambda connection: connection.execute(text("INSERT INTO dialer_rule_changes (id) VALUES (DEFAULT)"))
+            lambda connection: connection.execute(text("INSERT INTO dialer_rule_changes (numbers) VALUES (true)"))
         )
         while self.db.value("dialer_screen", 500, self.now):
             pass

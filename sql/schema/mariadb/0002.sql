@@ -97,12 +97,13 @@ CREATE INDEX IF NOT EXISTS dialer_attempts_caller_id ON dialer_attempts (caller_
 CREATE TABLE IF NOT EXISTS dialer_rule_changes (
     id bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
     number varchar(400) NULL COMMENT 'the change concerns this number alone; NULL: all cases',
-    numbers bool NOT NULL DEFAULT true COMMENT 'numbers may mean something else since, or be somewhere else'
+    numbers bool NOT NULL DEFAULT false
+        COMMENT 'numbers may mean something else since, or be somewhere else; with a number: its cases could not be written then'
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
   COMMENT 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 -- dialer_rules_version
 CREATE INDEX IF NOT EXISTS dialer_rule_changes_number ON dialer_rule_changes (number);
-INSERT IGNORE INTO dialer_rule_changes (id) VALUES (1);
+INSERT IGNORE INTO dialer_rule_changes (id, numbers) VALUES (1, true);
 
 -- Numbering plans, from phonenumbers (make data).
 CREATE TABLE IF NOT EXISTS dialer_countries (

@@ -105,14 +105,14 @@ CREATE INDEX dialer_attempts_caller_id ON dialer_attempts (caller_id, begun_at) 
 CREATE TABLE dialer_rule_changes (
     id bigserial NOT NULL PRIMARY KEY,
     number varchar NULL,
-    numbers bool NOT NULL DEFAULT true
+    numbers bool NOT NULL DEFAULT false
 );
-COMMENT ON COLUMN dialer_rule_changes.numbers IS 'numbers may mean something else since, or be somewhere else';
+COMMENT ON COLUMN dialer_rule_changes.numbers IS 'numbers may mean something else since, or be somewhere else; with a number: its cases could not be written then';
 COMMENT ON COLUMN dialer_rule_changes.number IS 'the change concerns this number alone; NULL: all cases';
 COMMENT ON TABLE dialer_rule_changes IS 'a row for each change of rules that dialer_screen has not looked at yet; rows are only added and taken away, so that nobody waits';
 -- dialer_rules_version
 CREATE INDEX dialer_rule_changes_all ON dialer_rule_changes (id) WHERE number IS NULL;
-INSERT INTO dialer_rule_changes DEFAULT VALUES;
+INSERT INTO dialer_rule_changes (numbers) VALUES (true);
 
 -- Numbering plans, from phonenumbers (make data).
 CREATE TABLE dialer_countries (

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.caller import Caller
 from tests.support.dialects import execute, query_at
 from tests.support.factories import add_case, add_project
+from worker.db import Database
 
 JUNE = datetime(2026, 6, 1, 13, 30, tzinfo=UTC)
 """9:30 in New York, 8:30 in Chicago, 16:30 in Moscow."""
@@ -74,6 +76,21 @@ def test_the_order_of_zones(placed: Caller) -> None:
     assert [hour(one) for one in (own, case, nowhere)] == ["+5", "Europe/Moscow", "Europe/Moscow"]
     execute(caller.db, "UPDATE dialer_params SET zone_by = 'number'")
     assert [hour(one) for one in (own, case, nowhere)] == ["+5", "Europe/Berlin", "Europe/Moscow"]
+
+
+def test_a_case_that_somebody_holds_is_moved_when_he_lets_go(placed: Caller, other: Database) -> None:
+    caller = placed
+    case = add_case(caller.db, phone_number="+493012345678")
+    with other.transaction() as open_one:
+        open_one.execute(text("UPDATE dialer_clients SET case_name = 'edited' WHERE id = :id"), {"id": case})
+        execute(caller.db, "INSERT INTO dialer_prefixes (prefix, country, zones) VALUES ('49301', 'DE', 'Asia/Tokyo')")
+        caller.screen()
+        assert caller.case(case)["zones"] == "Europe/Berlin"
+        assert caller.db.value("dialer_screen", 500, caller.now) == 0, "nobody is to ask at once again"
+    caller.db.value("dialer_screen", 500, caller.now)
+    assert caller.case(case)["zones"] == "Asia/Tokyo"
+    assert caller.db.query("SELECT * FROM dialer_rule_changes") == []
+    execute(caller.db, "DELETE FROM dialer_prefixes WHERE prefix = '49301' AND source = 'own'")
 
 
 def test_a_dba_s_own_prefix_moves_its_numbers_soon(placed: Caller) -> None:

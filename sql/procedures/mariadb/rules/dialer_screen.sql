@@ -8,7 +8,8 @@
 -- dialer_case_numbers_screen says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases
 -- looked at each time. 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0.
 -- Nobody waits: cases that somebody's open transaction holds are left out, since claims and begins ask the rules
--- themselves. p_now as in dialer_claim.
+-- themselves; where their numbers are is looked at again by each call, which 0 does not speak of. p_now as in
+-- dialer_claim.
 CREATE OR REPLACE PROCEDURE dialer_screen(p_n int, p_now datetime(6))
 BEGIN
     DECLARE v_now datetime(6);
@@ -19,6 +20,7 @@ BEGIN
     DECLARE v_looked_at datetime(6);
     DECLARE v_numbers_to bigint;
     DECLARE v_numbers tinyint(1);
+    DECLARE v_reads tinyint(1);
     DECLARE v_is_last tinyint(1);
     DECLARE v_changes int;
     DECLARE v_looked int DEFAULT 0;
@@ -75,7 +77,9 @@ BEGIN
         -- Those that are committed, each by its key: a range would wait for what others write.
         INSERT INTO dialer_changes (id, number, numbers)
         SELECT k.id, k.number, k.numbers FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000;
-        SET v_changes = row_count();
+        -- Not those that were locked the last time: nobody is to ask again at once because of them.
+        SELECT count(*) INTO v_changes FROM dialer_changes c WHERE c.number IS NULL OR NOT c.numbers;
+        SELECT coalesce(max(c.numbers), false) INTO v_reads FROM dialer_changes c;
         DELETE k FROM dialer_changes c STRAIGHT_JOIN dialer_rule_changes k ON k.id = c.id;
         SELECT count(*), v_numbers OR coalesce(max(c.numbers), false) INTO v_more, v_numbers
         FROM dialer_changes c WHERE c.number IS NULL;
@@ -90,7 +94,7 @@ BEGIN
             UPDATE dialer_screening SET passes = passes + 1 WHERE id = 1;
             refresh: BEGIN
                 -- It is tried again with the next change, which this is.
-                DECLARE EXIT HANDLER FOR 1205 INSERT INTO dialer_rule_changes (id) VALUES (NULL);
+                DECLARE EXIT HANDLER FOR 1205 INSERT INTO dialer_rule_changes (numbers) VALUES (true);
                 CALL dialer_numbering_refresh();
             END;
             -- All cases come after this, those of numbers that were called among them.
@@ -157,8 +161,8 @@ BEGIN
         END FOR;
         -- The trigger writes the number that is right, and where it is.
         FOR k IN (
-            SELECT c.id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
-            WHERE v_numbers
+            SELECT c.id, c.number FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
+            WHERE (v_numbers OR v_reads)
               AND (c.number_place = 1 AND c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
                 OR concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')) <> coalesce(dialer_place(c.number), '|'))
         ) DO
@@ -166,6 +170,8 @@ BEGIN
             IF NOT v_locked THEN
                 SET STATEMENT innodb_lock_wait_timeout = 0 FOR
                 UPDATE dialer_clients SET number = IF(number_place = 1, '', number), number_region = '' WHERE id = k.id;
+            ELSE
+                INSERT INTO dialer_rule_changes (number, numbers) VALUES (k.number, true);
             END IF;
         END FOR;
         SET @dialer_now = NULL;

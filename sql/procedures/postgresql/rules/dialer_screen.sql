@@ -8,7 +8,8 @@
 -- dialer_case_numbers_screen says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases
 -- looked at each time. 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0.
 -- Nobody waits: cases that somebody's open transaction holds are left out, since claims and begins ask the rules
--- themselves. p_now as in dialer_claim.
+-- themselves; where their numbers are is looked at again by each call, which 0 does not speak of. p_now as in
+-- dialer_claim.
 CREATE OR REPLACE FUNCTION dialer_screen(p_n int, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql VOLATILE
@@ -21,6 +22,8 @@ DECLARE
     v_cases bigint[];
     v_changes int;
     v_numbers varchar[];
+    v_locked varchar[];
+    v_looked int;
     v_last bigint;
     v_is_last bool;
     v_project varchar;
@@ -38,7 +41,10 @@ BEGIN
         WHERE c.id IN (SELECT k.id FROM dialer_rule_changes k ORDER BY k.id LIMIT 10000 FOR UPDATE SKIP LOCKED)
         RETURNING c.number, c.numbers
     )
-    SELECT count(*), coalesce(array_agg(DISTINCT k.number) FILTER (WHERE k.number IS NOT NULL), '{}'),
+    -- Those that were locked the last time apart: nobody is to ask again at once because of them.
+    SELECT count(*) FILTER (WHERE k.number IS NULL OR NOT k.numbers),
+        coalesce(array_agg(DISTINCT k.number) FILTER (WHERE NOT k.numbers), '{}'),
+        coalesce(array_agg(DISTINCT k.number) FILTER (WHERE k.number IS NOT NULL AND k.numbers), '{}'),
         CASE
             WHEN coalesce(bool_or(k.number IS NULL), false)
                 OR EXISTS (SELECT FROM dialer_dnc d WHERE d.from_at > v_seen.looked_at AND d.from_at <= v_now)
@@ -47,7 +53,7 @@ BEGIN
             ELSE v_seen.looked_to
         END,
         v_seen.numbers OR coalesce(bool_or(k.number IS NULL AND k.numbers), false)
-    INTO v_changes, v_numbers, v_seen.looked_to, v_seen.numbers
+    INTO v_changes, v_numbers, v_locked, v_seen.looked_to, v_seen.numbers
     FROM changes k;
     IF v_seen.looked_to = 0 THEN
         v_seen.passes := v_seen.passes + 1;
@@ -101,19 +107,29 @@ BEGIN
     SET numbers_to = v_seen.numbers_to, looked_to = v_seen.looked_to, attempts_to = v_seen.attempts_to,
         pauses_to = v_seen.pauses_to, looked_at = v_now, passes = v_seen.passes,
         numbers = v_seen.numbers AND NOT v_is_last;
+    v_looked := cardinality(v_cases) + v_changes;
+    v_cases := v_cases || ARRAY(
+        SELECT c.id FROM dialer_clients c
+        WHERE c.number = ANY (v_locked) AND NOT c.used AND NOT c.checked AND NOT c.id = ANY (v_cases));
     PERFORM dialer_windows_refresh(k.project_id, v_now)
     FROM (SELECT DISTINCT c.project_id FROM dialer_clients c WHERE c.id = ANY (v_cases)) k;
 
     -- The trigger writes the number that is right, and where it is.
-    IF v_seen.numbers THEN
-        UPDATE dialer_clients c
-        SET number = CASE WHEN c.number_place = 1 THEN '' ELSE c.number END, number_region = ''
-        WHERE c.id IN (
-            SELECT k.id FROM dialer_clients k
+    IF v_seen.numbers OR v_locked <> '{}' THEN
+        WITH wrong AS MATERIALIZED (
+            SELECT k.id, k.number FROM dialer_clients k
             WHERE k.id = ANY (v_cases)
               AND (k.number_place = 1 AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
                 OR coalesce(k.number_region, '') || '|' || coalesce(k.zones, '') <> coalesce(dialer_place(k.number), '|'))
-            FOR UPDATE SKIP LOCKED);
+        ), free AS MATERIALIZED (
+            SELECT k.id FROM dialer_clients k WHERE k.id IN (SELECT w.id FROM wrong w) ORDER BY k.id FOR UPDATE SKIP LOCKED
+        ), mended AS (
+            UPDATE dialer_clients c
+            SET number = CASE WHEN c.number_place = 1 THEN '' ELSE c.number END, number_region = ''
+            WHERE c.id IN (SELECT f.id FROM free f)
+        )
+        INSERT INTO dialer_rule_changes (number, numbers)
+        SELECT DISTINCT w.number, true FROM wrong w WHERE w.id NOT IN (SELECT f.id FROM free f);
     END IF;
     PERFORM set_config('dialer.now', v_now::text, true);
     PERFORM dialer_case_numbers_screen(v_cases, v_now);
@@ -146,6 +162,6 @@ BEGIN
         FROM dialer_projects p WHERE p.project_id = v_project AND p.hungry AND p.wanted = 'start';
     END LOOP;
     PERFORM set_config('dialer.now', v_set, true);
-    RETURN cardinality(v_cases) + v_changes;
+    RETURN v_looked;
 END
 $$
