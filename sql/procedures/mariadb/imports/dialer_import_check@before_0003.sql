@@ -1,0 +1,71 @@
+-- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
+-- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
+-- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
+-- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
+-- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
+-- the numbers are noted in dialer_import_seen instead. Locks nothing.
+CREATE OR REPLACE PROCEDURE dialer_import_check(
+    p_import bigint,
+    p_project varchar(400),
+    p_in_file varchar(10),
+    p_in_project varchar(10),
+    p_elsewhere varchar(10),
+    p_dry tinyint(1)
+)
+BEGIN
+    DECLARE v_country varchar(2) DEFAULT dialer_country(p_project);
+    -- Most lines are plainly good; a call costs more than this.
+    UPDATE dialer_import_lines l
+    SET l.reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
+        l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
+    WHERE NOT coalesce(concat_ws('\n', l.phone_number, coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'),
+            coalesce(l.allowed_stop, '0:00'), coalesce(l.case_name, '')) REGEXP
+            '^[+]?[0-9]{1,80}\\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\\n'
+            '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\\n'
+            '[^\\x00-\\x1f\\x7f-\\x{9f}]*\\z'
+        AND coalesce(char_length(l.case_name), 0) <= 1000 AND coalesce(char_length(l.fields), 0) <= 10000
+        AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
+        AND (l.region IS NULL OR l.region REGEXP '^[A-Z]{2}(-[A-Z0-9]{1,3})?\\z')
+        AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project REGEXP '^[A-Za-z0-9_-]+\\z', false);
+    IF 'keep' <> p_in_file OR 'keep' <> p_in_project OR 'keep' <> p_elsewhere THEN
+        DELETE FROM dialer_import_numbers;
+        INSERT INTO dialer_import_numbers (line, number)
+        SELECT l.line, IF(v_country IS NULL OR left(l.phone_number, 1) = '+', l.phone_number,
+            dialer_number(l.phone_number, v_country))
+        FROM dialer_import_lines l WHERE l.reason IS NULL;
+        DELETE FROM dialer_import_faults;
+        -- An UPDATE that joins dialer_clients would lock the cases that it reads; this does not. One look at a number's
+        -- cases, by its index.
+        INSERT INTO dialer_import_faults (line, fault, skipped)
+        SELECT o.line, ELT(o.found, 'the number is on an earlier line of the file', 'the number is in the project already',
+                'the number is in another project'),
+            ELT(o.found, p_in_file, p_in_project, p_elsewhere) = 'skip'
+        FROM (
+            SELECT n.line, CASE
+                WHEN p_in_file <> 'keep' AND (n.line > (SELECT min(m.line) FROM dialer_import_numbers m WHERE m.number = n.number)
+                    OR max(k.project_id = p_project AND k.import_id <=> p_import AND p_import IS NOT NULL)
+                    OR max(o.project_id = p_project AND o.import_id <=> p_import AND p_import IS NOT NULL)
+                    OR (p_dry AND EXISTS (SELECT 1 FROM dialer_import_seen s WHERE s.number = n.number))) THEN 1
+                WHEN p_in_project <> 'keep' AND (
+                    max(k.project_id = p_project AND (NOT k.import_id <=> p_import OR p_import IS NULL))
+                    OR max(o.project_id = p_project AND (NOT o.import_id <=> p_import OR p_import IS NULL))) THEN 2
+                WHEN p_elsewhere <> 'keep' AND (max(k.project_id <> p_project) OR max(o.project_id <> p_project)) THEN 3
+                END AS found
+            FROM dialer_import_numbers n
+            LEFT JOIN dialer_case_numbers f FORCE INDEX (dialer_case_numbers_number) ON f.number = n.number AND f.place = 1
+            LEFT JOIN dialer_clients k FORCE INDEX (dialer_clients_number) ON k.number = n.number
+            LEFT JOIN dialer_clients o FORCE INDEX (PRIMARY) ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
+                AND o.phone_number = f.phone_number
+            GROUP BY n.line
+        ) o
+        WHERE o.found IS NOT NULL;
+        UPDATE dialer_import_lines l JOIN dialer_import_faults f ON f.line = l.line
+        SET l.skipped = f.skipped, l.reason = dialer_refusal('dialer_clients.phone_number', left(l.phone_number, 400), f.fault);
+        IF p_dry THEN
+            INSERT IGNORE INTO dialer_import_seen (number, line)
+            SELECT n.number, n.line FROM dialer_import_numbers n
+            WHERE n.line NOT IN (SELECT f.line FROM dialer_import_faults f);
+        END IF;
+    END IF;
+    SELECT l.line, l.skipped, l.reason FROM dialer_import_lines l WHERE l.reason IS NOT NULL ORDER BY l.line;
+END

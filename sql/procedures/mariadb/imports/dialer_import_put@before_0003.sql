@@ -1,0 +1,48 @@
+-- dialer_import_put(p_import, p_from, p_to, p_refused, p_last) -> how many cases
+-- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
+-- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
+-- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
+-- without us, or is over; nothing is written. Locks: the import.
+CREATE OR REPLACE PROCEDURE dialer_import_put(
+    p_import bigint,
+    p_from bigint,
+    p_to bigint,
+    p_refused bigint,
+    p_last tinyint(1)
+)
+BEGIN
+    DECLARE v_project varchar(400);
+    DECLARE v_first bigint;
+    DECLARE v_put bigint;
+    DECLARE v_refused bigint;
+    DECLARE v_skipped bigint;
+    SELECT i.project_id INTO v_project FROM dialer_imports i
+    WHERE i.id = p_import AND i.done_to = p_from AND i.ended_at IS NULL AND i.undone_at IS NULL FOR UPDATE;
+    IF v_project IS NULL THEN
+        SELECT NULL AS put;
+    ELSE
+        INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
+            call_back_period, deferred_time, region, fields, import_id)
+        SELECT coalesce(l.case_name, ''), v_project, l.phone_number, CAST(coalesce(l.priority, '1') AS signed), l.utc,
+            coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
+            l.call_back_period, CAST(l.deferred_time AS datetime), l.region, l.fields, p_import
+        FROM dialer_import_lines l
+        WHERE l.reason IS NULL
+        ORDER BY l.line;
+        SET v_put = row_count(), v_first = IF(v_put > 0, last_insert_id(), NULL);
+        SELECT coalesce(sum(NOT l.skipped), 0), coalesce(sum(l.skipped), 0) INTO v_refused, v_skipped
+        FROM dialer_import_lines l WHERE l.reason IS NOT NULL;
+        UPDATE dialer_imports i
+        SET i.done_to = p_to,
+            i.inserted = i.inserted + v_put,
+            i.refused = i.refused + v_refused + p_refused,
+            i.skipped = i.skipped + v_skipped,
+            i.first_case_id = coalesce(least(i.first_case_id, v_first), i.first_case_id, v_first),
+            -- Others may have inserted meanwhile; theirs say so.
+            i.last_case_id = IF(v_put > 0, (SELECT max(c.id) FROM dialer_clients c), i.last_case_id),
+            i.moved_at = now(6),
+            i.ended_at = IF(p_last, now(6), NULL)
+        WHERE i.id = p_import;
+        SELECT v_put AS put;
+    END IF;
+END

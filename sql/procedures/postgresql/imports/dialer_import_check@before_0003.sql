@@ -1,0 +1,91 @@
+-- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
+-- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
+-- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
+-- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
+-- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
+-- the numbers are noted in dialer_import_seen instead. Locks nothing.
+CREATE OR REPLACE FUNCTION dialer_import_check(
+    p_import int8,
+    p_project varchar,
+    p_in_file varchar,
+    p_in_project varchar,
+    p_elsewhere varchar,
+    p_dry bool
+)
+RETURNS TABLE (line int8, skipped bool, reason varchar)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_country varchar := dialer_country(p_project);
+    -- Mostly there are none, and no plan for them is made use of.
+    v_further CONSTANT bool := EXISTS (SELECT FROM dialer_case_numbers);
+BEGIN
+    -- Most lines are plainly good; a call costs more than this.
+    UPDATE dialer_import_lines l
+    SET reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
+        l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
+    WHERE NOT coalesce(concat_ws(E'\n', l.phone_number, coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'),
+                coalesce(l.allowed_stop, '0:00'), coalesce(l.case_name, ''))
+            ~ ('^[+]?[0-9]+\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\n'
+                '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\n'
+                '[^\x01-\x1f\x7f-\x9f]*$')
+        AND length(l.phone_number) <= 80 AND coalesce(length(l.case_name), 0) <= 1000
+        AND coalesce(length(l.fields), 0) <= 10000
+        AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
+        AND (l.region IS NULL OR l.region ~ '^[A-Z][A-Z](-[A-Z0-9][A-Z0-9]?[A-Z0-9]?)?$')
+        AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project ~ '^[A-Za-z0-9_-]+$', false);
+    IF (p_in_file, p_in_project, p_elsewhere) <> ('keep', 'keep', 'keep') THEN
+        UPDATE dialer_import_lines l
+        SET skipped = d.policy = 'skip', reason = dialer_refusal('dialer_clients.phone_number', l.phone_number, d.said)
+        FROM (
+            SELECT o.line, CASE o.found WHEN 1 THEN p_in_file WHEN 2 THEN p_in_project ELSE p_elsewhere END AS policy,
+                CASE o.found
+                    WHEN 1 THEN 'the number is on an earlier line of the file'
+                    WHEN 2 THEN 'the number is in the project already'
+                    ELSE 'the number is in another project'
+                END AS said
+            FROM (
+                -- One look at a number's cases, by its index.
+                SELECT n.line, CASE
+                    WHEN p_in_file <> 'keep' AND (n.place > 1 OR c.of_file
+                        OR p_dry AND EXISTS (SELECT FROM dialer_import_seen s WHERE s.number = n.number)) THEN 1
+                    WHEN p_in_project <> 'keep' AND c.of_project THEN 2
+                    WHEN p_elsewhere <> 'keep' AND c.of_another THEN 3
+                    END AS found
+                FROM (
+                    SELECT m.line, m.number, row_number() OVER (PARTITION BY m.number ORDER BY m.line) AS place
+                    FROM (
+                        SELECT g.line, CASE WHEN v_country IS NULL OR starts_with(g.phone_number, '+') THEN g.phone_number
+                            ELSE dialer_number(g.phone_number, v_country) END AS number
+                        FROM dialer_import_lines g WHERE g.reason IS NULL
+                    ) m
+                ) n
+                CROSS JOIN LATERAL (
+                    SELECT bool_or(k.project_id = p_project AND k.import_id = p_import) AS of_file,
+                        bool_or(k.project_id = p_project AND (p_import IS NULL OR k.import_id IS DISTINCT FROM p_import))
+                            AS of_project,
+                        bool_or(k.project_id <> p_project) AS of_another
+                    FROM (
+                        SELECT o.project_id, o.import_id FROM dialer_clients o WHERE o.number = n.number
+                        UNION ALL
+                        SELECT o.project_id, o.import_id
+                        FROM dialer_case_numbers f
+                        JOIN dialer_clients o ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
+                        WHERE v_further AND f.number = n.number AND f.place = 1 AND f.phone_number = o.phone_number
+                    ) k
+                ) c
+            ) o
+            WHERE o.found IS NOT NULL
+        ) d
+        WHERE d.line = l.line;
+        IF p_dry THEN
+            INSERT INTO dialer_import_seen (number, line)
+            SELECT dialer_number(l.phone_number, v_country), l.line FROM dialer_import_lines l WHERE l.reason IS NULL
+            ON CONFLICT DO NOTHING;
+        END IF;
+    END IF;
+    RETURN QUERY
+    SELECT l.line, l.skipped, l.reason FROM dialer_import_lines l WHERE l.reason IS NOT NULL ORDER BY l.line;
+END
+$$

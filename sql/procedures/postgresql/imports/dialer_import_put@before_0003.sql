@@ -1,0 +1,47 @@
+-- dialer_import_put(p_import, p_from, p_to, p_refused, p_last) -> how many cases
+-- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
+-- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
+-- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
+-- without us, or is over; nothing is written. Locks: the import.
+CREATE OR REPLACE FUNCTION dialer_import_put(p_import int8, p_from int8, p_to int8, p_refused int8, p_last bool)
+RETURNS int8
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+DECLARE
+    v_import dialer_imports;
+    v_put record;
+    v_left record;
+BEGIN
+    SELECT * INTO v_import FROM dialer_imports i
+    WHERE i.id = p_import AND i.done_to = p_from AND i.ended_at IS NULL AND i.undone_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    WITH put AS (
+        INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
+            call_back_period, deferred_time, region, fields, import_id)
+        SELECT coalesce(l.case_name, ''), v_import.project_id, l.phone_number, coalesce(l.priority, '1')::int8, l.utc,
+            coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
+            l.call_back_period, (l.deferred_time || 'Z')::timestamptz, l.region, l.fields::jsonb, p_import
+        FROM dialer_import_lines l
+        WHERE l.reason IS NULL
+        ORDER BY l.line
+        RETURNING id
+    )
+    SELECT count(*) AS n, min(id) AS first, max(id) AS last INTO v_put FROM put;
+    SELECT count(*) FILTER (WHERE NOT l.skipped) AS refused, count(*) FILTER (WHERE l.skipped) AS skipped INTO v_left
+    FROM dialer_import_lines l WHERE l.reason IS NOT NULL;
+    UPDATE dialer_imports i
+    SET done_to = p_to,
+        inserted = i.inserted + v_put.n,
+        refused = i.refused + v_left.refused + p_refused,
+        skipped = i.skipped + v_left.skipped,
+        first_case_id = least(i.first_case_id, v_put.first),
+        last_case_id = greatest(i.last_case_id, v_put.last),
+        moved_at = now(),
+        ended_at = CASE WHEN p_last THEN now() END
+    WHERE i.id = p_import;
+    RETURN v_put.n;
+END
+$$
