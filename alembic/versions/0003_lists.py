@@ -13,8 +13,10 @@ depends_on = None
 def upgrade() -> None:
     with op.routines(revision):
         op.run("0003")
+    op.run("0003_places")
 
 
 def downgrade() -> None:
     with op.routines(down_revision):
         op.run("0003", down=True)
+    op.run("0003_places", down=True)

@@ -28,7 +28,7 @@ CHECKED_EVERY = 50
 START = datetime(2031, 3, 29, 12, 0, tzinfo=UTC)
 """The day before the clocks change in Europe; far from the servers' own time, so that this can be told apart."""
 
-NOT_COMPARED = {"dialer_workers", "dialer_rule_changes", "dialer_places"}
+NOT_COMPARED = {"dialer_workers", "dialer_rule_changes"}
 """Leases go by the servers' own clocks; changes are counted by statements and by rows; PostgreSQL needs no copy."""
 NOT_KEPT_BY_BOTH = {"waits_as", "waits_for", "rules", "scoped_at"}
 """Columns for MariaDB's indexes; the version of rules is made out of changes; edits go by the servers' own

@@ -1,11 +1,14 @@
 -- Trigger, BEFORE INSERT ON dialer_clients: old names first, then what a promise means, then the checks.
 -- A case inserted as used, or with its promise kept, stays so. A session that brings cases back exactly as they were
 -- (from an archive) runs SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); even then
--- checked is set by the dialer alone.
+-- checked is set by the dialer alone. What dialer_import_put inserts has been checked, and has its number.
 CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
-BEGIN
-    DECLARE v_place varchar(4400);
+one: BEGIN
+    DECLARE v_place varchar(1100);
+    IF NEW.import_id = @dialer_importing THEN
+        LEAVE one;
+    END IF;
     IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN
         CALL dialer_bent('dialer_clients');
     END IF;

@@ -1,6 +1,6 @@
 -- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
--- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
--- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
+-- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others,
+-- whose numbers are in dialer_import_numbers then. Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
 -- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
 -- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
 -- the numbers are noted in dialer_import_seen instead. Locks nothing.
@@ -26,13 +26,13 @@ BEGIN
         AND coalesce(char_length(l.case_name), 0) <= 1000 AND coalesce(char_length(l.fields), 0) <= 10000
         AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region REGEXP '^[A-Z]{2}(-[A-Z0-9]{1,3})?\\z')
+        AND (l.fields IS NULL OR left(l.fields, 1) = '{' AND json_valid(l.fields))
         AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project REGEXP '^[A-Za-z0-9_-]+\\z', false);
+    INSERT INTO dialer_import_numbers (line, number)
+    SELECT l.line, IF(v_country IS NULL OR left(l.phone_number, 1) = '+', l.phone_number,
+        dialer_number(l.phone_number, v_country))
+    FROM dialer_import_lines l WHERE l.reason IS NULL;
     IF 'keep' <> p_in_file OR 'keep' <> p_in_project OR 'keep' <> p_elsewhere THEN
-        DELETE FROM dialer_import_numbers;
-        INSERT INTO dialer_import_numbers (line, number)
-        SELECT l.line, IF(v_country IS NULL OR left(l.phone_number, 1) = '+', l.phone_number,
-            dialer_number(l.phone_number, v_country))
-        FROM dialer_import_lines l WHERE l.reason IS NULL;
         DELETE FROM dialer_import_faults;
         -- An UPDATE that joins dialer_clients would lock the cases that it reads; this does not. One look at a number's
         -- cases, by its index.

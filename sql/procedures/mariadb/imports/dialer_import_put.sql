@@ -2,7 +2,8 @@
 -- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
 -- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
 -- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
--- without us, or is over; nothing is written. Locks: the import.
+-- without us, or is over; nothing is written. Lines that were checked are not checked again by the trigger, unless a
+-- trigger of somebody else's may have changed them. Locks: the import.
 CREATE OR REPLACE PROCEDURE dialer_import_put(
     p_import bigint,
     p_from bigint,
@@ -16,20 +17,41 @@ BEGIN
     DECLARE v_put bigint;
     DECLARE v_refused bigint;
     DECLARE v_skipped bigint;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
+        SET @dialer_importing = NULL;
+        RESIGNAL;
+    END;
     SELECT i.project_id INTO v_project FROM dialer_imports i
     WHERE i.id = p_import AND i.done_to = p_from AND i.ended_at IS NULL AND i.undone_at IS NULL FOR UPDATE;
     IF v_project IS NULL THEN
         SELECT NULL AS put;
     ELSE
+        SET @dialer_importing = IF(EXISTS (
+            SELECT 1 FROM information_schema.TRIGGERS t
+            WHERE t.EVENT_OBJECT_SCHEMA = database() AND t.EVENT_OBJECT_TABLE = 'dialer_clients'
+              AND t.ACTION_TIMING = 'BEFORE' AND t.EVENT_MANIPULATION = 'INSERT'
+              AND t.TRIGGER_NAME <> 'dialer_clients_before_insert'), NULL, p_import);
         INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
-            call_back_period, deferred_time, region, fields, import_id)
+            call_back_period, deferred_time, region, fields, import_id, number, number_region, zones)
         SELECT coalesce(l.case_name, ''), v_project, l.phone_number, CAST(coalesce(l.priority, '1') AS signed), l.utc,
             coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
-            l.call_back_period, CAST(l.deferred_time AS datetime), l.region, l.fields, p_import
+            l.call_back_period, CAST(l.deferred_time AS datetime), l.region, l.fields, p_import,
+            n.number, nullif(r.region, ''), nullif(r.zones, '')
         FROM dialer_import_lines l
+        JOIN (
+            -- As dialer_place, without a call for each: of the ranges that begin before a number, or with it, the last.
+            SELECT k.line, k.number, max(k.begins) OVER (ORDER BY k.digits, k.line ROWS UNBOUNDED PRECEDING) AS begins
+            FROM (
+                SELECT NULL AS line, NULL AS number, g.begins AS digits, g.begins FROM dialer_number_ranges g
+                UNION ALL
+                SELECT m.line, m.number, IF(m.number LIKE '+%', substr(m.number, 2), NULL), NULL
+                FROM dialer_import_numbers m
+            ) k
+        ) n ON n.line = l.line
+        LEFT JOIN dialer_number_ranges r ON r.begins = n.begins
         WHERE l.reason IS NULL
         ORDER BY l.line;
-        SET v_put = row_count(), v_first = IF(v_put > 0, last_insert_id(), NULL);
+        SET v_put = row_count(), v_first = IF(v_put > 0, last_insert_id(), NULL), @dialer_importing = NULL;
         SELECT coalesce(sum(NOT l.skipped), 0), coalesce(sum(l.skipped), 0) INTO v_refused, v_skipped
         FROM dialer_import_lines l WHERE l.reason IS NOT NULL;
         UPDATE dialer_imports i

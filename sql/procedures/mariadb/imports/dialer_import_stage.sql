@@ -1,7 +1,8 @@
 -- dialer_import_stage()
 -- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty cell
--- is NULL), and dialer_import_seen, for the numbers that a dry run has read before (it inserts no cases to look them up
--- in). Whoever imports fills dialer_import_lines in the same transaction.
+-- is NULL), dialer_import_numbers, for their numbers in one form, and dialer_import_seen, for the numbers that a dry run
+-- has read before (it inserts no cases to look them up in). Whoever imports fills dialer_import_lines in the same
+-- transaction.
 CREATE OR REPLACE PROCEDURE dialer_import_stage()
 BEGIN
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_lines (
@@ -26,11 +27,12 @@ BEGIN
         skipped tinyint(1) NOT NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_numbers (
-        line bigint NOT NULL,
+        line bigint NOT NULL PRIMARY KEY,
         number varchar(100) NOT NULL,
         KEY (number)
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_seen (number varchar(400) NOT NULL PRIMARY KEY, line bigint NOT NULL)
     ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     DELETE FROM dialer_import_lines;
+    DELETE FROM dialer_import_numbers;
 END

@@ -1,8 +1,8 @@
 -- dialer_numbering_refresh()
--- Take over by which country's plan each project's numbers are read (dialer_params.country, country in
--- dialer_settings), for the triggers of dialer_clients. Only dialer_screen calls this. (MariaDB: also where numbers are,
--- in dialer_places. An open transaction that writes cases holds rows of both; then 1205 says so at once, since nobody
--- waits.)
+-- Take over by which country's plan each project's numbers are read (dialer_params.country, country in dialer_settings) and
+-- where numbers are (dialer_prefixes), for the triggers of dialer_clients: into dialer_numbering and dialer_number_ranges.
+-- Only dialer_screen calls this. (On MariaDB an open transaction that writes cases holds rows of both; then 1205 says so at
+-- once, since nobody waits.)
 CREATE OR REPLACE PROCEDURE dialer_numbering_refresh()
 BEGIN
     FOR p IN (
@@ -20,22 +20,36 @@ BEGIN
         ON DUPLICATE KEY UPDATE country = VALUES(country);
     END FOR;
     FOR p IN (
-        SELECT k.prefix, coalesce(k.region, k.country, '') AS region, coalesce(k.zones, '') AS zones
-        FROM dialer_prefixes k
-        LEFT JOIN dialer_places n ON n.prefix = k.prefix
-        WHERE n.prefix IS NULL OR n.region <> coalesce(k.region, k.country, '') OR n.zones <> coalesce(k.zones, '')
+        WITH wanted AS (
+            SELECT p.prefix AS begins, coalesce(p.region, p.country, '') AS region, coalesce(p.zones, '') AS zones
+            FROM dialer_prefixes p
+            UNION ALL
+            -- Behind the last digit: from here on the number begins with a shorter prefix, or with none.
+            SELECT concat(p.prefix, ':'), coalesce(o.region, o.country, ''), coalesce(o.zones, '')
+            FROM (
+                SELECT k.prefix, max(s.prefix) AS shorter
+                FROM dialer_prefixes k
+                LEFT JOIN seq_1_to_15 n ON n.seq < char_length(k.prefix)
+                LEFT JOIN dialer_prefixes s ON s.prefix = left(k.prefix, n.seq)
+                GROUP BY k.prefix
+            ) p
+            LEFT JOIN dialer_prefixes o ON o.prefix = p.shorter
+        )
+        SELECT w.begins, w.region, w.zones
+        FROM wanted w
+        LEFT JOIN dialer_number_ranges r ON r.begins = w.begins
+        WHERE r.begins IS NULL OR r.region <> w.region OR r.zones <> w.zones
+        UNION ALL
+        SELECT r.begins, NULL, NULL FROM dialer_number_ranges r WHERE r.begins NOT IN (SELECT w.begins FROM wanted w)
     ) DO
-        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-        INSERT INTO dialer_places (prefix, region, zones) VALUES (p.prefix, p.region, p.zones)
-        ON DUPLICATE KEY UPDATE region = VALUES(region), zones = VALUES(zones);
-    END FOR;
-    FOR p IN (
-        SELECT n.prefix FROM dialer_places n
-        LEFT JOIN dialer_prefixes k ON k.prefix = n.prefix
-        WHERE k.prefix IS NULL
-    ) DO
-        SET STATEMENT innodb_lock_wait_timeout = 0 FOR
-        DELETE FROM dialer_places WHERE prefix = p.prefix;
+        IF p.region IS NULL THEN
+            SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+            DELETE FROM dialer_number_ranges WHERE begins = p.begins;
+        ELSE
+            SET STATEMENT innodb_lock_wait_timeout = 0 FOR
+            INSERT INTO dialer_number_ranges (begins, region, zones) VALUES (p.begins, p.region, p.zones)
+            ON DUPLICATE KEY UPDATE region = VALUES(region), zones = VALUES(zones);
+        END IF;
     END FOR;
     FOR p IN (
         SELECT n.project_id FROM dialer_numbering n

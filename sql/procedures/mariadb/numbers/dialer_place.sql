@@ -1,22 +1,16 @@
--- dialer_place(p_number) -> region|zones, NULL if nothing is known
+-- dialer_place(p_number) -> region|zones
 -- Where a number (E.164 with +) is, by the longest prefix in dialer_prefixes that it begins with: its region, or country,
--- and its zones, either of them perhaps empty. (MariaDB reads the copy dialer_places, which only dialer_screen writes:
--- what a trigger looks up there it locks, until the writer of the case commits.)
+-- and its zones, either of them perhaps empty. NULL or |: nothing is known. Reads the copy dialer_number_ranges, which only
+-- dialer_screen writes. (On MariaDB a trigger locks what it looks up, until the writer of the case commits.)
 CREATE OR REPLACE FUNCTION dialer_place(p_number varchar(400))
-RETURNS varchar(4400)
+RETURNS varchar(1100)
 READS SQL DATA
 BEGIN
-    IF p_number NOT LIKE '+%' THEN
-        RETURN NULL;
-    END IF;
+    -- A range of an index ends at a variable, not at an expression.
+    DECLARE v_digits varchar(20) DEFAULT substr(p_number, 2, 20);
     RETURN (
-        SELECT concat(p.region, '|', p.zones)
-        FROM dialer_places p
-        WHERE p.prefix IN (
-            substr(p_number, 2, 15), substr(p_number, 2, 14), substr(p_number, 2, 13), substr(p_number, 2, 12),
-            substr(p_number, 2, 11), substr(p_number, 2, 10), substr(p_number, 2, 9), substr(p_number, 2, 8),
-            substr(p_number, 2, 7), substr(p_number, 2, 6), substr(p_number, 2, 5), substr(p_number, 2, 4),
-            substr(p_number, 2, 3), substr(p_number, 2, 2), substr(p_number, 2, 1))
-        -- Of beginnings of one number the longest sorts last.
-        ORDER BY p.prefix DESC LIMIT 1);
+        SELECT concat(r.region, '|', r.zones)
+        FROM dialer_number_ranges r
+        WHERE p_number LIKE '+%' AND r.begins <= v_digits
+        ORDER BY r.begins DESC LIMIT 1);
 END

@@ -1,7 +1,7 @@
 -- Trigger, BEFORE INSERT ON dialer_clients: old names first, then what a promise means, then the checks.
 -- A case inserted as used, or with its promise kept, stays so. A session that brings cases back exactly as they were
 -- (from an archive) runs SET dialer.restoring = 'on' (PostgreSQL), SET @dialer_restoring = true (MariaDB); even then
--- checked is set by the dialer alone.
+-- checked is set by the dialer alone. What dialer_import_put inserts has been checked, and has its number.
 CREATE OR REPLACE FUNCTION dialer_clients_before_insert()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -69,4 +69,6 @@ BEGIN
 END
 $$;
 CREATE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
-FOR EACH ROW EXECUTE FUNCTION dialer_clients_before_insert()
+FOR EACH ROW
+WHEN (NEW.import_id IS NULL OR NEW.import_id::varchar <> coalesce(current_setting('dialer.importing', true), ''))
+EXECUTE FUNCTION dialer_clients_before_insert()

@@ -1,6 +1,6 @@
 -- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
--- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
--- Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
+-- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others,
+-- whose numbers are in dialer_import_numbers then. Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
 -- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
 -- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
 -- the numbers are noted in dialer_import_seen instead. Locks nothing.
@@ -35,6 +35,10 @@ BEGIN
         AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region ~ '^[A-Z][A-Z](-[A-Z0-9][A-Z0-9]?[A-Z0-9]?)?$')
         AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project ~ '^[A-Za-z0-9_-]+$', false);
+    INSERT INTO dialer_import_numbers (line, number)
+    SELECT l.line, CASE WHEN v_country IS NULL OR starts_with(l.phone_number, '+') THEN l.phone_number
+        ELSE dialer_number(l.phone_number, v_country) END
+    FROM dialer_import_lines l WHERE l.reason IS NULL;
     IF (p_in_file, p_in_project, p_elsewhere) <> ('keep', 'keep', 'keep') THEN
         UPDATE dialer_import_lines l
         SET skipped = d.policy = 'skip', reason = dialer_refusal('dialer_clients.phone_number', l.phone_number, d.said)
@@ -55,11 +59,7 @@ BEGIN
                     END AS found
                 FROM (
                     SELECT m.line, m.number, row_number() OVER (PARTITION BY m.number ORDER BY m.line) AS place
-                    FROM (
-                        SELECT g.line, CASE WHEN v_country IS NULL OR starts_with(g.phone_number, '+') THEN g.phone_number
-                            ELSE dialer_number(g.phone_number, v_country) END AS number
-                        FROM dialer_import_lines g WHERE g.reason IS NULL
-                    ) m
+                    FROM dialer_import_numbers m
                 ) n
                 CROSS JOIN LATERAL (
                     SELECT bool_or(k.project_id = p_project AND k.import_id = p_import) AS of_file,
@@ -81,7 +81,9 @@ BEGIN
         WHERE d.line = l.line;
         IF p_dry THEN
             INSERT INTO dialer_import_seen (number, line)
-            SELECT dialer_number(l.phone_number, v_country), l.line FROM dialer_import_lines l WHERE l.reason IS NULL
+            SELECT n.number, n.line FROM dialer_import_numbers n
+            JOIN dialer_import_lines l ON l.line = n.line
+            WHERE l.reason IS NULL
             ON CONFLICT DO NOTHING;
         END IF;
     END IF;

@@ -2,7 +2,8 @@
 -- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
 -- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
 -- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
--- without us, or is over; nothing is written. Locks: the import.
+-- without us, or is over; nothing is written. Lines that were checked are not checked again by the trigger, unless a
+-- trigger of somebody else's may have changed them. Locks: the import.
 CREATE OR REPLACE FUNCTION dialer_import_put(p_import int8, p_from int8, p_to int8, p_refused int8, p_last bool)
 RETURNS int8
 LANGUAGE plpgsql
@@ -18,18 +19,35 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    PERFORM set_config('dialer.importing', CASE
+        WHEN EXISTS (
+            SELECT FROM pg_trigger t
+            -- BEFORE INSERT, of each row.
+            WHERE t.tgrelid = 'dialer_clients'::regclass AND t.tgtype & 7 = 7 AND t.tgenabled <> 'D'
+              AND t.tgname <> 'dialer_clients_before_insert') THEN ''
+        ELSE p_import::varchar
+    END, true);
     WITH put AS (
         INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
-            call_back_period, deferred_time, region, fields, import_id)
+            call_back_period, deferred_time, region, fields, import_id, number, number_region, zones)
         SELECT coalesce(l.case_name, ''), v_import.project_id, l.phone_number, coalesce(l.priority, '1')::int8, l.utc,
             coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
-            l.call_back_period, (l.deferred_time || 'Z')::timestamptz, l.region, l.fields::jsonb, p_import
+            l.call_back_period, (l.deferred_time || 'Z')::timestamptz, l.region, l.fields::jsonb, p_import,
+            n.number, nullif(r.region, ''), nullif(r.zones, '')
         FROM dialer_import_lines l
+        JOIN dialer_import_numbers n ON n.line = l.line
+        -- As dialer_place, without a call for each.
+        LEFT JOIN LATERAL (
+            SELECT k.region, k.zones FROM dialer_number_ranges k
+            WHERE n.number LIKE '+%' AND k.begins <= substr(n.number, 2)
+            ORDER BY k.begins DESC LIMIT 1
+        ) r ON true
         WHERE l.reason IS NULL
         ORDER BY l.line
         RETURNING id
     )
     SELECT count(*) AS n, min(id) AS first, max(id) AS last INTO v_put FROM put;
+    PERFORM set_config('dialer.importing', '', true);
     SELECT count(*) FILTER (WHERE NOT l.skipped) AS refused, count(*) FILTER (WHERE l.skipped) AS skipped INTO v_left
     FROM dialer_import_lines l WHERE l.reason IS NOT NULL;
     UPDATE dialer_imports i

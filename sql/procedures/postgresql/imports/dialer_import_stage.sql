@@ -1,7 +1,8 @@
 -- dialer_import_stage()
 -- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty cell
--- is NULL), and dialer_import_seen, for the numbers that a dry run has read before (it inserts no cases to look them up
--- in). Whoever imports fills dialer_import_lines in the same transaction.
+-- is NULL), dialer_import_numbers, for their numbers in one form, and dialer_import_seen, for the numbers that a dry run
+-- has read before (it inserts no cases to look them up in). Whoever imports fills dialer_import_lines in the same
+-- transaction.
 CREATE OR REPLACE FUNCTION dialer_import_stage()
 RETURNS void
 LANGUAGE plpgsql
@@ -25,9 +26,11 @@ BEGIN
             reason varchar NULL,
             skipped bool NOT NULL DEFAULT false
         ) ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE dialer_import_numbers (line int8 NOT NULL, number varchar NOT NULL) ON COMMIT DELETE ROWS;
         CREATE TEMPORARY TABLE dialer_import_seen (number varchar NOT NULL PRIMARY KEY, line int8 NOT NULL);
     ELSE
         DELETE FROM dialer_import_lines;
+        DELETE FROM dialer_import_numbers;
     END IF;
 END
 $$

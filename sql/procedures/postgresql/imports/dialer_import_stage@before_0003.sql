@@ -1,0 +1,33 @@
+-- dialer_import_stage()
+-- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty cell
+-- is NULL), and dialer_import_seen, for the numbers that a dry run has read before (it inserts no cases to look them up
+-- in). Whoever imports fills dialer_import_lines in the same transaction.
+CREATE OR REPLACE FUNCTION dialer_import_stage()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+    IF to_regclass('pg_temp.dialer_import_lines') IS NULL THEN
+        CREATE TEMPORARY TABLE dialer_import_lines (
+            line int8 NOT NULL,
+            case_name varchar NULL,
+            phone_number varchar NULL,
+            priority varchar NULL,
+            utc varchar NULL,
+            allowed_start varchar NULL,
+            allowed_stop varchar NULL,
+            call_back varchar NULL,
+            call_back_period varchar NULL,
+            deferred_time varchar NULL,
+            region varchar NULL,
+            fields varchar NULL,
+            reason varchar NULL,
+            skipped bool NOT NULL DEFAULT false
+        ) ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE dialer_import_seen (number varchar NOT NULL PRIMARY KEY, line int8 NOT NULL);
+    ELSE
+        DELETE FROM dialer_import_lines;
+    END IF;
+END
+$$
