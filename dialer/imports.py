@@ -35,9 +35,10 @@ T = TypeVar("T")
 POLICIES = ("keep", "skip", "refuse")
 DEFAULT_POLICIES = Policies("refuse", "refuse", "keep")
 PLACES = {"file": "in_file", "project": "in_project", "elsewhere": "elsewhere"}
-_FEWEST, _FIRST, _MOST = 100, 1000, 2000
-_CHUNK_SECONDS = 0.1
+_FEWEST, _FIRST, _MOST = 100, 1000, 5000
+_CHUNK_SECONDS = 0.25
 """How long a chunk should take: an insert of many rows holds up others who insert."""
+_SWITCH_SECONDS = 0.0002
 _SLOW = 3.0
 """A server that takes so many times what it took before is busy: it gets a pause after each chunk."""
 _UNDO_AT_ONCE = 1000
@@ -209,7 +210,7 @@ class _Import:
             if len(held) >= self._pace.rows:
                 yield held, False
                 held = []
-            held.append(line)
+            held.append(self._imports.written(line))
         yield held, True
 
     def _read(self) -> tuple[list[str], Iterator[Row]]:
@@ -278,11 +279,17 @@ class _Import:
 def _ahead(items: Iterator[T]) -> Iterator[T]:
     """The items, each made while the one before it is worked on: by the server, here."""
     nothing = object()
-    with ThreadPoolExecutor(1) as pool:
-        coming: Future[T | object] = pool.submit(next, items, nothing)
-        while (item := coming.result()) is not nothing:
-            coming = pool.submit(next, items, nothing)
-            yield cast(T, item)
+    before = sys.getswitchinterval()
+    # Who waits for the server is to hear its answer at once, not when the other thread has had its 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            coming: Future[T | object] = pool.submit(next, items, nothing)
+            while (item := coming.result()) is not nothing:
+                coming = pool.submit(next, items, nothing)
+                yield cast(T, item)
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Pace:

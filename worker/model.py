@@ -298,12 +298,14 @@ class OpenAttempt:
 
 class ListLine(NamedTuple):
     """A line of a list that is imported. values: of the columns that the list has, None for an empty cell. fault: why
-    it cannot be read; then there are no values. cells: as they were read."""
+    it cannot be read; then there are no values. cells: as they were read. written: as the database loads it, if that
+    was written ahead (Imports.written)."""
 
     line: int
     values: tuple[str | None, ...]
     fault: str | None
     cells: Sequence[str]
+    written: str = ""
 
 
 class Policies(NamedTuple):

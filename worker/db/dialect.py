@@ -52,11 +52,12 @@ class Dialect(Protocol):
     def call(self, routine: str, parameters: Sequence[str]) -> str:
         """The statement that calls a routine with named bind parameters."""
 
-    def load(
-        self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | None]]
-    ) -> None:
-        """Insert many rows in the fastest way that needs nothing of the server. Names of ours; values are data, and
-        none has a NUL character. Raises DBAPIError."""
+    def row(self, values: Sequence[str | int | None]) -> str:
+        """A row as `load` takes it, which may be written ahead; none of the values has a NUL character."""
+
+    def load(self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
+        """Insert many rows in the fastest way that needs nothing of the server. Names of ours; rows as `row` writes
+        them. Raises DBAPIError."""
 
     def limited(self, statement: str, seconds: float) -> tuple[str, ...]:
         """The statements to execute so that the server gives up on `statement` after `seconds`; the last of them has

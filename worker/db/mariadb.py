@@ -200,16 +200,18 @@ class MariaDB:
         call = f"{routine}({arguments})"
         return f"SELECT {call} AS {routine}" if _is_function(routine) else f"CALL {call}"
 
-    def load(
-        self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | None]]
-    ) -> None:
+    def row(self, values: Sequence[str | int | None]) -> str:
+        """A row of VALUES."""
+        return f"({', '.join(map(_literal, values))})"
+
+    def load(self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
         """By INSERTs of many rows: LOAD DATA LOCAL may be forbidden by the server."""
         begin = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - names of ours
         written: list[str] = []
         size = 0
         for row in rows:
-            written.append(f"({', '.join(map(_literal, row))})")
-            size += len(written[-1])
+            written.append(row)
+            size += len(row)
             if size > _LONGEST_INSERT:
                 _execute_as_it_is(connection, begin + ",".join(written))
                 written, size = [], 0

@@ -376,6 +376,56 @@ def test_a_line_that_a_constraint_of_a_dba_refuses_is_refused_alone(own_database
     assert ended["ended_at"] is not None
 
 
+def test_a_trigger_of_a_dba_changes_an_imported_case_and_what_it_writes_is_checked(
+    own_database: Database, tmp_path: Path
+) -> None:
+    db = own_database
+    add_project(db)
+    change = "NEW.phone_number = replace(replace(NEW.phone_number, '0044', '+44'), '13', 'x')"
+    if db.dialect.name == "postgresql":
+        execute(
+            db,
+            f"CREATE FUNCTION a_dba() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {_doubled(change)}; RETURN NEW; END'",
+        )
+        execute(db, "CREATE TRIGGER a_dba BEFORE INSERT ON dialer_clients FOR EACH ROW EXECUTE FUNCTION a_dba()")
+    else:
+        execute(
+            db,
+            "CREATE TRIGGER a_dba BEFORE INSERT ON dialer_clients FOR EACH ROW PRECEDES dialer_clients_before_insert"
+            f" SET {change}",
+        )
+    path = tmp_path / "spring.csv"
+    path.write_text("phone\n00442079460001\n13\n")
+    assert imports.run(db.settings, Wanted(path, PROJECT)) == 1
+    (row,) = db.query("SELECT phone_number, number, zones FROM dialer_clients")
+    assert tuple(row.values()) == ("+442079460001", "+442079460001", "Europe/London")
+    assert "dialer_clients.phone_number is 'x'" in (tmp_path / "spring.refused.csv").read_text("utf-8-sig")
+
+
+def _doubled(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def test_an_imported_case_is_as_if_it_had_been_inserted(desk: Desk, caller: Caller) -> None:
+    """The import finds out what the trigger would, for many lines at once."""
+    execute(desk.db, "UPDATE dialer_params SET country = 'GB'")
+    caller.screen()
+    phones = ["+12025550143", "+18505550143", "+493012345678", "02079460001", "0049301", "+0", "+7", "12", "+99999999"]
+    lines = [f"{phone},{zone}" for phone in phones for zone in ("", "Europe/Paris", "+3")]
+    lines[4] += ",2026-12-01T15:00Z,1"
+    desk.run(desk.write("phone,utc,deferred_time,call_back", *lines), duplicates=imports.policies(["keep"]))
+    known = "case_name, phone_number, project_id, utc, deferred_time, call_back"
+    execute(desk.db, f"INSERT INTO dialer_clients ({known}) SELECT {known} FROM dialer_clients ORDER BY id")
+    rows = desk.db.query("SELECT * FROM dialer_clients ORDER BY id")
+    for row in rows:
+        for other in ("id", "created", "inserted_at", "import_id"):
+            del row[other]
+    half = len(rows) // 2
+    assert half == len(lines)
+    assert rows[:half] == rows[half:]
+    assert any(row["zones"] == "America/Chicago&America/New_York" for row in rows)
+
+
 # --- undo ---------------------------------------------------------------------------------------------------------
 
 

@@ -119,6 +119,10 @@ class Imports(Routines):
             yield part, found
             after = part[-1].line if part else after
 
+    def written(self, line: ListLine) -> ListLine:
+        """The line, written as the database loads it: whoever reads a list does it ahead, while the server works."""
+        return line if line.fault else line._replace(written=self._database.dialect.row((line.line, *line.values)))
+
     def undo(self, import_id: int, after: int, count: int) -> tuple[int | None, int, int]:
         """Delete those of the next `count` cases of an import that were never dialled, by id from after `after`.
 
@@ -152,7 +156,7 @@ class Imports(Routines):
     def _check(self, connection: Connection, task: Task, lines: Sequence[ListLine], *, dry: bool) -> list[RefusedLine]:
         self._call(connection, "dialer_import_stage")
         unread = [RefusedLine(line.line, False, line.fault) for line in lines if line.fault is not None]
-        rows = [(line.line, *line.values) for line in lines if line.fault is None]
+        rows = [line.written or self.written(line).written for line in lines if line.fault is None]
         if not rows:
             return unread
         self._database.dialect.load(connection, "dialer_import_lines", ("line", *task.targets), rows)

@@ -5,7 +5,6 @@
 CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
 one: BEGIN
-    DECLARE v_place varchar(1100);
     IF NEW.import_id = @dialer_importing THEN
         LEAVE one;
     END IF;
@@ -18,9 +17,10 @@ one: BEGIN
             @dialer_country = dialer_country(NEW.project_id);
     END IF;
     SET NEW.number = IF(@dialer_country IS NULL, NEW.phone_number, dialer_number(NEW.phone_number, @dialer_country));
-    SET v_place = IF(NEW.number LIKE '+%', dialer_place(NEW.number), NULL);
-    SET NEW.number_region = nullif(substring_index(v_place, '|', 1), ''),
-        NEW.zones = nullif(substring_index(v_place, '|', -1), '');
+    -- No variable of the trigger's own: each row would pay for it, those of an import, too.
+    SET @dialer_place = IF(NEW.number LIKE '+%', dialer_place(NEW.number), NULL);
+    SET NEW.number_region = nullif(substring_index(@dialer_place, '|', 1), ''),
+        NEW.zones = nullif(substring_index(@dialer_place, '|', -1), '');
     -- By far the most rows are fresh cases with columns that are plainly right: nothing of what follows concerns them, and each
     -- step of a trigger costs a microsecond. A pattern is read anew for each row, which costs more than to apply it, so there
     -- is one for six columns, with line breaks between them, which none of them may have; half a pair fits no pattern.

@@ -41,22 +41,37 @@ BEGIN
                 'the number is in another project'),
             ELT(o.found, p_in_file, p_in_project, p_elsewhere) = 'skip'
         FROM (
-            SELECT n.line, CASE
-                WHEN p_in_file <> 'keep' AND (n.line > (SELECT min(m.line) FROM dialer_import_numbers m WHERE m.number = n.number)
-                    OR max(k.project_id = p_project AND k.import_id <=> p_import AND p_import IS NOT NULL)
-                    OR max(o.project_id = p_project AND o.import_id <=> p_import AND p_import IS NOT NULL)
-                    OR (p_dry AND EXISTS (SELECT 1 FROM dialer_import_seen s WHERE s.number = n.number))) THEN 1
-                WHEN p_in_project <> 'keep' AND (
-                    max(k.project_id = p_project AND (NOT k.import_id <=> p_import OR p_import IS NULL))
-                    OR max(o.project_id = p_project AND (NOT o.import_id <=> p_import OR p_import IS NULL))) THEN 2
-                WHEN p_elsewhere <> 'keep' AND (max(k.project_id <> p_project) OR max(o.project_id <> p_project)) THEN 3
+            SELECT k.line, CASE
+                WHEN p_in_file <> 'keep' AND max(k.place = 'file') THEN 1
+                WHEN p_in_project <> 'keep' AND max(k.place = 'project') THEN 2
+                WHEN p_elsewhere <> 'keep' AND max(k.place = 'elsewhere') THEN 3
                 END AS found
-            FROM dialer_import_numbers n
-            LEFT JOIN dialer_case_numbers f FORCE INDEX (dialer_case_numbers_number) ON f.number = n.number AND f.place = 1
-            LEFT JOIN dialer_clients k FORCE INDEX (dialer_clients_number) ON k.number = n.number
-            LEFT JOIN dialer_clients o FORCE INDEX (PRIMARY) ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
-                AND o.phone_number = f.phone_number
-            GROUP BY n.line
+            FROM (
+                SELECT n.line, 'file' AS place
+                FROM (
+                    SELECT m.number, min(m.line) AS line FROM dialer_import_numbers m GROUP BY m.number HAVING count(*) > 1
+                ) d
+                STRAIGHT_JOIN dialer_import_numbers n ON n.number = d.number AND n.line > d.line
+                UNION ALL
+                SELECT n.line, 'file'
+                FROM dialer_import_numbers n
+                STRAIGHT_JOIN dialer_import_seen s ON s.number = n.number
+                WHERE p_dry
+                UNION ALL
+                SELECT n.line,
+                    IF(c.project_id <> p_project, 'elsewhere', IF(c.import_id = p_import, 'file', 'project'))
+                FROM dialer_import_numbers n
+                STRAIGHT_JOIN dialer_clients c FORCE INDEX (dialer_clients_number) ON c.number = n.number
+                UNION ALL
+                SELECT n.line,
+                    IF(c.project_id <> p_project, 'elsewhere', IF(c.import_id = p_import, 'file', 'project'))
+                FROM dialer_import_numbers n
+                STRAIGHT_JOIN dialer_case_numbers f FORCE INDEX (dialer_case_numbers_number)
+                    ON f.number = n.number AND f.place = 1
+                STRAIGHT_JOIN dialer_clients c FORCE INDEX (PRIMARY)
+                    ON c.id = f.case_id AND c.inserted_at = f.case_inserted_at AND c.phone_number = f.phone_number
+            ) k
+            GROUP BY k.line
         ) o
         WHERE o.found IS NOT NULL;
         UPDATE dialer_import_lines l JOIN dialer_import_faults f ON f.line = l.line

@@ -17,6 +17,8 @@ BEGIN
     DECLARE v_put bigint;
     DECLARE v_refused bigint;
     DECLARE v_skipped bigint;
+    DECLARE v_lowest varchar(100);
+    DECLARE v_highest varchar(100);
     DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
         SET @dialer_importing = NULL;
         RESIGNAL;
@@ -31,24 +33,41 @@ BEGIN
             WHERE t.EVENT_OBJECT_SCHEMA = database() AND t.EVENT_OBJECT_TABLE = 'dialer_clients'
               AND t.ACTION_TIMING = 'BEFORE' AND t.EVENT_MANIPULATION = 'INSERT'
               AND t.TRIGGER_NAME <> 'dialer_clients_before_insert'), NULL, p_import);
+        -- As dialer_place, without a call for each: in which of the ranges a number is, by how many begin before it; of
+        -- those between the lowest and the highest number.
+        SELECT min(substr(n.number, 2)), max(substr(n.number, 2)) INTO v_lowest, v_highest
+        FROM dialer_import_numbers n WHERE n.number LIKE '+%';
+        SELECT r.begins INTO v_lowest FROM dialer_number_ranges r
+        WHERE r.begins <= v_lowest ORDER BY r.begins DESC LIMIT 1;
+        DELETE FROM dialer_import_places;
+        INSERT INTO dialer_import_places (line, begins)
+        SELECT n.line, r.begins
+        FROM (
+            SELECT k.line, count(k.begins) OVER (ORDER BY k.digits, k.line ROWS UNBOUNDED PRECEDING) AS place
+            FROM (
+                SELECT NULL AS line, g.begins AS digits, g.begins FROM dialer_number_ranges g
+                WHERE g.begins BETWEEN v_lowest AND v_highest
+                UNION ALL
+                SELECT m.line, substr(m.number, 2), NULL FROM dialer_import_numbers m WHERE m.number LIKE '+%'
+            ) k
+        ) n
+        JOIN (
+            SELECT row_number() OVER (ORDER BY g.begins) AS place, g.begins FROM dialer_number_ranges g
+            WHERE g.begins BETWEEN v_lowest AND v_highest
+        ) r ON r.place = n.place
+        WHERE n.line IS NOT NULL;
         INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
-            call_back_period, deferred_time, region, fields, import_id, number, number_region, zones)
+            call_back_period, deferred_time, deferred_kind, region, fields, import_id, number,
+            number_region, zones)
         SELECT coalesce(l.case_name, ''), v_project, l.phone_number, CAST(coalesce(l.priority, '1') AS signed), l.utc,
             coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
-            l.call_back_period, CAST(l.deferred_time AS datetime), l.region, l.fields, p_import,
+            l.call_back_period, CAST(l.deferred_time AS datetime),
+            IF(l.deferred_time IS NULL, NULL, 'scheduled'), l.region, l.fields, p_import,
             n.number, nullif(r.region, ''), nullif(r.zones, '')
         FROM dialer_import_lines l
-        JOIN (
-            -- As dialer_place, without a call for each: of the ranges that begin before a number, or with it, the last.
-            SELECT k.line, k.number, max(k.begins) OVER (ORDER BY k.digits, k.line ROWS UNBOUNDED PRECEDING) AS begins
-            FROM (
-                SELECT NULL AS line, NULL AS number, g.begins AS digits, g.begins FROM dialer_number_ranges g
-                UNION ALL
-                SELECT m.line, m.number, IF(m.number LIKE '+%', substr(m.number, 2), NULL), NULL
-                FROM dialer_import_numbers m
-            ) k
-        ) n ON n.line = l.line
-        LEFT JOIN dialer_number_ranges r ON r.begins = n.begins
+        STRAIGHT_JOIN dialer_import_numbers n ON n.line = l.line
+        LEFT JOIN dialer_import_places p ON p.line = l.line
+        LEFT JOIN dialer_number_ranges r ON r.begins = p.begins
         WHERE l.reason IS NULL
         ORDER BY l.line;
         SET v_put = row_count(), v_first = IF(v_put > 0, last_insert_id(), NULL), @dialer_importing = NULL;

@@ -5,7 +5,9 @@
 -- transaction.
 CREATE OR REPLACE PROCEDURE dialer_import_stage()
 BEGIN
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_lines (
+    -- To delete its rows would cost as much as to fill it.
+    DROP TEMPORARY TABLE IF EXISTS dialer_import_lines;
+    CREATE TEMPORARY TABLE dialer_import_lines (
         line bigint NOT NULL PRIMARY KEY,
         case_name text NULL,
         phone_number text NULL,
@@ -31,8 +33,11 @@ BEGIN
         number varchar(100) NOT NULL,
         KEY (number)
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_places (
+        line bigint NOT NULL PRIMARY KEY,
+        begins varchar(20) NOT NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_seen (number varchar(400) NOT NULL PRIMARY KEY, line bigint NOT NULL)
     ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    DELETE FROM dialer_import_lines;
     DELETE FROM dialer_import_numbers;
 END

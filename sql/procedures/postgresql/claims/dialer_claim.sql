@@ -35,7 +35,8 @@ SET search_path FROM CURRENT
 AS $$
 DECLARE
     v_project dialer_projects;
-    v_rules dialer_rules;
+    v_case_limit int;
+    v_trunk varchar;
     v_failing bool;
     v_now timestamptz;
     v_n int;
@@ -55,9 +56,9 @@ BEGIN
     END IF;
     SELECT * INTO v_project FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
     v_now := dialer_instant(p_now);
-    SELECT * INTO v_rules FROM dialer_rules r WHERE r.project_id = p_project;
+    SELECT r.case_limit, r.trunk INTO v_case_limit, v_trunk FROM dialer_rules r WHERE r.project_id = p_project;
     IF v_project.wanted IS DISTINCT FROM 'start'
-       OR v_rules.project_id IS NULL
+       OR v_case_limit IS NULL
        OR EXISTS (SELECT FROM dialer_fitness f WHERE f.project_id = p_project AND f.asterisk = p_asterisk) THEN
         RETURN;
     END IF;
@@ -65,7 +66,7 @@ BEGIN
         PERFORM dialer_project_settle(p_project, true, v_project.claims_slow, v_now);
         RETURN;
     END IF;
-    v_n := least(p_n, v_rules.case_limit - (
+    v_n := least(p_n, v_case_limit - (
         SELECT count(*) FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL));
     IF v_n <= 0 THEN
         RETURN;
@@ -87,7 +88,7 @@ BEGIN
     END IF;
     v_failing := EXISTS (
         SELECT FROM dialer_stat_trunk t
-        WHERE t.trunk = v_rules.trunk AND t.asterisk = p_asterisk AND t.state = 'failing');
+        WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk AND t.state = 'failing');
     -- Where others hold the first ones, those behind them are looked at.
     v_reach := CASE WHEN v_failing THEN v_n + 2000 ELSE v_n END;
     LOOP
@@ -100,9 +101,10 @@ BEGIN
         INTO v_cases, v_kinds, v_dues, v_held, v_rules_held, v_untils
         FROM (
             SELECT d.case_id, d.kind, d.due_at, d.held_for, d.held_until,
-                row_number() OVER (ORDER BY CASE WHEN v_failing THEN c.tried_at END NULLS FIRST, d.place) AS place
+                row_number() OVER (ORDER BY CASE
+                    WHEN v_failing THEN (SELECT c.tried_at FROM dialer_clients c WHERE c.id = d.case_id)
+                END NULLS FIRST, d.place) AS place
             FROM dialer_pick(p_project, v_now, v_reach, true) d
-            JOIN dialer_clients c ON c.id = d.case_id
         ) k;
         IF v_held IS NOT NULL THEN
             UPDATE dialer_clients c

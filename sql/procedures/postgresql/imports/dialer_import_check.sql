@@ -17,24 +17,34 @@ LANGUAGE plpgsql
 SET search_path FROM CURRENT
 AS $$
 DECLARE
-    v_country varchar := dialer_country(p_project);
-    -- Mostly there are none, and no plan for them is made use of.
+    v_country CONSTANT varchar := dialer_country(p_project);
+    v_plain CONSTANT bool := p_project ~ '^[A-Za-z0-9_-]+$';
+    -- Mostly there are none.
     v_further CONSTANT bool := EXISTS (SELECT FROM dialer_case_numbers);
 BEGIN
-    -- Most lines are plainly good; a call costs more than this.
+    -- Most lines are plainly good; a call costs more than this. Zones and times of day come again and again.
     UPDATE dialer_import_lines l
     SET reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
         l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
-    WHERE NOT coalesce(concat_ws(E'\n', l.phone_number, coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'),
-                coalesce(l.allowed_stop, '0:00'), coalesce(l.case_name, ''))
-            ~ ('^[+]?[0-9]+\n([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?\n'
-                '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\n([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\n'
-                '[^\x01-\x1f\x7f-\x9f]*$')
-        AND length(l.phone_number) <= 80 AND coalesce(length(l.case_name), 0) <= 1000
+    WHERE NOT coalesce(l.phone_number ~ '^[+]?[0-9]+$' AND length(l.phone_number) <= 80
+        AND coalesce(l.case_name, '') !~ '[\x01-\x1f\x7f-\x9f]' AND coalesce(length(l.case_name), 0) <= 1000
+        AND (coalesce(l.utc, ''), coalesce(l.allowed_start, ''), coalesce(l.allowed_stop, '')) IN (
+            SELECT k.utc, k.allowed_start, k.allowed_stop
+            FROM (
+                SELECT DISTINCT coalesce(d.utc, '') AS utc, coalesce(d.allowed_start, '') AS allowed_start,
+                    coalesce(d.allowed_stop, '') AS allowed_stop
+                FROM dialer_import_lines d
+                -- Or the patterns would be tried before, on each line.
+                OFFSET 0
+            ) k
+            WHERE k.utc ~ '^([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?$'
+              AND k.allowed_start ~ '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$'
+              AND k.allowed_stop ~ '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$')
         AND coalesce(length(l.fields), 0) <= 10000
         AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region ~ '^[A-Z][A-Z](-[A-Z0-9][A-Z0-9]?[A-Z0-9]?)?$')
-        AND l.call_back_period IS NULL AND l.deferred_time IS NULL AND p_project ~ '^[A-Za-z0-9_-]+$', false);
+        AND l.call_back_period IS NULL AND l.deferred_time IS NULL, false)
+        OR NOT v_plain;
     INSERT INTO dialer_import_numbers (line, number)
     SELECT l.line, CASE WHEN v_country IS NULL OR starts_with(l.phone_number, '+') THEN l.phone_number
         ELSE dialer_number(l.phone_number, v_country) END
@@ -50,31 +60,48 @@ BEGIN
                     ELSE 'the number is in another project'
                 END AS said
             FROM (
-                -- One look at a number's cases, by its index.
-                SELECT n.line, CASE
-                    WHEN p_in_file <> 'keep' AND (n.place > 1 OR c.of_file
-                        OR p_dry AND EXISTS (SELECT FROM dialer_import_seen s WHERE s.number = n.number)) THEN 1
-                    WHEN p_in_project <> 'keep' AND c.of_project THEN 2
-                    WHEN p_elsewhere <> 'keep' AND c.of_another THEN 3
+                SELECT k.line, CASE
+                    WHEN p_in_file <> 'keep' AND bool_or(k.place = 'file') THEN 1
+                    WHEN p_in_project <> 'keep' AND bool_or(k.place = 'project') THEN 2
+                    WHEN p_elsewhere <> 'keep' AND bool_or(k.place = 'elsewhere') THEN 3
                     END AS found
                 FROM (
-                    SELECT m.line, m.number, row_number() OVER (PARTITION BY m.number ORDER BY m.line) AS place
-                    FROM dialer_import_numbers m
-                ) n
-                CROSS JOIN LATERAL (
-                    SELECT bool_or(k.project_id = p_project AND k.import_id = p_import) AS of_file,
-                        bool_or(k.project_id = p_project AND (p_import IS NULL OR k.import_id IS DISTINCT FROM p_import))
-                            AS of_project,
-                        bool_or(k.project_id <> p_project) AS of_another
+                    SELECT n.line, 'file' AS place
                     FROM (
-                        SELECT o.project_id, o.import_id FROM dialer_clients o WHERE o.number = n.number
-                        UNION ALL
-                        SELECT o.project_id, o.import_id
+                        SELECT m.number, min(m.line) AS line FROM dialer_import_numbers m GROUP BY m.number HAVING count(*) > 1
+                    ) d
+                    JOIN dialer_import_numbers n ON n.number = d.number AND n.line > d.line
+                    UNION ALL
+                    SELECT n.line, 'file'
+                    FROM dialer_import_numbers n
+                    JOIN dialer_import_seen s ON s.number = n.number
+                    WHERE p_dry
+                    UNION ALL
+                    -- OFFSET 0, here and below: by the index, however many cases the planner expects.
+                    SELECT n.line, CASE
+                        WHEN c.project_id <> p_project THEN 'elsewhere'
+                        WHEN c.import_id = p_import THEN 'file'
+                        ELSE 'project' END
+                    FROM dialer_import_numbers n
+                    CROSS JOIN LATERAL (
+                        SELECT k.project_id, k.import_id FROM dialer_clients k WHERE k.number = n.number COLLATE "default" OFFSET 0
+                    ) c
+                    UNION ALL
+                    SELECT n.line, CASE
+                        WHEN c.project_id <> p_project THEN 'elsewhere'
+                        WHEN c.import_id = p_import THEN 'file'
+                        ELSE 'project' END
+                    FROM dialer_import_numbers n
+                    CROSS JOIN LATERAL (
+                        SELECT k.project_id, k.import_id
                         FROM dialer_case_numbers f
-                        JOIN dialer_clients o ON o.id = f.case_id AND o.inserted_at = f.case_inserted_at
-                        WHERE v_further AND f.number = n.number AND f.place = 1 AND f.phone_number = o.phone_number
-                    ) k
-                ) c
+                        JOIN dialer_clients k ON k.id = f.case_id AND k.inserted_at = f.case_inserted_at
+                        WHERE f.number = n.number COLLATE "default" AND f.place = 1 AND f.phone_number = k.phone_number
+                        OFFSET 0
+                    ) c
+                    WHERE v_further
+                ) k
+                GROUP BY k.line
             ) o
             WHERE o.found IS NOT NULL
         ) d

@@ -29,10 +29,12 @@ BEGIN
     END, true);
     WITH put AS (
         INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
-            call_back_period, deferred_time, region, fields, import_id, number, number_region, zones)
+            call_back_period, deferred_time, deferred_kind, region, fields, import_id, number,
+            number_region, zones)
         SELECT coalesce(l.case_name, ''), v_import.project_id, l.phone_number, coalesce(l.priority, '1')::int8, l.utc,
             coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
-            l.call_back_period, (l.deferred_time || 'Z')::timestamptz, l.region, l.fields::jsonb, p_import,
+            l.call_back_period, (l.deferred_time || 'Z')::timestamptz,
+            CASE WHEN l.deferred_time IS NOT NULL THEN 'scheduled' END, l.region, l.fields::jsonb, p_import,
             n.number, nullif(r.region, ''), nullif(r.zones, '')
         FROM dialer_import_lines l
         JOIN dialer_import_numbers n ON n.line = l.line

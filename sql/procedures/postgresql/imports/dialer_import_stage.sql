@@ -26,8 +26,9 @@ BEGIN
             reason varchar NULL,
             skipped bool NOT NULL DEFAULT false
         ) ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE dialer_import_numbers (line int8 NOT NULL, number varchar NOT NULL) ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE dialer_import_seen (number varchar NOT NULL PRIMARY KEY, line int8 NOT NULL);
+        CREATE TEMPORARY TABLE dialer_import_numbers (line int8 NOT NULL, number varchar COLLATE "C" NOT NULL)
+        ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE dialer_import_seen (number varchar COLLATE "C" NOT NULL PRIMARY KEY, line int8 NOT NULL);
     ELSE
         DELETE FROM dialer_import_lines;
         DELETE FROM dialer_import_numbers;

@@ -17,6 +17,12 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 BEGIN
+    -- Most numbers have never been called: this costs a sixth of counting.
+    IF NOT EXISTS (SELECT FROM dialer_attempts a WHERE a.number = p_number)
+       AND NOT EXISTS (SELECT FROM dialer_calls a WHERE a.number = p_number)
+       AND NOT EXISTS (SELECT FROM dialer_limits m WHERE m.keyed_by <> 'number') THEN
+        RETURN NULL;
+    END IF;
     RETURN (
         SELECT min(m.id) FROM dialer_limits m
         WHERE (m.project_id IS NULL OR m.project_id = p_project)
