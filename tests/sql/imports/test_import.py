@@ -417,7 +417,7 @@ def test_an_imported_case_is_as_if_it_had_been_inserted(desk: Desk, caller: Call
     known = "case_name, phone_number, project_id, utc, deferred_time, call_back"
     execute(desk.db, f"INSERT INTO dialer_clients ({known}) SELECT {known} FROM dialer_clients ORDER BY id")
     written = (
-        "number, number_place, number_region, zones, window_key, deferred_time, deferred_kind, deferred_done, call_back,"
+        "number, number_place, number_region, zones, window_key, deferred_time, deferred_kind, deferred_done,"
         " call_back_period, redials_done, failures, brought_back, checked, used, held_for, held_until, not_before_at"
     )
     rows = desk.db.query(f"SELECT {known}, {written} FROM dialer_clients ORDER BY id")

@@ -90,9 +90,7 @@ def test_the_tables_have_the_same_columns() -> None:
         return found
 
     ours, theirs = columns(POSTGRESQL), columns(MARIADB)
-    assert theirs.keys() - ours.keys() == {"dialer_ownerships", "dialer_wakeups"}, (
-        "locks and NOTIFY, as tables"
-    )
+    assert theirs.keys() - ours.keys() == {"dialer_ownerships", "dialer_wakeups"}, "locks and NOTIFY, as tables"
     for table, names in ours.items():
         # The predicates of PostgreSQL's partial indexes.
         assert theirs[table] - {"waits_as", "waits_for"} == names, table

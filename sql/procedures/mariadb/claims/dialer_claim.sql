@@ -77,16 +77,17 @@ BEGIN
             LEAVE work;
         END IF;
         SELECT coalesce(max(w.changes_at <= v_now OR w.evaluated_at > v_now
-            OR w.rules <> (SELECT v.version FROM dialer_rules_version v)), true) INTO v_due
+                OR w.rules <> (SELECT v.version FROM dialer_rules_version v)), true),
+            EXISTS (
+                SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+                WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+                  AND c.held_until <= v_now)
+        INTO v_due, v_held
         FROM dialer_windows w WHERE w.project_id = p_project;
         IF v_due THEN
             CALL dialer_windows_refresh(p_project, v_now);
         END IF;
-        SELECT EXISTS (
-            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
-            WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
-              AND c.held_until <= v_now) INTO v_due;
-        IF v_due THEN
+        IF v_held THEN
             CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
                 case_id bigint NOT NULL PRIMARY KEY,
                 held_for varchar(40) NULL,

@@ -10,6 +10,7 @@ BEGIN
     DECLARE v_kind varchar(20);
     DECLARE v_left int DEFAULT p_n;
     DECLARE v_callbacks_alone tinyint(1);
+    DECLARE v_sort varchar(400);
     -- The rows are left in this temporary table, since no procedure can read another one's result.
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
@@ -33,7 +34,8 @@ BEGIN
     IF p_held THEN
         SET v_kinds = 'scheduled,redial';
     END IF;
-    SELECT coalesce(max(r.scrub_blocks AND r.list_until <= p_now), false) INTO v_callbacks_alone
+    SELECT coalesce(max(r.scrub_blocks AND r.list_until <= p_now), false), replace(coalesce(max(r.sort), '2:1'), ' ', '')
+    INTO v_callbacks_alone, v_sort
     FROM dialer_rules r WHERE r.project_id = p_project;
     IF v_callbacks_alone THEN
         SET v_kinds = IF(v_kinds LIKE 'scheduled%', 'scheduled', '');
@@ -79,6 +81,6 @@ BEGIN
             CALL dialer_call_windows(p_project, 'held', p_now);
         END IF;
         DELETE FROM dialer_windows_found WHERE NOT is_open;
-        CALL dialer_pick_fresh(p_project, p_now, v_left, p_held);
+        CALL dialer_pick_fresh(p_project, v_sort, p_now, v_left, p_held);
     END IF;
 END
