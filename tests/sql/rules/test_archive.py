@@ -173,8 +173,7 @@ class World:
                         "SELECT case_id, reason, own_reason, own_until_at, next_at, detail FROM dialer_why",
                         "SELECT case_id, own_reason, ready_at, other_reason FROM dialer_gate",
                     ):
-                        rows = connection.execute(text(f"{statement} ORDER BY case_id"))
-                        yield [tuple(row) for row in rows]
+                        yield [tuple(row) for row in connection.execute(text(f"{statement} ORDER BY case_id"))]
                     connection.rollback()
         for project in "pqr":
             yield self.db.call("dialer_abandon_ledger", project, now)

@@ -116,7 +116,7 @@ UNION ALL
 SELECT 'limit_forgets', b.id, concat(dialer_limit_words(b.id), ' does not count attempts that were deleted, the latest of them begun at ',
     date_format(max(f.begun_at), '%Y-%m-%d %H:%i:%s'), coalesce(concat(': until ',
     date_format(max(f.begun_at) + INTERVAL b.minutes MINUTE, '%Y-%m-%d %H:%i:%s'), ' it may permit calls that it forbids'), '')),
-    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten'
+    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten and dialer_archives'
 FROM (
     -- How far each looks back; an hour more, since a local day may have 25.
     SELECT m.id, m.project_id, m.client, m.purpose, m.added_at, coalesce(m.period_minutes,

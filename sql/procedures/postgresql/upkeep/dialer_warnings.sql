@@ -110,7 +110,7 @@ UNION ALL
 SELECT 'limit_forgets', m.id, dialer_limit_words(m.id) || ' does not count attempts that were deleted, the latest of them begun at '
     || to_char(max(f.begun_at), 'YYYY-MM-DD HH24:MI:SS') || coalesce(': until '
     || to_char(max(f.begun_at) + b.minutes * interval '1 minute', 'YYYY-MM-DD HH24:MI:SS') || ' it may permit calls that it forbids', ''),
-    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten'
+    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten and dialer_archives'
 FROM dialer_limits m
 CROSS JOIN LATERAL (
     -- How far it looks back; an hour more, since a local day may have 25.
