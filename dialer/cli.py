@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("--json", action="store_true", help="for programs")
     _add_import(commands)
     _add_export(commands)
+    _add_archive(commands)
     _add_pacing(commands)
     _add_rules(commands)
     demo = _add(commands, "demo", "a whole call centre on this machine, with nothing installed")
@@ -168,6 +169,29 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     exports.add_argument("--separator", default=",", help="between the cells of a CSV file (default: comma)")
     exports.add_argument("--bom", action="store_true", help="mark a CSV file as UTF-8, which Excel needs")
     exports.add_argument("--zone", default="Z", help="by whose clock instants are read and written (default: UTC)")
+
+
+def _add_archive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    archive = _add(
+        commands, "archive", "move old attempts from the ledger into a CSV file; what rules still need stays"
+    )
+    archive.set_defaults(call=_archive)
+    archive.add_argument(
+        "--before",
+        required=True,
+        metavar="WHEN",
+        help="those that ended before: 90d, 2026-08-01, 2026-08-01 09:00+03:00 (without an offset by UTC); a day ago at"
+        " least",
+    )
+    archive.add_argument(
+        "--to",
+        type=Path,
+        default=Path("archived-attempts.csv"),
+        metavar="FILE.csv",
+        help="to its end, if it is there (default: archived-attempts.csv here). What interrupted a run does not matter:"
+        " the next one goes on, if it is told the same file",
+    )
+    archive.add_argument("--dry-run", action="store_true", help="tell how many would go, how many stay, and why")
 
 
 def _add_pacing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -361,6 +385,13 @@ def _export(arguments: argparse.Namespace) -> int:
             zone=arguments.zone,
         ),
     )
+
+
+def _archive(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, calling=False).database
+    from dialer import archives  # noqa: PLC0415
+
+    return archives.run(settings, archives.Wanted(arguments.before, arguments.to, arguments.dry_run))
 
 
 def _pacing_replay(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -49,12 +49,12 @@ class Wanted:
 def run(settings: DatabaseSettings, wanted: Wanted) -> int:
     """Export; returns 0. Raises DialerError."""
     zone = zone_of(wanted.zone)
-    since = _since(wanted.since, zone) if wanted.since else None
+    start = since("--since", wanted.since, zone) if wanted.since else None
     database = Database(settings)
     try:
         database.require_head()
         columns = EXPORTS[wanted.what].columns
-        found = Exports(database).rows(wanted.what, wanted.project, since)
+        found = Exports(database).rows(wanted.what, wanted.project, start)
         rows = ([_in_zone(row[name], zone) for name in columns] for row in found)
         written = _write(wanted, columns, rows)
     finally:
@@ -64,15 +64,16 @@ def run(settings: DatabaseSettings, wanted: Wanted) -> int:
     return 0
 
 
-def _since(text: str, zone: tzinfo, now: Callable[[tzinfo], datetime] = datetime.now) -> datetime:
+def since(option: str, text: str, zone: tzinfo, now: datetime | None = None) -> datetime:
+    """The instant that an option names. now: None: by this machine's clock. Raises NotExported."""
     if ago := _AGO.fullmatch(text):
         count = int(ago[1])
-        return now(UTC) - (timedelta(days=count) if ago[2] == "d" else timedelta(hours=count))
+        return (now or datetime.now(UTC)) - (timedelta(days=count) if ago[2] == "d" else timedelta(hours=count))
     try:
         return datetime.fromisoformat(instant(text, zone)).replace(tzinfo=UTC)
     except ValueError as error:
         raise NotExported(
-            f"--since {text}: write 7d, 24h, or an instant like 2026-11-24 or 2026-11-24 09:00."
+            f"{option} {text}: write 7d, 24h, or an instant like 2026-11-24 or 2026-11-24 09:00."
         ) from error
 
 
@@ -112,12 +113,13 @@ def _csv(file: TextIO, wanted: Wanted, columns: Sequence[str], rows: Iterable[Se
     file.write(csv_line(columns, wanted.separator))
     count = 0
     for row in rows:
-        file.write(csv_line([_text(value) for value in row], wanted.separator))
+        file.write(csv_line([as_text(value) for value in row], wanted.separator))
         count += 1
     return count
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value as a cell of a CSV file."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -153,7 +155,7 @@ def _workbook(path: Path, name: str, columns: Sequence[str], rows: Iterable[Sequ
                 elif isinstance(value, int | float | Decimal) and -_EXACT < value < _EXACT:
                     sheet.write_number(at, place, value)
                 elif value is not None:
-                    sheet.write_string(at, place, _text(value))
+                    sheet.write_string(at, place, as_text(value))
             at += 1
             count += 1
         if not sheets:

@@ -20,7 +20,20 @@ FROM (
 ) p
 LEFT JOIN dialer_prefixes o ON o.prefix = p.shorter;
 
+CREATE TABLE IF NOT EXISTS dialer_archives (
+    started_at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
+        COMMENT 'when the run began: limits written later do not count what it has moved (dialer_warnings, limit_forgets)',
+    project_id varchar(400) NOT NULL,
+    file_name varchar(1000) NOT NULL COMMENT 'where they are, as the command was told',
+    attempts bigint NOT NULL COMMENT 'how many',
+    begun_at timestamp(6) NULL DEFAULT NULL
+        COMMENT 'the latest begun_at of those that a limit may count; NULL: none of them may',
+    PRIMARY KEY (started_at, project_id)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin
+  COMMENT 'attempts that dialer archive has moved from dialer_attempts into files: a row per run and project';
+
 -- Down: how that is taken back.
+DROP TABLE IF EXISTS dialer_archives;
 CREATE TABLE IF NOT EXISTS dialer_places (
     prefix varchar(20) NOT NULL PRIMARY KEY,
     region varchar(40) NOT NULL,

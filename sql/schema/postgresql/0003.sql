@@ -18,4 +18,19 @@ LEFT JOIN LATERAL (
     ORDER BY n.digits DESC LIMIT 1
 ) s ON true;
 
+CREATE TABLE dialer_archives (
+    started_at timestamptz NOT NULL,
+    project_id varchar NOT NULL,
+    file_name varchar NOT NULL,
+    attempts int8 NOT NULL,
+    begun_at timestamptz NULL,
+    PRIMARY KEY (started_at, project_id)
+);
+COMMENT ON TABLE dialer_archives IS 'attempts that dialer archive has moved from dialer_attempts into files: a row per run and project';
+COMMENT ON COLUMN dialer_archives.started_at IS 'when the run began: limits written later do not count what it has moved (dialer_warnings, limit_forgets)';
+COMMENT ON COLUMN dialer_archives.file_name IS 'where they are, as the command was told';
+COMMENT ON COLUMN dialer_archives.attempts IS 'how many';
+COMMENT ON COLUMN dialer_archives.begun_at IS 'the latest begun_at of those that a limit may count; NULL: none of them may';
+
 -- Down: how that is taken back.
+DROP TABLE dialer_archives;

@@ -12,7 +12,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from dialer import exports
-from dialer.exports import NotExported, Wanted, _since, _write
+from dialer.exports import NotExported, Wanted, _write, since
 from dialer.mapping import zone_of
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_nothing_to_export_is_a_file_with_the_names_of_the_columns(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("text", "since"),
+    ("text", "instant"),
     [
         ("7d", datetime(2026, 11, 22, 12, 0, tzinfo=UTC)),
         ("24h", datetime(2026, 11, 28, 12, 0, tzinfo=UTC)),
@@ -93,10 +93,10 @@ def test_nothing_to_export_is_a_file_with_the_names_of_the_columns(tmp_path: Pat
         ("2026-11-24 09:00", datetime(2026, 11, 24, 6, 0, tzinfo=UTC)),
     ],
 )
-def test_since_when(text: str, since: datetime) -> None:
-    assert _since(text, zone_of("Europe/Moscow"), NOW.astimezone) == since
+def test_since_when(text: str, instant: datetime) -> None:
+    assert since("--since", text, zone_of("Europe/Moscow"), NOW) == instant
 
 
 def test_what_is_no_instant_is_told() -> None:
     with pytest.raises(NotExported, match="--since yesterday: write 7d"):
-        _since("yesterday", UTC)
+        since("--since", "yesterday", UTC)

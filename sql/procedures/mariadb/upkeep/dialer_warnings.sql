@@ -116,18 +116,25 @@ UNION ALL
 SELECT 'limit_forgets', b.id, concat(dialer_limit_words(b.id), ' does not count attempts that were deleted, the latest of them begun at ',
     date_format(max(f.begun_at), '%Y-%m-%d %H:%i:%s'), coalesce(concat(': until ',
     date_format(max(f.begun_at) + INTERVAL b.minutes MINUTE, '%Y-%m-%d %H:%i:%s'), ' it may permit calls that it forbids'), '')),
-    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten'
+    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten and dialer_archives'
 FROM (
     -- How far each looks back; an hour more, since a local day may have 25.
-    SELECT m.id, m.project_id, m.client, m.purpose, coalesce(m.period_minutes,
+    SELECT m.id, m.project_id, m.client, m.purpose, m.added_at, coalesce(m.period_minutes,
         60 + CASE m.local_period WHEN 'day' THEN 1440 WHEN 'week' THEN 10080 WHEN 'month' THEN 44640 END) AS minutes
     FROM dialer_limits m
 ) b
-JOIN dialer_forgotten f ON b.project_id IS NULL OR b.project_id = f.project_id
-LEFT JOIN dialer_rules q ON q.project_id = f.project_id
+JOIN (
+    SELECT project_id, begun_at, NULL AS archived_at FROM dialer_forgotten
+    UNION ALL
+    SELECT project_id, begun_at, started_at FROM dialer_archives WHERE begun_at IS NOT NULL
+) f ON b.project_id IS NULL OR b.project_id = f.project_id
+LEFT JOIN dialer_params q ON q.project_id = f.project_id
 WHERE (b.client IS NULL OR b.client = q.client)
   AND (b.purpose IS NULL OR b.purpose = q.purpose)
   AND (b.minutes IS NULL OR f.begun_at > dialer_now() - INTERVAL b.minutes MINUTE)
+  -- An archive leaves what the limits of its time need.
+  AND (f.archived_at IS NULL OR b.added_at > f.archived_at
+    OR (q.scoped_at > f.archived_at AND coalesce(b.client, b.purpose) IS NOT NULL))
 GROUP BY b.id, b.minutes
 UNION ALL
 SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),

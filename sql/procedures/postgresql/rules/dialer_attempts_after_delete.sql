@@ -1,12 +1,16 @@
 -- Trigger, AFTER DELETE ON dialer_attempts (PostgreSQL: and BEFORE TRUNCATE): note per project when the latest of the
 -- attempts began that are gone, as limits do not count them any more (dialer_warnings, limit_forgets). Each session has
--- rows of its own, so that nobody waits for another one. (MariaDB: per row.)
+-- rows of its own, so that nobody waits for another one. What dialer_archive deletes is none of these: it leaves what
+-- limits need. (MariaDB: per row.)
 CREATE OR REPLACE FUNCTION dialer_attempts_after_delete()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT
 AS $$
 BEGIN
+    IF current_setting('dialer.archiving', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
     IF TG_OP = 'DELETE' THEN
         INSERT INTO dialer_forgotten AS f (session, project_id, begun_at, noted_at)
         SELECT pg_backend_pid(), g.project_id, max(g.begun_at), clock_timestamp()

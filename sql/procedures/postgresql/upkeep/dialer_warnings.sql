@@ -110,18 +110,25 @@ UNION ALL
 SELECT 'limit_forgets', m.id, dialer_limit_words(m.id) || ' does not count attempts that were deleted, the latest of them begun at '
     || to_char(max(f.begun_at), 'YYYY-MM-DD HH24:MI:SS') || coalesce(': until '
     || to_char(max(f.begun_at) + b.minutes * interval '1 minute', 'YYYY-MM-DD HH24:MI:SS') || ' it may permit calls that it forbids', ''),
-    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten'
+    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten and dialer_archives'
 FROM dialer_limits m
 CROSS JOIN LATERAL (
     -- How far it looks back; an hour more, since a local day may have 25.
     SELECT coalesce(m.period_minutes, 60 + CASE m.local_period WHEN 'day' THEN 1440 WHEN 'week' THEN 10080 WHEN 'month' THEN 44640 END)
         AS minutes
 ) b
-JOIN dialer_forgotten f ON m.project_id IS NULL OR m.project_id = f.project_id
-LEFT JOIN dialer_rules q ON q.project_id = f.project_id
+JOIN (
+    SELECT project_id, begun_at, NULL AS archived_at FROM dialer_forgotten
+    UNION ALL
+    SELECT project_id, begun_at, started_at FROM dialer_archives WHERE begun_at IS NOT NULL
+) f ON m.project_id IS NULL OR m.project_id = f.project_id
+LEFT JOIN dialer_params q ON q.project_id = f.project_id
 WHERE (m.client IS NULL OR m.client = q.client)
   AND (m.purpose IS NULL OR m.purpose = q.purpose)
   AND (b.minutes IS NULL OR f.begun_at > dialer_now() - b.minutes * interval '1 minute')
+  -- An archive leaves what the limits of its time need.
+  AND (f.archived_at IS NULL OR m.added_at > f.archived_at
+    OR q.scoped_at > f.archived_at AND coalesce(m.client, m.purpose) IS NOT NULL)
 GROUP BY m.id, b.minutes
 UNION ALL
 SELECT 'call_never_made', c.id, 'case ' || c.id || ' is used up: ten calls in a row could not be made',

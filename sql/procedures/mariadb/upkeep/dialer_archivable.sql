@@ -1,0 +1,92 @@
+-- dialer_archivable(p_before, p_after, p_n, p_now) -> attempt_id, stays_for, limit_id
+-- The next p_n attempts of the ledger by id, from after p_after, that ended before p_before; stays_for: what still needs
+-- one of them, NULL: nothing, it may be archived. Who reads the ledger, and what of it:
+--   case          its case is not used up, is in a call, or had one that ended since p_before: retry rules and
+--                 dialer_params.most_attempts count the attempts of a case since it was fresh or brought back, and the
+--                 third INVALID of a number is its last
+--   abandon_rate  it counts in the abandon rate of its project, whose abandon_hours and abandon_days are not over
+--   trunk         it did not ring, and its trunk has given no sign of life since (dialer_trunk_trip)
+--   limit         the row limit_id of dialer_limits (the first such row) counts it: it is in the row's period, and among
+--                 the newest `most` of its number or case; older ones change neither the answer nor its end. Calls under
+--                 way do not count among these: they may still turn out to be none (FAILED)
+-- What the last 24 hours show (dialer_stat_project, caller IDs) is the caller's to keep. For dialer archive, which deletes
+-- them by dialer_archive. Locks nothing. p_now as in dialer_claim.
+CREATE OR REPLACE PROCEDURE dialer_archivable(p_before datetime(6), p_after bigint, p_n int, p_now datetime(6))
+BEGIN
+    DECLARE v_now datetime(6);
+    SELECT dialer_instant(p_now) INTO v_now;
+    SELECT k.id AS attempt_id, coalesce(k.reason, IF(k.of_limit IS NOT NULL, 'limit', NULL)) AS stays_for,
+        k.of_limit AS limit_id
+    FROM (
+        SELECT o.id, o.reason, IF(o.reason IS NULL, (
+            SELECT min(m.id) FROM dialer_limits m
+            WHERE o.reach >= field(m.counts, 'attempts', 'connected', 'conversations')
+              AND (m.project_id IS NULL OR m.project_id = o.project_id)
+              AND (m.client IS NULL OR m.client = o.client)
+              AND (m.purpose IS NULL OR m.purpose = o.purpose)
+              AND CASE
+                -- An hour more, since a local day may have 25.
+                WHEN m.local_period IS NOT NULL THEN o.begun_at > v_now - INTERVAL 1 HOUR - INTERVAL
+                    CASE m.local_period WHEN 'day' THEN 1 WHEN 'week' THEN 7 ELSE 31 END DAY
+                WHEN m.period_minutes IS NOT NULL THEN o.begun_at > v_now - INTERVAL m.period_minutes MINUTE
+                ELSE true
+              END
+              AND m.most > CASE m.keyed_by
+                WHEN 'number' THEN (
+                    SELECT count(*) FROM dialer_attempts n
+                    LEFT JOIN dialer_params q ON q.project_id = n.project_id
+                    WHERE n.number = o.number
+                      AND n.begun_at >= o.begun_at AND (n.begun_at > o.begun_at OR n.id > o.id)
+                      AND n.reach >= field(m.counts, 'attempts', 'connected', 'conversations')
+                      AND (m.project_id IS NULL OR m.project_id = n.project_id)
+                      AND (m.client IS NULL OR m.client = q.client)
+                      AND (m.purpose IS NULL OR m.purpose = q.purpose))
+                ELSE (
+                    -- Of the same project, so in the same scope.
+                    SELECT count(*) FROM dialer_attempts n
+                    WHERE n.case_id = o.case_id AND n.project_id = o.project_id
+                      AND n.phone_number = o.phone_number AND n.case_inserted_at = o.case_inserted_at
+                      AND n.begun_at >= o.begun_at AND (n.begun_at > o.begun_at OR n.id > o.id)
+                      AND n.reach >= field(m.counts, 'attempts', 'connected', 'conversations'))
+              END), NULL) AS of_limit
+        FROM (
+            SELECT a.*, p.client, p.purpose, CASE
+                WHEN EXISTS (
+                    SELECT 1 FROM dialer_clients c
+                    WHERE c.id = a.case_id AND NOT c.used AND c.project_id = a.project_id
+                      AND c.phone_number = a.phone_number AND c.inserted_at = a.case_inserted_at
+                      AND c.brought_back = a.brought_back)
+                  OR EXISTS (
+                    SELECT 1 FROM dialer_calls c
+                    WHERE c.case_id = a.case_id AND c.project_id = a.project_id
+                      AND c.phone_number = a.phone_number AND c.case_inserted_at = a.case_inserted_at
+                      AND c.brought_back = a.brought_back)
+                  OR EXISTS (
+                    SELECT 1 FROM dialer_attempts n
+                    WHERE n.case_id = a.case_id AND n.ended_at >= p_before AND n.project_id = a.project_id
+                      AND n.phone_number = a.phone_number AND n.case_inserted_at = a.case_inserted_at
+                      AND n.brought_back = a.brought_back)
+                THEN 'case'
+                WHEN a.counts_as IS NOT NULL
+                  AND a.ended_at > v_now - INTERVAL greatest(p.abandon_hours, 24 * p.abandon_days) HOUR
+                THEN 'abandon_rate'
+                WHEN a.ringing_at IS NULL AND a.answered_at IS NULL AND NOT u.reached AND EXISTS (
+                    SELECT 1 FROM dialer_trunk_states t
+                    WHERE t.trunk = a.trunk AND t.asterisk = a.asterisk
+                      AND (t.sound_at IS NULL OR a.ended_at >= t.sound_at))
+                THEN 'trunk'
+            END AS reason
+            FROM (
+                SELECT e.id, e.case_id, e.project_id, e.phone_number, e.number, e.case_inserted_at, e.brought_back,
+                    e.trunk, e.asterisk, e.outcome, e.counts_as, e.reach, e.begun_at, e.ringing_at, e.answered_at,
+                    e.ended_at
+                FROM dialer_attempts e FORCE INDEX (PRIMARY)
+                WHERE e.id > p_after AND e.ended_at < p_before
+                ORDER BY e.id LIMIT p_n
+            ) a
+            JOIN dialer_outcomes u ON u.outcome = a.outcome
+            LEFT JOIN dialer_params p ON p.project_id = a.project_id
+        ) o
+    ) k
+    ORDER BY k.id;
+END
