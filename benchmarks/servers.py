@@ -23,6 +23,7 @@ class Bench:
     """What a DBA and a worker would do on one database."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.environ = environment(url)
         self.database = Database(load(None, self.environ).database)
         self.is_mariadb = make_url(url).get_backend_name() == "mariadb"

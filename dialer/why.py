@@ -114,7 +114,7 @@ def _attempt(attempt: NumberAttempt) -> str:
 
 
 def _rule(rule: NumberRule, now: datetime) -> str:
-    words = {"do_not_call": _do_not_call, "limit": _limit, "pause": _pause, "abandoned": _abandoned}
+    words = {"do_not_call": _do_not_call, "limit": _limit, "pause": _pause, "rest": _rest, "abandoned": _abandoned}
     of = "of no project with a case of it" if rule.project_id is None else f"project {rule.project_id}"
     line = f"{of}: {words[rule.kind](rule)}"
     if rule.from_at is not None and rule.from_at > now:
@@ -144,6 +144,10 @@ def _limit(rule: NumberRule) -> str:
 def _pause(rule: NumberRule) -> str:
     after = rule.outcome or f"the agent's code {rule.disposition}"
     return f"rests {_period(rule.period_minutes or 0)} after {after} (dialer_pauses {rule.rule_id}){_bound(rule)}"
+
+
+def _rest(rule: NumberRule) -> str:
+    return f"rests since attempt {rule.attempt_id} (dialer_pauses {rule.rule_id}){_bound(rule)}"
 
 
 def _abandoned(rule: NumberRule) -> str:

@@ -162,6 +162,20 @@ def test_limits_and_pauses_are_told_for_the_projects_in_their_scope(caller: Call
     assert (found[3].callbacks, found[4].outcome, found[4].period_minutes) == (True, "ANSWERED", 10080)
 
 
+def test_a_pause_that_is_running_is_told_for_the_projects_in_its_scope(caller: Caller) -> None:
+    until, over = datetime(2035, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+    add_project(caller.db, "q", purpose="debt")
+    for project in ("p", "q"):
+        add_case(caller.db, phone_number=NUMBER, project_id=project)
+    running = {"pause_id": 5, "attempt_id": 7, "callbacks": False}
+    insert(caller, "dialer_number_pauses", number=NUMBER, until_at=until, purpose="debt", **running)
+    insert(caller, "dialer_number_pauses", number=NUMBER, until_at=over, **running)
+    insert(caller, "dialer_number_pauses", number="+7495", until_at=until, **running)
+    [found] = story(caller).rules
+    assert (found.kind, found.rule_id, found.project_id, found.attempt_id) == ("rest", 5, "q", 7)
+    assert (found.until_at, found.callbacks) == (until, False)
+
+
 def test_an_abandoned_number_is_told_while_it_counts(caller: Caller) -> None:
     until, over = datetime(2035, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
     for number, at in ((NUMBER, until), ("+7495", until), ("+74951", over)):

@@ -114,6 +114,10 @@ def test_a_rule_tells_what_it_asks_for_and_of_whom() -> None:
     assert rule(**pause, outcome="ANSWERED") == "project p: rests 60 days after ANSWERED (dialer_pauses 3)"
     assert "after the agent's code refused" in rule(**pause, disposition="refused")
     assert (
+        rule(kind="rest", attempt_id=9, until_at=LATER, callbacks=False)
+        == "project p: rests since attempt 9 (dialer_pauses 3), but for promised callbacks, until 01. 15:00"
+    )
+    assert (
         rule(kind="abandoned", attempt_id=9, until_at=LATER)
         == "project p: attempt 9 abandoned it: it is called only with an agent certain, until 01. 15:00"
     )

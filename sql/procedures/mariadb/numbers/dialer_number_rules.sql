@@ -2,6 +2,7 @@
 -- The rules that have to do with a number (in the one form, see dialer_number), for people who ask about it. kind:
 --   do_not_call  a row of dialer_dnc with the number or a prefix of it, in force or not (from_at, until_at)
 --   limit, pause  a row of dialer_limits or dialer_pauses
+--   rest         a pause that is running since attempt_id ended (dialer_number_pauses); rule_id: its row of dialer_pauses
 --   abandoned    the number was abandoned, in attempt_id of that project; until_at: it needs an agent guaranteed
 -- project_id: a project with a case of this number (or with it as a further number) that is in the rule's scope; NULL, of
 -- do_not_call alone: no such project is.
@@ -47,6 +48,15 @@ JOIN own o ON (u.project_id IS NULL OR u.project_id = o.project_id)
     AND (u.client IS NULL OR u.client = o.client)
     AND (u.purpose IS NULL OR u.purpose = o.purpose)
     AND (u.region IS NULL OR u.region IN (o.region, left(o.region, 2), o.number_region, left(o.number_region, 2)))
+UNION ALL
+SELECT DISTINCT 'rest', n.pause_id, o.project_id, n.number, NULL, NULL, n.until_at, n.attempt_id, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, n.callbacks, NULL
+FROM dialer_number_pauses n
+JOIN own o ON (n.project_id IS NULL OR n.project_id = o.project_id)
+    AND (n.client IS NULL OR n.client = o.client)
+    AND (n.purpose IS NULL OR n.purpose = o.purpose)
+    AND (n.region IS NULL OR n.region IN (o.region, left(o.region, 2), o.number_region, left(o.number_region, 2)))
+WHERE n.number = p_number AND n.until_at > dialer_now()
 UNION ALL
 SELECT 'abandoned', NULL, b.project_id, b.number, NULL, NULL, b.until_at, b.attempt_id, NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, NULL
