@@ -101,8 +101,13 @@ FROM (
                 OR p.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
               AND (p.callbacks OR NOT c.deferred_kind <=> 'scheduled' OR c.deferred_done)
         ) AS paused_until,
-        -- Most numbers have never been called: to look costs less than to count, and a plan to count more than that.
-        IF(EXISTS (SELECT 1 FROM dialer_attempts a WHERE a.number = c.number)
+        -- Most numbers were never called since the longest period began: to look costs less than to count, and a plan to
+        -- count more than that.
+        IF(EXISTS (
+                    SELECT 1 FROM dialer_attempts a WHERE a.number = c.number AND a.begun_at > (
+                        SELECT IF(count(*) = count(m.period_minutes),
+                            dialer_now() - INTERVAL max(m.period_minutes) MINUTE, TIMESTAMP'1970-01-02 00:00:00')
+                        FROM dialer_limits m))
                 OR EXISTS (SELECT 1 FROM dialer_calls a WHERE a.number = c.number)
                 OR EXISTS (SELECT 1 FROM dialer_limits m WHERE m.keyed_by <> 'number'),
             dialer_limit_of(c.id, c.number, c.project_id, r.client, r.purpose,

@@ -1,7 +1,8 @@
 -- dialer_limit_of(p_case, p_number, p_project, p_client, p_purpose, p_regions, p_promised, p_now) -> id, NULL: none
 -- The first row of dialer_limits that speaks against a case at p_now; for dialer_gate, which knows the case's number, its
--- project with client and purpose, its regions, and whether it is a callback that was promised. A function, so that the
--- ledger, which people work on, is opened only where there is a limit to count.
+-- project with client and purpose, its regions, and whether it is a callback that was promised. A function: on PostgreSQL
+-- so that the ledger, which people work on, is opened only where there is a limit to count; on MariaDB, which plans anew
+-- each time, so that no plan to count is made for numbers that were never called.
 CREATE OR REPLACE FUNCTION dialer_limit_of(
     p_case bigint,
     p_number varchar(400),

@@ -1,7 +1,8 @@
 -- dialer_limit_of(p_case, p_number, p_project, p_client, p_purpose, p_regions, p_promised, p_now) -> id, NULL: none
 -- The first row of dialer_limits that speaks against a case at p_now; for dialer_gate, which knows the case's number, its
--- project with client and purpose, its regions, and whether it is a callback that was promised. A function, so that the
--- ledger, which people work on, is opened only where there is a limit to count.
+-- project with client and purpose, its regions, and whether it is a callback that was promised. A function: on PostgreSQL
+-- so that the ledger, which people work on, is opened only where there is a limit to count; on MariaDB, which plans anew
+-- each time, so that no plan to count is made for numbers that were never called.
 CREATE OR REPLACE FUNCTION dialer_limit_of(
     p_case bigint,
     p_number varchar,
@@ -17,8 +18,15 @@ LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 AS $$
 BEGIN
-    -- Most numbers have never been called: this costs a sixth of counting.
-    IF NOT EXISTS (SELECT FROM dialer_attempts a WHERE a.number = p_number)
+    -- Most numbers were never called since the longest period began: to look costs a sixth of counting.
+    IF NOT EXISTS (
+            SELECT FROM (
+                SELECT CASE
+                    WHEN count(*) = count(m.period_minutes) THEN p_now - max(m.period_minutes) * interval '1 minute'
+                    ELSE '-infinity' END AS since
+                FROM dialer_limits m
+            ) l
+            JOIN dialer_attempts a ON a.number = p_number AND a.begun_at > l.since)
        AND NOT EXISTS (SELECT FROM dialer_calls a WHERE a.number = p_number)
        AND NOT EXISTS (SELECT FROM dialer_limits m WHERE m.keyed_by <> 'number') THEN
         RETURN NULL;
