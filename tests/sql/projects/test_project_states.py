@@ -49,6 +49,21 @@ def test_start_and_stop_are_idempotent_and_say_whether_they_changed_anything(cal
     assert told(caller.stop()) == ("stop", "stopped", False)
 
 
+def test_a_slow_look_does_not_take_a_lease_for_over_that_held_when_it_began(caller: Caller) -> None:
+    if caller.dialect.name == "mariadb":
+        return  # it has no instant of a statement but the one that people may set
+    caller.start()
+    execute(
+        caller.db,
+        "DO $$ DECLARE v_until timestamptz := clock_timestamp() + interval '0.2 seconds'; BEGIN"
+        " UPDATE dialer_asterisks SET lease_until = v_until;"
+        " WHILE clock_timestamp() <= v_until LOOP END LOOP;"
+        " IF EXISTS (SELECT FROM dialer_project_states s WHERE s.obstacle = 'no_worker') THEN"
+        " RAISE EXCEPTION 'it was taken for over'; END IF; END $$",
+    )
+    assert seen(caller)["obstacle"] == "no_worker"
+
+
 def test_an_unknown_project_gives_no_row(caller: Caller) -> None:
     assert caller.db.call("dialer_project_start", "nobody") == []
     assert caller.db.call("dialer_project_stop", "nobody") == []

@@ -77,7 +77,9 @@ CROSS JOIN LATERAL (
         SELECT d.asterisk FROM dialer_trunks d WHERE d.trunk = r.trunk AND r.type = 'autoinforming'
     ) a
     LEFT JOIN (
-        SELECT k.*, k.worker_id IS NOT NULL AND dialer_lease_alive(k.lease_until, k.lease_seconds) AS is_alive
+        -- As dialer_lease_alive, but at the begin of the statement, when the lease was read: it may take longer than a lease.
+        SELECT k.*, coalesce(k.worker_id IS NOT NULL AND k.lease_until > statement_timestamp()
+            AND k.lease_until <= statement_timestamp() + (k.lease_seconds + 1) * interval '1 second', false) AS is_alive
         FROM dialer_asterisks k
     ) o ON o.asterisk = a.asterisk
     LEFT JOIN dialer_stat_trunk t ON t.trunk = r.trunk AND t.asterisk = a.asterisk
