@@ -153,7 +153,8 @@ class Columns:
         if given:
             try:
                 known = json.loads(given)
-            except ValueError:
+                json.dumps(known, ensure_ascii=False).encode()  # half a character is no text
+            except (ValueError, RecursionError):
                 known = None
             if not isinstance(known, dict):
                 raise ValueError(f"dialer_clients.fields is '{_shown(given)}': write a JSON object, or nothing")

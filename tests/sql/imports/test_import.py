@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,26 @@ BAD: list[tuple[str, str, str | None]] = [
     ("deferred_time", "1970-06-01 00:00", "1970-06-01 00:00:00"),
     ("deferred_time", "2038-01-19 00:00", "2038-01-19 00:00:00"),
 ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        r'{"a": "\ud800"}',
+        '{"a": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"a": [' + ", ".join(["1e300"] * 40) + "]}",
+    ],
+    ids=["half a character", "deep", "long numbers"],
+)
+def test_an_odd_cell_refuses_its_line_alone(desk: Desk, odd: str) -> None:
+    quoted = odd.replace('"', '""')
+    code, _ = desk.run(desk.write("phone;fields", "+491;", f'+492;"{quoted}"', "+493;"))
+    imported = [row[0] for row in desk.cases()]
+    if "1e300" in odd and desk.db.dialect.name == "mariadb":
+        assert (code, imported) == (0, ["+491", "+492", "+493"]), "there a JSON value is the text that was written"
+    else:
+        assert (code, imported) == (1, ["+491", "+493"])
+        assert "dialer_clients.fields is" in desk.refused()[1][1]
 
 
 @pytest.mark.parametrize(("column", "value", "written"), BAD)
@@ -325,6 +346,31 @@ def test_two_who_resume_at_once_do_not_write_twice(desk: Desk) -> None:
             list(Imports(desk.db).put(task, [line], after, lambda found: None, last=False))
     list(Imports(desk.db).put(task, [line], 2, lambda found: None, last=True))
     assert desk.cases("phone_number") == [("1",), ("3",)]
+
+
+def test_two_imports_at_once_do_not_insert_one_number_twice(desk: Desk, other: Database) -> None:
+    """The second one comes between the first one's look and its insert."""
+    paths = [desk.write("phone", f"+49{n}", "+4930", name=f"{n}.csv") for n in (1, 2)]
+    begun = [Imports(desk.db).begin(PROJECT, path.name, path.name, "{}", imports.DEFAULT_POLICIES).id for path in paths]
+    tasks = [Task(PROJECT, ("phone_number",), imports.DEFAULT_POLICIES, number) for number in begun]
+    lines = [ListLine(2, (f"+49{n}",), None, []) for n in (1, 2)]
+    same = ListLine(3, ("+4930",), None, [])
+    second: Future[list[Any]] | None = None
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def between(_: list[RefusedLine]) -> None:
+            nonlocal second
+            if second is None:
+                put = Imports(other).put(tasks[1], [lines[1], same], 0, lambda found: None, last=True)
+                second = pool.submit(list, put)
+
+        list(Imports(desk.db).put(tasks[0], [lines[0], same], 0, between, last=True))
+        assert second is not None
+        [(_, found)] = second.result(30)
+    assert [one.line for one in found] == [3]
+    assert {row[0] for row in desk.cases()} == {"+491", "+492", "+4930"}
+    assert len(desk.cases()) == 3
 
 
 def test_nothing_to_resume_is_said(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.support.caller import Caller
 from tests.support.dialects import execute, query_at
-from tests.support.factories import add_case, add_project
+from tests.support.factories import add_case, add_project, add_trunk
 from worker.db import Database
 
 JUNE = datetime(2026, 6, 1, 13, 30, tzinfo=UTC)
@@ -91,6 +91,52 @@ def test_a_case_that_somebody_holds_is_moved_when_he_lets_go(placed: Caller, oth
     assert caller.case(case)["zones"] == "Asia/Tokyo"
     assert caller.db.query("SELECT * FROM dialer_rule_changes") == []
     execute(caller.db, "DELETE FROM dialer_prefixes WHERE prefix = '49301' AND source = 'own'")
+
+
+def test_places_are_renewed_as_a_whole_or_not_at_all(placed: Caller, other: Database) -> None:
+    """An open INSERT holds the range of its number on MariaDB, and nobody waits for it."""
+    caller = placed
+    vienna = add_case(caller.db, phone_number="+43191234567")
+    try:
+        with other.transaction() as open_one:
+            insert = "INSERT INTO dialer_clients (case_name, project_id, phone_number) VALUES ('a DBA', 'p', :number)"
+            open_one.execute(text(insert), {"number": "+441234567890"})
+            execute(
+                caller.db, "INSERT INTO dialer_prefixes (prefix, country, zones) VALUES ('4312', 'AT', 'Asia/Tokyo')"
+            )
+            execute(caller.db, "UPDATE dialer_prefixes SET zones = 'Africa/Cairo', source = 'own' WHERE prefix = '44'")
+            caller.screen()
+            assert caller.case(vienna)["zones"] == "Europe/Vienna"
+            assert place(caller, "+43191234568") == ("AT", "Europe/Vienna")
+        caller.screen()
+        assert place(caller, "+43121234567") == ("AT", "Asia/Tokyo")
+        assert place(caller, "+441234567891") == ("GB", "Africa/Cairo")
+        assert place(caller, "+43191234569") == ("AT", "Europe/Vienna")
+    finally:
+        execute(caller.db, "DELETE FROM dialer_prefixes WHERE prefix = '4312'")
+        back = "UPDATE dialer_prefixes SET zones = 'Europe/London', source = 'phonenumbers' WHERE prefix = '44'"
+        execute(caller.db, back)
+        caller.screen()
+
+
+def test_a_case_that_was_written_while_its_prefix_changed_is_not_rung_by_the_old_clock(placed: Caller) -> None:
+    """Its transaction was open when the others were placed anew, and no screening comes by before the call."""
+    caller = placed
+    add_trunk(caller.db)
+    caller.start()
+    caller.now = JUNE.replace(hour=15, minute=30)  # 22:30 in Krasnoyarsk
+    case = add_case(caller.db, phone_number="+79131234567", utc=None, allowed_start="08:00", allowed_stop="21:00")
+    assert caller.claim() == [case]
+    execute(caller.db, "INSERT INTO dialer_prefixes (prefix, country, zones) VALUES ('7913', 'RU', 'Asia/Krasnoyarsk')")
+    try:
+        caller.db.call("dialer_numbering_refresh")
+        assert caller.refusals([case]) == ["number_in_call"]
+        assert caller.case(case)["zones"] == "Asia/Krasnoyarsk"
+        assert caller.claim() == []
+        assert caller.why(case)["own_reason"] == "window_closed"
+    finally:
+        execute(caller.db, "DELETE FROM dialer_prefixes WHERE prefix = '7913'")
+        caller.screen()
 
 
 def test_a_dba_s_own_prefix_moves_its_numbers_soon(placed: Caller) -> None:

@@ -76,7 +76,8 @@ BEGIN
     DECLARE v_number varchar(400);
     DECLARE v_number_place int;
     DECLARE v_dialled varchar(400);
-    DECLARE v_right varchar(400);
+    DECLARE v_placed varchar(1100);
+    DECLARE v_astray tinyint(1);
     DECLARE v_country varchar(400);
     DECLARE v_used tinyint(1);
     DECLARE v_deferred_time datetime(6);
@@ -275,9 +276,11 @@ BEGIN
             INTO v_claimed, v_claim_inserted
             FROM dialer_claims l WHERE l.case_id = request.case_id FOR UPDATE;
             IF NOT request.is_locked THEN
-                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.region, c.number_region, c.used, c.deferred_time, c.deferred_done,
+                SELECT c.id, c.case_name, c.project_id, c.phone_number, c.number, c.region, c.number_region,
+                    concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')), c.used, c.deferred_time, c.deferred_done,
                     c.deferred_kind, c.redials_done, c.brought_back, c.inserted_at, c.number_place, c.window_key
-                INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_region, v_number_region, v_used, v_deferred_time, v_deferred_done,
+                INTO v_id, v_case_name, v_case_project, v_phone_number, v_number, v_region, v_number_region,
+                    v_placed, v_used, v_deferred_time, v_deferred_done,
                     v_deferred_kind, v_redials_done, v_brought_back, v_inserted, v_number_place, v_window_key
                 FROM dialer_clients c WHERE c.id = request.case_id FOR UPDATE;
             END IF;
@@ -287,7 +290,8 @@ BEGIN
                 SELECT f.phone_number INTO v_dialled FROM dialer_case_numbers f
                 WHERE f.case_id = v_id AND f.place = v_number_place AND f.case_inserted_at = v_inserted;
             END IF;
-            SELECT dialer_number(v_dialled, v_country) INTO v_right;
+            SELECT NOT v_number <=> dialer_number(v_dialled, v_country) OR v_placed <> coalesce(dialer_place(v_number), '|')
+            INTO v_astray;
             SELECT count(*) INTO v_held FROM dialer_live l
             WHERE l.number = v_number AND l.case_id = v_id AND l.attempt_id IS NULL;
             CALL dialer_away_end(v_id, v_away);
@@ -298,8 +302,9 @@ BEGIN
                 WHEN v_used OR v_away IS NOT NULL THEN 'used'
                 WHEN v_dialled NOT REGEXP '^[+*#0-9]*[0-9][+*#0-9]*\\z' THEN 'bad_number'
                 WHEN request.own_reason IS NOT NULL THEN request.own_reason
-                -- Its project's country or its row has just changed; the rules were asked about another telephone.
-                WHEN NOT v_number <=> v_right THEN 'number_in_call'
+                -- Its project's country, its row or the prefixes have changed since it was written; the rules were asked
+                -- about another telephone, or another place.
+                WHEN v_astray THEN 'number_in_call'
                 WHEN v_held = 0 THEN 'number_in_call'
                 WHEN request.abandoned_until_at IS NOT NULL AND NOT request.guaranteed THEN 'number_abandoned'
             END;
@@ -310,7 +315,7 @@ BEGIN
             END IF;
             IF v_refusal IS NOT NULL THEN
                 DELETE FROM dialer_live WHERE number = request.taken AND attempt_id IS NULL;
-                IF v_refusal = 'number_in_call' AND NOT v_number <=> v_right THEN
+                IF v_refusal = 'number_in_call' AND v_astray THEN
                     CALL dialer_number_follow(v_id, v_now);
                 END IF;
                 IF v_refusal = 'number_abandoned' AND request.own_reason IS NULL THEN

@@ -5,7 +5,7 @@
 CREATE OR REPLACE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
 one: BEGIN
-    IF NEW.import_id = @dialer_importing THEN
+    IF NEW.import_id = @dialer_importing AND NEW.number <> '' THEN
         LEAVE one;
     END IF;
     IF @@warning_count > 0 OR @@max_error_count = 0 OR @@default_regex_flags <> '' THEN

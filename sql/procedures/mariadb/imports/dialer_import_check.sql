@@ -3,7 +3,8 @@
 -- whose numbers are in dialer_import_numbers then. Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
 -- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
 -- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
--- the numbers are noted in dialer_import_seen instead. Locks nothing.
+-- the numbers are noted in dialer_import_seen instead.
+-- Locks, unless p_dry: the imports under way into the project, or all if a number may not be elsewhere.
 CREATE OR REPLACE PROCEDURE dialer_import_check(
     p_import bigint,
     p_project varchar(400),
@@ -14,6 +15,13 @@ CREATE OR REPLACE PROCEDURE dialer_import_check(
 )
 BEGIN
     DECLARE v_country varchar(2) DEFAULT dialer_country(p_project);
+    DECLARE v_imports int;
+    IF NOT p_dry THEN
+        -- Two imports take turns, or each of them would not see what the other one is about to insert.
+        SELECT count(*) INTO v_imports FROM dialer_imports i
+        WHERE i.ended_at IS NULL AND i.undone_at IS NULL AND (i.project_id = p_project OR p_elsewhere <> 'keep')
+        FOR UPDATE;
+    END IF;
     -- Most lines are plainly good; a call costs more than this.
     UPDATE dialer_import_lines l
     SET l.reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,

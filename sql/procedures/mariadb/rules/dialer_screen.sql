@@ -26,6 +26,7 @@ BEGIN
     DECLARE v_looked int DEFAULT 0;
     DECLARE v_more int;
     DECLARE v_locked tinyint(1);
+    DECLARE v_pending int;
     DECLARE v_set varchar(400) DEFAULT @dialer_now;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -90,13 +91,26 @@ BEGIN
         IF v_more > 0 THEN
             SET v_looked_to = 0;
         END IF;
-        IF v_looked_to = 0 THEN
-            UPDATE dialer_screening SET passes = passes + 1 WHERE id = 1;
+        -- One of no number: the last time somebody held what was to be written.
+        SELECT count(*) INTO v_pending FROM dialer_changes c WHERE c.number = '' AND c.numbers;
+        IF v_looked_to = 0 OR v_pending > 0 THEN
             refresh: BEGIN
-                -- It is tried again with the next change, which this is.
-                DECLARE EXIT HANDLER FOR 1205 INSERT INTO dialer_rule_changes (numbers) VALUES (true);
+                -- All of it or nothing: half of the ranges would put numbers somewhere else. Each call tries it again; as
+                -- with locked cases, nobody is to ask at once because of that.
+                DECLARE EXIT HANDLER FOR 1205 BEGIN
+                    ROLLBACK TO SAVEPOINT dialer_refresh;
+                    INSERT INTO dialer_rule_changes (number, numbers) VALUES ('', true);
+                    SET v_pending = 0;
+                END;
+                SAVEPOINT dialer_refresh;
                 CALL dialer_numbering_refresh();
             END;
+            IF v_pending > 0 THEN
+                SET v_looked_to = 0, v_numbers = true;
+            END IF;
+        END IF;
+        IF v_looked_to = 0 THEN
+            UPDATE dialer_screening SET passes = passes + 1 WHERE id = 1;
             -- All cases come after this, those of numbers that were called among them.
             SELECT greatest(v_attempts_to, coalesce((SELECT max(a.id) FROM dialer_calls a), 0),
                 coalesce((SELECT max(a.id) FROM dialer_attempts a), 0)) INTO v_attempts_to;

@@ -66,6 +66,7 @@ DECLARE
     v_trunk dialer_stat_trunk;
     v_claim dialer_claims;
     v_case dialer_clients;
+    v_astray bool;
     v_claims dialer_claims[] := '{}';
     v_cases dialer_clients[] := '{}';
     v_request record;
@@ -237,6 +238,8 @@ BEGIN
                 WHERE f.case_id = v_case.id AND f.place = v_case.number_place
                   AND f.case_inserted_at = v_case.inserted_at);
         END IF;
+        v_astray := v_case.number IS DISTINCT FROM dialer_number(v_dialled, v_country)
+            OR coalesce(v_case.number_region, '') || '|' || coalesce(v_case.zones, '') <> coalesce(dialer_place(v_case.number), '|');
         refusal := CASE
             WHEN v_claim.case_id IS NULL
                 OR v_claim.attempt_id IS NOT NULL
@@ -250,8 +253,9 @@ BEGIN
             WHEN v_case.used OR v_away IS NOT NULL THEN 'used'
             WHEN v_dialled !~ '^[+*#0-9]*[0-9][+*#0-9]*$' THEN 'bad_number'
             WHEN v_request.own_reason IS NOT NULL THEN v_request.own_reason
-            -- Its project's country or its row has just changed; the rules were asked about another telephone.
-            WHEN v_case.number IS DISTINCT FROM dialer_number(v_dialled, v_country) THEN 'number_in_call'
+            -- Its project's country, its row or the prefixes have changed since it was written; the rules were asked about
+            -- another telephone, or another place.
+            WHEN v_astray THEN 'number_in_call'
             WHEN NOT EXISTS (
                 SELECT FROM dialer_live l
                 WHERE l.number = v_case.number
@@ -268,7 +272,7 @@ BEGIN
         IF refusal IS NOT NULL THEN
             DELETE FROM dialer_live l
             WHERE l.case_id = v_request.case_id AND l.project_id = p_project AND l.attempt_id IS NULL;
-            IF refusal = 'number_in_call' AND v_case.number IS DISTINCT FROM dialer_number(v_dialled, v_country) THEN
+            IF refusal = 'number_in_call' AND v_astray THEN
                 PERFORM dialer_number_follow(v_case.id, v_now);
             END IF;
             IF refusal = 'number_abandoned' AND v_request.own_reason IS NULL THEN

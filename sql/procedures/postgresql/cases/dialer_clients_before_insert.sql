@@ -70,5 +70,5 @@ END
 $$;
 CREATE TRIGGER dialer_clients_before_insert BEFORE INSERT ON dialer_clients
 FOR EACH ROW
-WHEN (NEW.import_id IS NULL OR NEW.import_id::varchar <> coalesce(current_setting('dialer.importing', true), ''))
+WHEN (NEW.import_id IS NULL OR NEW.number = '' OR NEW.import_id::varchar <> coalesce(current_setting('dialer.importing', true), ''))
 EXECUTE FUNCTION dialer_clients_before_insert()

@@ -3,7 +3,8 @@
 -- whose numbers are in dialer_import_numbers then. Bad values first (dialer_import_fault), then numbers, in their one form, that are there already: on an earlier line
 -- of the file, in the project, in another project (also where a case is on another of its numbers). Each of the three
 -- is told to 'keep' such a line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry:
--- the numbers are noted in dialer_import_seen instead. Locks nothing.
+-- the numbers are noted in dialer_import_seen instead.
+-- Locks, unless p_dry: the imports under way into the project, or all if a number may not be elsewhere.
 CREATE OR REPLACE FUNCTION dialer_import_check(
     p_import int8,
     p_project varchar,
@@ -22,25 +23,30 @@ DECLARE
     -- Mostly there are none.
     v_further CONSTANT bool := EXISTS (SELECT FROM dialer_case_numbers);
 BEGIN
+    -- Two imports take turns, or each of them would not see what the other one is about to insert.
+    PERFORM FROM dialer_imports i
+    WHERE NOT p_dry AND i.ended_at IS NULL AND i.undone_at IS NULL AND (i.project_id = p_project OR p_elsewhere <> 'keep')
+    ORDER BY i.id FOR UPDATE;
     -- Most lines are plainly good; a call costs more than this. Zones and times of day come again and again.
     UPDATE dialer_import_lines l
     SET reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
         l.allowed_stop, l.call_back, l.call_back_period, l.deferred_time, l.region, l.fields)
     WHERE NOT coalesce(l.phone_number ~ '^[+]?[0-9]+$' AND length(l.phone_number) <= 80
         AND coalesce(l.case_name, '') !~ '[\x01-\x1f\x7f-\x9f]' AND coalesce(length(l.case_name), 0) <= 1000
-        AND (coalesce(l.utc, ''), coalesce(l.allowed_start, ''), coalesce(l.allowed_stop, '')) IN (
+        AND (coalesce(l.utc, ''), coalesce(l.allowed_start, '0:00'), coalesce(l.allowed_stop, '0:00')) IN (
             SELECT k.utc, k.allowed_start, k.allowed_stop
             FROM (
-                SELECT DISTINCT coalesce(d.utc, '') AS utc, coalesce(d.allowed_start, '') AS allowed_start,
-                    coalesce(d.allowed_stop, '') AS allowed_stop
+                SELECT DISTINCT coalesce(d.utc, '') AS utc, coalesce(d.allowed_start, '0:00') AS allowed_start,
+                    coalesce(d.allowed_stop, '0:00') AS allowed_stop
                 FROM dialer_import_lines d
                 -- Or the patterns would be tried before, on each line.
                 OFFSET 0
             ) k
             WHERE k.utc ~ '^([+-](0?[0-9]|1[01])([.:](00|15|30|45))?h?)?$'
-              AND k.allowed_start ~ '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$'
-              AND k.allowed_stop ~ '^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$')
-        AND coalesce(length(l.fields), 0) <= 10000
+              AND k.allowed_start ~ '^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$'
+              AND k.allowed_stop ~ '^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$')
+        -- As jsonb it has blanks, and numbers in full length.
+        AND (l.fields IS NULL OR length(l.fields) <= 5000 AND l.fields !~ '[0-9][eE]')
         AND coalesce(l.priority, '1') IN ('1', '2', '3', '4', '5') AND coalesce(l.call_back, '0') IN ('0', '1')
         AND (l.region IS NULL OR l.region ~ '^[A-Z][A-Z](-[A-Z0-9][A-Z0-9]?[A-Z0-9]?)?$')
         AND l.call_back_period IS NULL AND l.deferred_time IS NULL, false)
