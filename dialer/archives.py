@@ -35,6 +35,7 @@ _HEADER = csv_line(COLUMNS).encode()
 _SAME = [COLUMNS.index(name) for name in ("id", "case_id", "project_id", "phone_number", "begun_at")]
 """What never changes of an attempt; the id alone may be another database's."""
 _LONGEST_LINE = 65_536
+_LONGEST_NAME = 1000
 _YOUNGEST = timedelta(days=1)
 _WORDS = {
     "case": "of cases that may still be called, or were lately: redials and retry rules count them",
@@ -64,7 +65,7 @@ def run(settings: DatabaseSettings, wanted: Wanted, at_once: int = AT_ONCE) -> i
         database.require_head()
         archives = Archives(database)
         now = wanted.now or DatabaseClock(database).now()
-        asked = Run(_before(wanted.before, now), str(wanted.to), archives.clock(), wanted.now)
+        asked = Run(_before(wanted.before, now), _shown(wanted.to), archives.clock(), wanted.now)
         if wanted.dry_run:
             moved, stays = _look(archives, asked, at_once)
             print(f"{moved} attempts would be archived")
@@ -76,6 +77,11 @@ def run(settings: DatabaseSettings, wanted: Wanted, at_once: int = AT_ONCE) -> i
     finally:
         database.dispose()
     return 0
+
+
+def _shown(path: Path) -> str:
+    """The file's name as the database takes it."""
+    return os.fsencode(path).decode(errors="replace")[-_LONGEST_NAME:]
 
 
 def _before(written: str, now: datetime) -> datetime:
@@ -123,6 +129,8 @@ def _opened(path: Path) -> Iterator[_File]:
         raise NotArchived(f"--to {path}: attempts are archived into CSV files. Write FILE.csv.")
     try:
         is_new = not path.exists()
+        if not is_new and not path.is_file():
+            raise NotArchived(f"--to {path}: that is no file. Write FILE.csv.")
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as raw:
             try:
                 fcntl.flock(raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
