@@ -16,7 +16,6 @@ ONLY = {
         "dialer_pick_text": "one query with LATERAL picks the fresh cases; MariaDB's dialer_pick_fresh takes steps",
     },
     MARIADB: {
-        "dialer_reasons": "dialer_gate without its sentences; PostgreSQL leaves out what nobody asks for",
         "dialer_pick_fresh": "see dialer_pick_text",
         "dialer_pick_windows": "a step of dialer_pick_fresh",
         "dialer_alike": "a step of dialer_why_count; PostgreSQL groups an index",

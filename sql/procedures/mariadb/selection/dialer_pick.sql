@@ -40,7 +40,7 @@ BEGIN
         INSERT INTO dialer_picked (case_id, kind, due_at)
         SELECT s.case_id, s.kind, s.due_at
         FROM dialer_scanned s
-        STRAIGHT_JOIN dialer_reasons g ON g.case_id = s.case_id
+        STRAIGHT_JOIN dialer_gate g ON g.case_id = s.case_id
         WHERE g.own_reason IS NULL
         ORDER BY s.place
         LIMIT p_n;
