@@ -53,9 +53,10 @@ def run(settings: DatabaseSettings, wanted: Wanted) -> int:
     database = Database(settings)
     try:
         database.require_head()
-        columns = EXPORTS[wanted.what].columns
-        found = Exports(database).rows(wanted.what, wanted.project, start)
-        rows = ([_in_zone(row[name], zone) for name in columns] for row in found)
+        exports = Exports(database)
+        columns = exports.columns(wanted.what, wanted.project, start)
+        found = exports.rows(wanted.what, wanted.project, start)
+        rows = ([_in_zone(row.get(name), zone) for name in columns] for row in found)
         written = _write(wanted, columns, rows)
     finally:
         database.dispose()

@@ -34,6 +34,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 """By column of a case: what it may be called in a list. Of several that are there the first one is taken."""
 TARGETS = tuple(NAMES)
+PHONES = ("phone_number", *(f"phone_number_{place}" for place in range(2, 10)))
+"""What the columns with a case's telephone numbers mean, in the order of dialling."""
 REFUSED = ("refused_line", "refused_reason")
 """What stands before the columns of a file of refused lines."""
 _EXPORTED = {"id", "project_id", "phone_number", "used"}
@@ -43,6 +45,10 @@ _OF_EXPORTS = {
     *("number_region", "zones"),
 }
 """Its columns that say nothing of a case that begins anew."""
+
+_VAGUE = "number"
+"""As a name it says too little to be dialled beside another column: it may be the customer's, or the house's."""
+_PHONE = re.compile(rf"({'|'.join(one for one in NAMES['phone_number'] if one != _VAGUE)})(?:_?([1-9]))?|({_VAGUE})")
 
 _quoted = json.encoder.encode_basestring
 """A text as JSON writes it; a third of the time of json.dumps."""
@@ -65,7 +71,7 @@ class Columns:
 
     header: list[str]
     by_target: dict[str, int]
-    """The place of the column for each column of a case."""
+    """The place of the column for each column of a case, and for each of PHONES."""
     extra: dict[int, str]
     """Columns that are kept in `fields`, by place, and under which name."""
     constants: Mapping[str, str] = field(default_factory=dict)
@@ -94,17 +100,24 @@ class Columns:
         """The rows as lines for the database."""
         width = len(self.header)
         read = [self._reader(target) for target in self.targets]
+        further = [self._reader(target) for target in PHONES[1:] if target in self.by_target]
+        first = self.targets.index(PHONES[0])
         for line, cells in rows:
             missing = width - len(cells)
             row = [*cells, *[""] * missing] if missing > 0 else cells
             fault = self._fault(row) if missing < 0 or "\0" in "".join(row) else None
-            values: tuple[str | None, ...] = ()
+            values: list[str | None] = []
+            phones: list[str] = []
             if fault is None:
                 try:
-                    values = tuple([one(row) for one in read])
+                    values = [one(row) for one in read]
                 except ValueError as error:
-                    fault = str(error)
-            yield ListLine(line, values, fault, cells)
+                    fault, values = str(error), []
+            if values and further:
+                found = [values[first], *[one(row) for one in further]]
+                phones = list(dict.fromkeys([phone for phone in found if phone]))
+                values[first] = phones[0] if phones else values[first]
+            yield ListLine(line, tuple(values), fault, cells, further=phones[1:])
 
     def _fault(self, row: Sequence[str]) -> str | None:
         width = len(self.header)
@@ -122,7 +135,7 @@ class Columns:
             names = [(at, f"{_quoted(name)}: ") for at, name in self.extra.items()]
             return lambda row: self._fields(row, place, names)
         convert: Callable[[str], str] | None = {
-            "phone_number": self._number,
+            **dict.fromkeys(PHONES, self._number),
             "call_back": _boolean,
             "priority": lambda text: _DECIMAL.sub(r"\1", text),
             "deferred_time": lambda text: instant(text, self.zone),
@@ -169,13 +182,16 @@ def columns(
     constants: Mapping[str, str] | None = None,
     zone: tzinfo = UTC,
 ) -> Columns:
-    """Find out which column means what. told: column to what it means, one of TARGETS or NOWHERE. constants: what a
-    column of a case is where a line says nothing of it. Raises TableError."""
+    """Find out which column means what. told: column to what it means, one of TARGETS, PHONES or NOWHERE. constants:
+    what a column of a case is where a line says nothing of it. Raises TableError."""
     names = _names(header)
     told, constants = told or {}, constants or {}
     for name, target in told.items():
-        if target not in {*TARGETS, NOWHERE}:
-            raise TableError(f"--map {name}={target}: write one of {', '.join(TARGETS)}, or - to leave it out.")
+        if target not in {*TARGETS, *PHONES, NOWHERE}:
+            raise TableError(
+                f"--map {name}={target}: write one of {', '.join(TARGETS)}, {PHONES[1]} to {PHONES[-1]} for further"
+                " numbers, or - to leave it out."
+            )
         if name not in names:
             raise TableError(f"--map {name}={target}: there is no such column, only {', '.join(names)}.")
     for target in constants:
@@ -188,8 +204,10 @@ def columns(
         if target not in {FIELDS, NOWHERE}:
             by_target[target] = names.index(name)
     free = {_plain(name): place for place, name in reversed(list(enumerate(names))) if name not in told}
+    left = (target for target in PHONES if target not in by_target)
+    by_target |= dict(zip(left, _phones(names, told), strict=False))
     for target, called in NAMES.items():
-        if target not in by_target:
+        if target not in PHONES and target not in by_target:
             place = next((free[one] for one in called if one in free), None)
             if place is not None:
                 by_target[target] = place
@@ -206,8 +224,21 @@ def columns(
         for place, name in enumerate(names)
         if place not in taken and told.get(name, NOWHERE if _plain(name) in out else FIELDS) != NOWHERE
     }
-    ordered = {target: by_target[target] for target in TARGETS if target in by_target}
+    ordered = {target: by_target[target] for target in (*PHONES, *TARGETS[1:]) if target in by_target}
     return Columns(names, ordered, extra, dict(constants), zone)
+
+
+def _phones(names: Sequence[str], told: Mapping[str, str]) -> list[int]:
+    """The places of the columns that are called like a telephone number, in the order of dialling: phone, then mobile,
+    then phone_2. Those of which was told what they mean are left out."""
+    order = NAMES[PHONES[0]]
+    found = []
+    for place, name in enumerate(names):
+        if name not in told and (called := _PHONE.fullmatch(_plain(name))):
+            found.append((int(called[2] or 1), order.index(called[1] or called[3]), place))
+    found.sort()
+    first = None if PHONES[0] in told.values() else found[:1]
+    return [one[2] for one in found if order[one[1]] != _VAGUE or [one] == first]
 
 
 def looks_like_data(header: Sequence[str]) -> bool:

@@ -299,13 +299,16 @@ class OpenAttempt:
 class ListLine(NamedTuple):
     """A line of a list that is imported. values: of the columns that the list has, None for an empty cell. fault: why
     it cannot be read; then there are no values. cells: as they were read. written: as the database loads it, if that
-    was written ahead (Imports.written)."""
+    was written ahead (Imports.written). further: the case's telephone numbers after the first one, in the order of
+    dialling; further_written: the same, written ahead."""
 
     line: int
     values: tuple[str | None, ...]
     fault: str | None
     cells: Sequence[str]
     written: str = ""
+    further: Sequence[str] = ()
+    further_written: Sequence[str] = ()
 
 
 class Policies(NamedTuple):

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -18,60 +17,12 @@ from dialer.tables import Shield
 from tests.support.caller import Caller
 from tests.support.dialects import Dialect, execute
 from tests.support.factories import PROJECT, add_case, add_cases, add_project, add_trunk
+from tests.support.lists import Desk, Dies
 from worker.db import Database
-from worker.db.database import Row, reason
+from worker.db.database import reason
 from worker.db.routines.imports import ImportMovedOn, Imports, Task
 from worker.errors import UnknownProject
-from worker.figures import RefusedLine
 from worker.model import ListLine, Policies
-
-
-class Desk:
-    """A supervisor with a folder of lists."""
-
-    def __init__(self, db: Database, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.db = db
-        self.folder = folder
-        self._capsys = capsys
-        add_project(db)
-
-    def write(self, *lines: str, name: str = "spring.csv") -> Path:
-        path = self.folder / name
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    def run(self, path: Path, **wanted: Any) -> tuple[int, str]:
-        """Import; exit code and what was printed."""
-        code = imports.run(self.db.settings, Wanted(path, **{"project": PROJECT, **wanted}))
-        return code, self._capsys.readouterr().out
-
-    def undo(self, import_id: int) -> str:
-        assert imports.undo(self.db.settings, import_id) == 0
-        return self._capsys.readouterr().out
-
-    def show(self) -> str:
-        assert imports.show(self.db.settings, None) == 0
-        return self._capsys.readouterr().out
-
-    def cases(self, columns: str = "phone_number, case_name") -> list[tuple[Any, ...]]:
-        rows = self.db.query(f"SELECT {columns} FROM dialer_clients ORDER BY id")
-        return [tuple(row.values()) for row in rows]
-
-    def imported(self) -> Row:
-        """The latest import."""
-        return self.db.query("SELECT * FROM dialer_imports ORDER BY id DESC")[0]
-
-    def refused(self, name: str = "spring") -> list[list[str]]:
-        path = self.folder / f"{name}.refused.csv"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.reader(file))
-
-
-@pytest.fixture
-def desk(db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(db, tmp_path, capsys)
 
 
 def test_a_list_becomes_cases(desk: Desk) -> None:
@@ -268,42 +219,6 @@ def test_forms_of_one_number_are_one_number(desk: Desk) -> None:
 
 
 # --- resuming -----------------------------------------------------------------------------------------------------
-
-
-class Dies(Exception):  # noqa: N818 - it is none
-    """A process that is killed."""
-
-
-@pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], None]:
-    """dying(n, committed): the process dies with its n-th chunk, before its commit or just after."""
-
-    def die(n: int, committed: bool) -> None:
-        put = Imports._put
-        calls = iter(range(1, 1000))
-
-        def dies(*given: Any, **named: Any) -> list[RefusedLine]:
-            here = next(calls) == n
-            if here and not committed:
-                call = Imports._call
-
-                def killed(imports: Imports, connection: Any, routine: str, *rest: object) -> Any:
-                    done = call(imports, connection, routine, *rest)
-                    if routine == "dialer_import_put":
-                        raise Dies
-                    return done
-
-                with monkeypatch.context() as patched:
-                    patched.setattr(Imports, "_call", killed)
-                    return put(*given, **named)
-            done = put(*given, **named)
-            if here:
-                raise Dies
-            return done
-
-        monkeypatch.setattr(Imports, "_put", dies)
-
-    return die
 
 
 @pytest.mark.parametrize("committed", [True, False])

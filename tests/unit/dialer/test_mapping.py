@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.mapping import clean_number, columns, instant, looks_like_data, zone_of
+from dialer.mapping import PHONES, clean_number, columns, instant, looks_like_data, zone_of
 from dialer.tables import Row, TableError
 
 
@@ -38,14 +38,100 @@ def test_a_telephone_number_is_known_by_its_name(name: str) -> None:
 
 def test_what_no_column_of_a_case_is_called_like_goes_into_fields() -> None:
     (row,) = values(
-        ["Name", "Phone", "Mobile", "Zürich", "empty", "timezone"], ["Ann", "1", "2", 'say "ü"\n', " ", "+1"]
+        ["Name", "Phone", "Colour", "Zürich", "empty", "timezone"], ["Ann", "1", "2", 'say "ü"\n', " ", "+1"]
     )
     assert {name: value for name, value in row.items() if name != "fields"} == {
         "case_name": "Ann",
         "phone_number": "1",
         "utc": "+1",
     }
-    assert json.loads(row["fields"] or "") == {"Mobile": "2", "Zürich": 'say "ü"'}
+    assert json.loads(row["fields"] or "") == {"Colour": "2", "Zürich": 'say "ü"'}
+
+
+@pytest.mark.parametrize(
+    ("header", "told", "order", "left"),
+    [
+        (["mobile"], {}, ["mobile"], []),
+        (["Mobile", "Phone"], {}, ["Phone", "Mobile"], []),
+        (["phone_2", "mobile", "phone"], {}, ["phone", "mobile", "phone_2"], []),
+        (["Phone 1", "Phone 2", "Phone 3"], {}, ["Phone 1", "Phone 2", "Phone 3"], []),
+        (
+            ["phone_number_3", "phone_number_2", "phone_number"],
+            {},
+            ["phone_number", "phone_number_2", "phone_number_3"],
+            [],
+        ),
+        (["tel", "Phone", "phone"], {}, ["Phone", "phone", "tel"], []),
+        (["tel2", "tel"], {}, ["tel", "tel2"], []),
+        (["phone 2"], {}, ["phone 2"], []),
+        # It may be anything's.
+        (["phone", "number"], {}, ["phone"], ["number"]),
+        (["number", "mobile", "number 2"], {}, ["number", "mobile"], ["number 2"]),
+        (["number", "Handy"], {"Handy": "phone_number"}, ["Handy"], ["number"]),
+        (["phone", "Handy", "phone_2"], {"Handy": "phone_number_2"}, ["phone", "Handy", "phone_2"], []),
+        (["phone", "Handy", "mobile"], {"Handy": "phone_number"}, ["Handy", "phone", "mobile"], []),
+        (["phone", "Handy", "mobile"], {"Handy": "phone_number_9", "mobile": "fields"}, ["phone", "Handy"], ["mobile"]),
+        (
+            ["phone", *[f"phone_{n}" for n in range(2, 11)]],
+            {},
+            ["phone", *[f"phone_{n}" for n in range(2, 10)]],
+            ["phone_10"],
+        ),
+        (
+            ["phone", "mobile", *[f"phone_{n}" for n in range(2, 10)]],
+            {},
+            ["phone", "mobile", *[f"phone_{n}" for n in range(2, 9)]],
+            ["phone_9"],
+        ),
+    ],
+)
+def test_columns_with_numbers_stand_in_the_order_of_dialling(
+    header: list[str], told: dict[str, str], order: list[str], left: list[str]
+) -> None:
+    found = columns(header, told)
+    assert [header[found.by_target[target]] for target in PHONES if target in found.by_target] == order
+    assert list(found.extra.values()) == left
+    assert found.targets == ("phone_number", *(["fields"] if left else []))
+
+
+def test_what_is_mapped_to_a_further_number_needs_a_first_one() -> None:
+    assert columns(["Phone", "Handy"], {"Handy": "phone_number_2"}).told() == (
+        "Phone → phone_number; Handy → phone_number_2"
+    )
+    with pytest.raises(TableError, match="--map COLUMN=phone_number"):
+        columns(["Handy"], {"Handy": "phone_number_2"})
+    for told in ({"B": "phone_number_10"}, {"B": "phone_number_1"}):
+        with pytest.raises(TableError, match="phone_number_2 to phone_number_9 for further numbers"):
+            columns(["phone", "B"], told)
+    with pytest.raises(TableError, match="another column is that already"):
+        columns(["phone", "A", "B"], {"A": "phone_number_2", "B": "phone_number_2"})
+    with pytest.raises(TableError, match="--set phone_number_2"):
+        columns(["phone"], constants={"phone_number_2": "1"})
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers", "cleaned"),
+    [
+        (["1", "2", "3"], ["1", "2", "3"], 0),
+        (["1", "", "3"], ["1", "3"], 0),
+        (["", " ", "3"], ["3"], 0),
+        (["", "2", "3"], ["2", "3"], 0),
+        (["1"], ["1"], 0),
+        (["+49 (0)30-1", "'+49301", "0302.0"], ["+49301", "0302"], 2),
+        (["1", "2", "1"], ["1", "2"], 0),
+        (["-", "n/a", "-"], ["na"], 3),
+        (["x", "2", ""], ["x", "2"], 0),
+        (["", "", ""], [None], 0),
+    ],
+)
+def test_the_numbers_of_a_line_are_those_that_are_there_each_once(
+    cells: list[str], numbers: list[str | None], cleaned: int
+) -> None:
+    found = columns(["phone", "mobile", "phone_2"])
+    (line,) = found.lines([Row(2, cells)])
+    assert [*line.values, *line.further] == numbers
+    assert found.cleaned == cleaned
+    assert line.cells == cells
 
 
 def test_a_row_without_anything_else_has_no_fields() -> None:

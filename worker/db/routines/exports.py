@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -75,29 +75,67 @@ EXPORTS = {
 }
 
 
+_FURTHER = (
+    "dialer_case_numbers f JOIN dialer_clients c ON c.id = f.case_id AND c.inserted_at = f.case_inserted_at"
+    " WHERE f.place > 1"
+)
+
+
 class Exports(Routines):
     """Rows for files."""
 
+    def columns(self, what: str, project_id: str | None = None, since: datetime | None = None) -> tuple[str, ...]:
+        """The columns of an export (a key of EXPORTS); of cases also phone_number_2 and so on, as far as there are."""
+        columns = EXPORTS[what].columns
+        if what != "cases":
+            return columns
+        conditions, values = _conditions(what, project_id, since)
+        statement = f"SELECT max(f.place) AS place FROM {_FURTHER}{conditions}"  # noqa: S608 - names of ours
+        last = self._database.query(statement, timeout_seconds=None, **values)[0]["place"] or 1
+        after = columns.index("phone_number") + 1
+        return (*columns[:after], *(_place(place) for place in range(2, last + 1)), *columns[after:])
+
     def rows(self, what: str, project_id: str | None = None, since: datetime | None = None) -> Iterator[Row]:
-        """All rows of an export (a key of EXPORTS), by id.
+        """All rows of an export (a key of EXPORTS), by id. A case has phone_number_2 and so on where there is one.
 
         In portions, each in a transaction of its own: whoever takes a million rows slowly must not hold a cursor, and
         with it a snapshot that keeps the server from clearing up behind the calls of that time.
         """
         export = EXPORTS[what]
-        values: dict[str, object] = {"after": 0, "count": AT_ONCE}
-        statement = export.statement
-        if project_id is not None:
-            statement += f" AND {export.project}"
-            values["project"] = project_id
-        if since is not None:
-            statement += f" AND {export.since}"
-            values["since"] = since
+        conditions, given = _conditions(what, project_id, since)
+        values: dict[str, object] = {"after": 0, "count": AT_ONCE, **given}
+        statement = export.statement + conditions
         order = export.statement.partition(" WHERE ")[2].partition(" > ")[0]
         statement += f" ORDER BY {order} LIMIT :count"
         while True:
             rows = self._database.query(statement, timeout_seconds=None, **values)
-            yield from rows
+            further = self._further(rows) if what == "cases" and rows else {}
+            yield from ({**row, **further[row["id"]]} if row["id"] in further else row for row in rows)
             if len(rows) < AT_ONCE:
                 return
             values["after"] = rows[-1][export.key]
+
+    def _further(self, rows: Sequence[Row]) -> dict[int, dict[str, str]]:
+        """The further numbers of cases, by id and column."""
+        found = self._database.query(
+            f"SELECT f.case_id, f.place, f.phone_number FROM {_FURTHER} AND f.case_id BETWEEN :first AND :last",  # noqa: S608
+            timeout_seconds=None,
+            first=rows[0]["id"],
+            last=rows[-1]["id"],
+        )
+        further: dict[int, dict[str, str]] = {}
+        for one in found:
+            further.setdefault(one["case_id"], {})[_place(one["place"])] = one["phone_number"]
+        return further
+
+
+def _conditions(what: str, project_id: str | None, since: datetime | None) -> tuple[str, dict[str, object]]:
+    export = EXPORTS[what]
+    told = ((export.project, "project", project_id), (export.since, "since", since))
+    given = [(condition, name, value) for condition, name, value in told if value is not None]
+    return "".join(f" AND {condition}" for condition, _, _ in given), {name: value for _, name, value in given}
+
+
+def _place(place: int) -> str:
+    """The column of a case's number, as an import knows it."""
+    return f"phone_number_{place}"

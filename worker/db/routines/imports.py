@@ -121,7 +121,13 @@ class Imports(Routines):
 
     def written(self, line: ListLine) -> ListLine:
         """The line, written as the database loads it: whoever reads a list does it ahead, while the server works."""
-        return line if line.fault else line._replace(written=self._database.dialect.row((line.line, *line.values)))
+        if line.fault:
+            return line
+        row = self._database.dialect.row
+        further = (
+            [row((line.line, place, number)) for place, number in enumerate(line.further, 2)] if line.further else ()
+        )
+        return line._replace(written=row((line.line, *line.values)), further_written=further)
 
     def undo(self, import_id: int, after: int, count: int) -> tuple[int | None, int, int]:
         """Delete those of the next `count` cases of an import that were never dialled, by id from after `after`.
@@ -156,10 +162,13 @@ class Imports(Routines):
     def _check(self, connection: Connection, task: Task, lines: Sequence[ListLine], *, dry: bool) -> list[RefusedLine]:
         self._call(connection, "dialer_import_stage")
         unread = [RefusedLine(line.line, False, line.fault) for line in lines if line.fault is not None]
-        rows = [line.written or self.written(line).written for line in lines if line.fault is None]
-        if not rows:
+        read = [line if line.written else self.written(line) for line in lines if line.fault is None]
+        if not read:
             return unread
-        self._database.dialect.load(connection, "dialer_import_lines", ("line", *task.targets), rows)
+        load = self._database.dialect.load
+        load(connection, "dialer_import_lines", ("line", *task.targets), [line.written for line in read])
+        if further := [one for line in read for one in line.further_written]:
+            load(connection, "dialer_import_further", ("line", "place", "phone_number"), further)
         asked = (task.import_id, task.project_id, *task.policies, dry)
         found = [
             RefusedLine(int(row["line"]), bool(row["skipped"]), str(row["reason"]))

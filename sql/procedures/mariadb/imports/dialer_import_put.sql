@@ -3,7 +3,7 @@
 -- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
 -- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
 -- without us, or is over; nothing is written. Lines that were checked are not checked again by the trigger, unless a
--- trigger of somebody else's may have changed them. Locks: the import.
+-- trigger of somebody else's may have changed them. Further numbers go into dialer_case_numbers. Locks: the import.
 CREATE OR REPLACE PROCEDURE dialer_import_put(
     p_import bigint,
     p_from bigint,
@@ -71,6 +71,22 @@ BEGIN
         WHERE l.reason IS NULL
         ORDER BY l.line;
         SET v_put = row_count(), v_first = IF(v_put > 0, last_insert_id(), NULL), @dialer_importing = NULL;
+        IF EXISTS (SELECT 1 FROM dialer_import_further) THEN
+            -- Lines and their cases in the same order: ids of one statement rise, and none of its rows can be left out.
+            INSERT INTO dialer_case_numbers (case_id, place, phone_number)
+            SELECT c.id, f.place, f.phone_number
+            FROM (
+                SELECT row_number() OVER (ORDER BY l.line) AS nth, l.line FROM dialer_import_lines l WHERE l.reason IS NULL
+            ) l
+            JOIN (
+                SELECT row_number() OVER (ORDER BY k.id) AS nth, k.id FROM dialer_clients k
+                WHERE k.id >= v_first AND k.import_id = p_import
+            ) c ON c.nth = l.nth
+            JOIN (
+                SELECT o.line, 1 + row_number() OVER (PARTITION BY o.line ORDER BY o.place) AS place, o.phone_number
+                FROM dialer_import_further o
+            ) f ON f.line = l.line;
+        END IF;
         SELECT coalesce(sum(NOT l.skipped), 0), coalesce(sum(l.skipped), 0) INTO v_refused, v_skipped
         FROM dialer_import_lines l WHERE l.reason IS NOT NULL;
         UPDATE dialer_imports i

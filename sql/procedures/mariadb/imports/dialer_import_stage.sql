@@ -1,7 +1,8 @@
 -- dialer_import_stage()
 -- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty cell
--- is NULL), dialer_import_numbers, for their numbers in one form, and dialer_import_seen, for the numbers that a dry run
--- has read before (it inserts no cases to look them up in). Whoever imports fills dialer_import_lines in the same
+-- is NULL), dialer_import_further, for those of their telephone numbers that come after the first one, in order of place
+-- from 2 on, dialer_import_numbers, for the first ones in one form, and dialer_import_seen, for numbers that were read
+-- before: by a dry run, which inserts no cases to look them up in. Whoever imports fills the first two in the same
 -- transaction.
 CREATE OR REPLACE PROCEDURE dialer_import_stage()
 BEGIN
@@ -23,8 +24,16 @@ BEGIN
         reason text NULL,
         skipped tinyint(1) NOT NULL DEFAULT false
     ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_further (
+        line bigint NOT NULL,
+        place int NOT NULL,
+        phone_number text NOT NULL,
+        number varchar(400) NULL,
+        PRIMARY KEY (line, place)
+    ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_faults (
         line bigint NOT NULL PRIMARY KEY,
+        place int NOT NULL,
         fault varchar(100) NOT NULL,
         skipped tinyint(1) NOT NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
@@ -37,7 +46,11 @@ BEGIN
         line bigint NOT NULL PRIMARY KEY,
         begins varchar(20) NOT NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_seen (number varchar(400) NOT NULL PRIMARY KEY, line bigint NOT NULL)
-    ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_import_seen (
+        number varchar(400) NOT NULL,
+        is_first tinyint(1) NOT NULL,
+        PRIMARY KEY (number, is_first)
+    ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DELETE FROM dialer_import_further;
     DELETE FROM dialer_import_numbers;
 END

@@ -1,7 +1,8 @@
 -- dialer_import_stage()
 -- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty cell
--- is NULL), dialer_import_numbers, for their numbers in one form, and dialer_import_seen, for the numbers that a dry run
--- has read before (it inserts no cases to look them up in). Whoever imports fills dialer_import_lines in the same
+-- is NULL), dialer_import_further, for those of their telephone numbers that come after the first one, in order of place
+-- from 2 on, dialer_import_numbers, for the first ones in one form, and dialer_import_seen, for numbers that were read
+-- before: by a dry run, which inserts no cases to look them up in. Whoever imports fills the first two in the same
 -- transaction.
 CREATE OR REPLACE FUNCTION dialer_import_stage()
 RETURNS void
@@ -26,11 +27,22 @@ BEGIN
             reason varchar NULL,
             skipped bool NOT NULL DEFAULT false
         ) ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE dialer_import_numbers (line int8 NOT NULL, number varchar COLLATE "C" NOT NULL)
+        CREATE TEMPORARY TABLE dialer_import_further (
+            line int8 NOT NULL,
+            place int NOT NULL,
+            phone_number varchar NOT NULL,
+            number varchar COLLATE "C" NULL
+        ) ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE dialer_import_numbers (line int8 NOT NULL, number varchar COLLATE "C" NOT NULL, case_id int8 NULL)
         ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE dialer_import_seen (number varchar COLLATE "C" NOT NULL PRIMARY KEY, line int8 NOT NULL);
+        CREATE TEMPORARY TABLE dialer_import_seen (
+            number varchar COLLATE "C" NOT NULL,
+            is_first bool NOT NULL,
+            PRIMARY KEY (number, is_first)
+        );
     ELSE
         DELETE FROM dialer_import_lines;
+        DELETE FROM dialer_import_further;
         DELETE FROM dialer_import_numbers;
     END IF;
 END
