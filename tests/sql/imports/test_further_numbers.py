@@ -78,13 +78,11 @@ def test_a_bad_further_number_refuses_its_line_with_the_sentence_of_the_trigger(
     assert code == 1
     case = add_case(desk.db)
     written = bad.replace(" ", "")
+    statement = "INSERT INTO dialer_case_numbers (case_id, place, phone_number) VALUES (:c, 2, :n)"
     with pytest.raises(DBAPIError) as caught:
-        statement = "INSERT INTO dialer_case_numbers (case_id, place, phone_number) VALUES (:c, 2, :n)"
         execute(desk.db, statement, c=case, n=written)
     said = reason(caught.value)
-    assert said.startswith(
-        f"dialer_case_numbers.phone_number is '{written}': write 1 to 80 of the characters 0-9 + * #"
-    )
+    assert said.startswith(f"dialer_case_numbers.phone_number is '{written}': write 1 to 80 of the characters 0-9")
     if dry:
         assert f"line 2: {said}\n" in told
         assert "line 4: dialer_clients.phone_number is '+495a': write" in told
@@ -98,8 +96,7 @@ def test_a_bad_further_number_refuses_its_line_with_the_sentence_of_the_trigger(
 
 
 def test_forms_of_one_number_in_a_line_count_once(desk: Desk) -> None:
-    execute(desk.db, "INSERT INTO dialer_countries VALUES ('XR', '7', '8', '810', '|10|')")
-    execute(desk.db, "INSERT INTO dialer_numbering (project_id, country) VALUES ('p', 'XR')")
+    execute(desk.db, "INSERT INTO dialer_numbering (project_id, country) VALUES ('p', 'RU')")
     lines = ("8 999 123-45-67;+79991234567;79991234568;89991234568;9991234569", "*100#;9991234560;*100#;;")
     desk.run(desk.write("phone;phone_2;phone_3;phone_4;phone_5", *lines))
     assert numbers(desk.db) == [["89991234567", "79991234568", "9991234569"], ["*100#", "9991234560"]]
@@ -131,9 +128,7 @@ def test_a_number_that_is_first_in_one_line_and_further_in_another_is_there_alre
     _, told = desk.run(
         desk.write(*SHARED), duplicates=imports.policies([f"file={policy}"]), most_rows=rows, dry_run=dry
     )
-    kept = [
-        line for place, line in enumerate(SHARED) if place in ({1, 3, 6, 7} if policy != "keep" else set(range(1, 9)))
-    ]
+    kept = list(SHARED[1:]) if policy == "keep" else [SHARED[place] for place in (1, 3, 6, 7)]
     there = len(SHARED) - 1 - len(kept)
     refused, skipped = (there, 0) if policy == "refuse" else (0, there)
     assert f"{len(kept)} cases {'would be ' if dry else ''}inserted, {refused} lines refused, {skipped} skipped" in told

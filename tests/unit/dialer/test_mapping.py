@@ -48,49 +48,38 @@ def test_what_no_column_of_a_case_is_called_like_goes_into_fields() -> None:
     assert json.loads(row["fields"] or "") == {"Colour": "2", "Zürich": 'say "ü"'}
 
 
+TO_NINE = ";".join(f"phone_{n}" for n in range(2, 10))
+
+
 @pytest.mark.parametrize(
     ("header", "told", "order", "left"),
     [
-        (["mobile"], {}, ["mobile"], []),
-        (["Mobile", "Phone"], {}, ["Phone", "Mobile"], []),
-        (["phone_2", "mobile", "phone"], {}, ["phone", "mobile", "phone_2"], []),
-        (["Phone 1", "Phone 2", "Phone 3"], {}, ["Phone 1", "Phone 2", "Phone 3"], []),
-        (
-            ["phone_number_3", "phone_number_2", "phone_number"],
-            {},
-            ["phone_number", "phone_number_2", "phone_number_3"],
-            [],
-        ),
-        (["tel", "Phone", "phone"], {}, ["Phone", "phone", "tel"], []),
-        (["tel2", "tel"], {}, ["tel", "tel2"], []),
-        (["phone 2"], {}, ["phone 2"], []),
+        ("mobile", {}, "mobile", ""),
+        ("Mobile;Phone", {}, "Phone;Mobile", ""),
+        ("phone_2;mobile;phone", {}, "phone;mobile;phone_2", ""),
+        ("Phone 1;Phone 2;Phone 3", {}, "Phone 1;Phone 2;Phone 3", ""),
+        ("phone_number_3;phone_number_2;phone_number", {}, "phone_number;phone_number_2;phone_number_3", ""),
+        ("tel;Phone;phone", {}, "Phone;phone;tel", ""),
+        ("tel2;tel", {}, "tel;tel2", ""),
+        ("phone 2", {}, "phone 2", ""),
         # It may be anything's.
-        (["phone", "number"], {}, ["phone"], ["number"]),
-        (["number", "mobile", "number 2"], {}, ["number", "mobile"], ["number 2"]),
-        (["number", "Handy"], {"Handy": "phone_number"}, ["Handy"], ["number"]),
-        (["phone", "Handy", "phone_2"], {"Handy": "phone_number_2"}, ["phone", "Handy", "phone_2"], []),
-        (["phone", "Handy", "mobile"], {"Handy": "phone_number"}, ["Handy", "phone", "mobile"], []),
-        (["phone", "Handy", "mobile"], {"Handy": "phone_number_9", "mobile": "fields"}, ["phone", "Handy"], ["mobile"]),
-        (
-            ["phone", *[f"phone_{n}" for n in range(2, 11)]],
-            {},
-            ["phone", *[f"phone_{n}" for n in range(2, 10)]],
-            ["phone_10"],
-        ),
-        (
-            ["phone", "mobile", *[f"phone_{n}" for n in range(2, 10)]],
-            {},
-            ["phone", "mobile", *[f"phone_{n}" for n in range(2, 9)]],
-            ["phone_9"],
-        ),
+        ("phone;number", {}, "phone", "number"),
+        ("number;mobile;number 2", {}, "number;mobile", "number 2"),
+        ("number;Handy", {"Handy": "phone_number"}, "Handy", "number"),
+        ("phone;Handy;phone_2", {"Handy": "phone_number_2"}, "phone;Handy;phone_2", ""),
+        ("phone;Handy;mobile", {"Handy": "phone_number"}, "Handy;phone;mobile", ""),
+        ("phone;Handy;mobile", {"Handy": "phone_number_9", "mobile": "fields"}, "phone;Handy", "mobile"),
+        (f"phone;{TO_NINE};phone_10", {}, f"phone;{TO_NINE}", "phone_10"),
+        (f"phone;mobile;{TO_NINE}", {}, f"phone;mobile;{TO_NINE.removesuffix(';phone_9')}", "phone_9"),
     ],
 )
 def test_columns_with_numbers_stand_in_the_order_of_dialling(
-    header: list[str], told: dict[str, str], order: list[str], left: list[str]
+    header: str, told: dict[str, str], order: str, left: str
 ) -> None:
-    found = columns(header, told)
-    assert [header[found.by_target[target]] for target in PHONES if target in found.by_target] == order
-    assert list(found.extra.values()) == left
+    found = columns(header.split(";"), told)
+    places = [found.by_target[target] for target in PHONES if target in found.by_target]
+    assert ";".join(found.header[place] for place in places) == order
+    assert ";".join(found.extra.values()) == left
     assert found.targets == ("phone_number", *(["fields"] if left else []))
 
 

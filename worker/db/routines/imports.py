@@ -124,10 +124,10 @@ class Imports(Routines):
         if line.fault:
             return line
         row = self._database.dialect.row
-        further = (
-            [row((line.line, place, number)) for place, number in enumerate(line.further, 2)] if line.further else ()
-        )
-        return line._replace(written=row((line.line, *line.values)), further_written=further)
+        written = line._replace(written=row((line.line, *line.values)))
+        if not line.further:
+            return written
+        return written._replace(further_written=[row((line.line, *one)) for one in enumerate(line.further, 2)])
 
     def undo(self, import_id: int, after: int, count: int) -> tuple[int | None, int, int]:
         """Delete those of the next `count` cases of an import that were never dialled, by id from after `after`.

@@ -19,8 +19,9 @@ BEGIN
     DECLARE v_skipped bigint;
     DECLARE v_lowest varchar(100);
     DECLARE v_highest varchar(100);
+    DECLARE v_trusted tinyint(1);
     DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
-        SET @dialer_importing = NULL;
+        SET @dialer_importing = NULL, @dialer_importing_numbers = NULL;
         RESIGNAL;
     END;
     SELECT i.project_id INTO v_project FROM dialer_imports i
@@ -33,6 +34,7 @@ BEGIN
             WHERE t.EVENT_OBJECT_SCHEMA = database() AND t.EVENT_OBJECT_TABLE = 'dialer_clients'
               AND t.ACTION_TIMING = 'BEFORE' AND t.EVENT_MANIPULATION = 'INSERT'
               AND t.TRIGGER_NAME <> 'dialer_clients_before_insert'), NULL, p_import);
+        SET v_trusted = @dialer_importing IS NOT NULL;
         -- As dialer_place, without a call for each: in which of the ranges a number is, by how many begin before it; of
         -- those between the lowest and the highest number.
         SELECT min(substr(n.number, 2)), max(substr(n.number, 2)) INTO v_lowest, v_highest
@@ -72,20 +74,35 @@ BEGIN
         ORDER BY l.line;
         SET v_put = row_count(), v_first = IF(v_put > 0, last_insert_id(), NULL), @dialer_importing = NULL;
         IF EXISTS (SELECT 1 FROM dialer_import_further) THEN
+            SET @dialer_importing_numbers = IF(v_trusted AND NOT EXISTS (
+                SELECT 1 FROM information_schema.TRIGGERS t
+                WHERE t.EVENT_OBJECT_SCHEMA = database() AND t.EVENT_OBJECT_TABLE = 'dialer_case_numbers'
+                  AND t.ACTION_TIMING = 'BEFORE' AND t.EVENT_MANIPULATION = 'INSERT'
+                  AND t.TRIGGER_NAME <> 'dialer_case_numbers_before_insert'), true, NULL);
             -- Lines and their cases in the same order: ids of one statement rise, and none of its rows can be left out.
-            INSERT INTO dialer_case_numbers (case_id, place, phone_number)
-            SELECT c.id, f.place, f.phone_number
+            INSERT INTO dialer_case_numbers (case_id, place, phone_number, number, case_inserted_at)
+            SELECT c.id, f.place, f.phone_number, f.number, c.inserted_at
             FROM (
                 SELECT row_number() OVER (ORDER BY l.line) AS nth, l.line FROM dialer_import_lines l WHERE l.reason IS NULL
             ) l
             JOIN (
-                SELECT row_number() OVER (ORDER BY k.id) AS nth, k.id FROM dialer_clients k
+                SELECT row_number() OVER (ORDER BY k.id) AS nth, k.id, k.inserted_at FROM dialer_clients k
                 WHERE k.id >= v_first AND k.import_id = p_import
             ) c ON c.nth = l.nth
             JOIN (
-                SELECT o.line, 1 + row_number() OVER (PARTITION BY o.line ORDER BY o.place) AS place, o.phone_number
+                SELECT o.line, 1 + row_number() OVER (PARTITION BY o.line ORDER BY o.place) AS place, o.phone_number, o.number
                 FROM dialer_import_further o
             ) f ON f.line = l.line;
+            IF @dialer_importing_numbers THEN
+                -- As dialer_case_numbers_after_write does.
+                SET @dialer_importing_numbers = NULL;
+                INSERT INTO dialer_rule_changes (number)
+                SELECT DISTINCT n.number FROM dialer_import_further f
+                JOIN dialer_import_numbers n ON n.line = f.line
+                JOIN dialer_import_lines l ON l.line = f.line
+                WHERE l.reason IS NULL;
+                CALL dialer_wake('');
+            END IF;
         END IF;
         SELECT coalesce(sum(NOT l.skipped), 0), coalesce(sum(l.skipped), 0) INTO v_refused, v_skipped
         FROM dialer_import_lines l WHERE l.reason IS NOT NULL;

@@ -1,5 +1,6 @@
 -- Trigger, AFTER INSERT, UPDATE OR DELETE ON dialer_case_numbers: a worker looks again at the cases whose numbers people
 -- have changed (dialer_screen): the number that is dialled next may be another one, or one that no rule keeps back.
+-- (MariaDB: those of an import are told by dialer_import_put, all at once.)
 CREATE OR REPLACE FUNCTION dialer_case_numbers_after_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

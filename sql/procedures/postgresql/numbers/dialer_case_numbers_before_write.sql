@@ -1,6 +1,7 @@
 -- Trigger, BEFORE INSERT OR UPDATE ON dialer_case_numbers: the checks, which are those of dialer_clients.phone_number;
--- the number in one form, by the country of the case's project; and which case it belongs to. (MariaDB: the case is
--- locked against changes until the writer commits, as if its own row were edited.)
+-- the number in one form, by the country of the case's project; and which case it belongs to. What dialer_import_put
+-- inserts has been checked, and has both. (MariaDB: the case is locked against changes until the writer commits, as if
+-- its own row were edited.)
 CREATE OR REPLACE FUNCTION dialer_case_numbers_before_write()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -32,4 +33,6 @@ BEGIN
 END
 $$;
 CREATE TRIGGER dialer_case_numbers_before_write BEFORE INSERT OR UPDATE ON dialer_case_numbers
-FOR EACH ROW EXECUTE FUNCTION dialer_case_numbers_before_write()
+FOR EACH ROW
+WHEN (coalesce(current_setting('dialer.importing_numbers', true), '') <> 'on')
+EXECUTE FUNCTION dialer_case_numbers_before_write()
