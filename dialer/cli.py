@@ -123,7 +123,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="append",
         default=[],
         metavar="COLUMN=TARGET",
-        help="what a column is: phone_number, case_name, utc, …, fields, or - to leave it out",
+        help="what a column is: phone_number, phone_number_2, case_name, utc, …, fields, or - to leave it out",
     )
     imports.add_argument(
         "--set",
