@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +23,7 @@ from worker.db import Database
 from worker.db.database import reason
 from worker.db.routines.imports import ImportMovedOn, Imports, Task
 from worker.errors import UnknownProject
+from worker.figures import RefusedLine
 from worker.model import ListLine, Policies
 
 
