@@ -340,7 +340,7 @@ def test_a_call_ends_whatever_its_row_holds_by_then(caller: Caller, case: int, c
 @pytest.mark.parametrize("column", BAD)
 def test_a_bad_row_is_in_no_other_ones_way_and_can_be_withdrawn_or_mended(caller: Caller, column: str) -> None:
     with caller.dialect.unchecked(caller.db, "dialer_clients"):
-        bad = add_case(caller.db, **{"phone_number": "+49301", "number": "+49301", column: BAD[column]})
+        bad = add_case(caller.db, **{"phone_number": "301", "number": "301", column: BAD[column]})
     good = add_case(caller.db)
     project = add_project(caller.db, "q")
     caller.start(project)
