@@ -78,7 +78,11 @@ def look_around(database: Database) -> Iterator[Finding]:
         remedy = "Insert it into dialer_settings: name 'server_zone', value like 'Europe/Moscow'."
         yield fault("server zone", "is not set, so a case without utc has no local time", remedy)
     yield _clock(database)
-    yield from (_durable_postgresql if database.settings.is_postgresql else _durable_mariadb)(database)
+    if database.settings.is_postgresql:
+        yield from _durable_postgresql(database)
+        yield from _compiling(database)
+    else:
+        yield from _durable_mariadb(database)
     for project, windows in Cases(database).call_windows().items():
         if windows > MANY_WINDOWS:
             remedy = "Let cases share allowed_start, allowed_stop and utc; each window costs every claim a probe."
@@ -113,6 +117,13 @@ def _durable_postgresql(database: Database) -> Iterator[Finding]:
     )
     text = f"{names}: no commit waits for one, so a failover may forget the last attempts, and dial them again"
     yield look("standbys", text, remedy)
+
+
+def _compiling(database: Database) -> Iterator[Finding]:
+    """The views are long and quick: to compile them takes ten times as long as to answer."""
+    if PostgresqlServer(database).compiles():
+        remedy = "ALTER USER ... SET jit = off, for this user and for each one that reads the dialer's views."
+        yield look("jit", "is on outside the dialer, so dialer_why and other views take ten seconds to answer", remedy)
 
 
 def _durable_mariadb(database: Database) -> Iterator[Finding]:

@@ -14,8 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from dialer.mapping import instant, zone_of
-from dialer.tables import csv_line
+from dialer.mapping import instant, zone_name, zone_of
+from dialer.tables import WORKBOOKS, csv_line
 from worker.config import DatabaseSettings
 from worker.db import Database
 from worker.db.routines.exports import EXPORTS, Exports
@@ -23,6 +23,7 @@ from worker.errors import DialerError
 
 WHAT = tuple(EXPORTS)
 _AGO = re.compile(r"([0-9]{1,5}) ?([dh])")
+_WORKBOOK = ".xlsx"
 _LONGEST_SHEET = 1_048_576
 _EXACT = 10**15
 """Spreadsheets know no larger whole numbers."""
@@ -49,11 +50,15 @@ class Wanted:
 def run(settings: DatabaseSettings, wanted: Wanted) -> int:
     """Export; returns 0. Raises DialerError."""
     zone = zone_of(wanted.zone)
+    if wanted.output is not None and wanted.output.suffix.lower() in set(WORKBOOKS) - {_WORKBOOK}:
+        raise NotExported(f"{wanted.output}: of workbooks only {_WORKBOOK} is written; give it that ending, or .csv.")
     start = since("--since", wanted.since, zone) if wanted.since else None
     database = Database(settings)
     try:
         database.require_head()
         exports = Exports(database)
+        if wanted.project is not None:
+            exports.require(wanted.project)
         columns = exports.columns(wanted.what, wanted.project, start)
         found = exports.rows(wanted.what, wanted.project, start)
         rows = ([_in_zone(row.get(name), zone) for name in columns] for row in found)
@@ -61,7 +66,7 @@ def run(settings: DatabaseSettings, wanted: Wanted) -> int:
     finally:
         database.dispose()
     if wanted.output is not None:
-        print(f"{wanted.output}: {written} {wanted.what}, instants by {wanted.zone}")
+        print(f"{wanted.output}: {written} {wanted.what}, instants by {zone_name(zone)}")
     return 0
 
 
@@ -88,7 +93,7 @@ def _write(wanted: Wanted, columns: Sequence[str], rows: Iterable[Sequence[objec
         # Lines end as CSV has it, whatever the system's own end is.
         sys.stdout.reconfigure(newline="", encoding="utf-8")  # type: ignore[union-attr]
         return _csv(sys.stdout, wanted, columns, rows)
-    if wanted.output.suffix.lower() == ".xlsx":
+    if wanted.output.suffix.lower() == _WORKBOOK:
         with _whole(wanted.output) as part:
             return _workbook(part, wanted.what, columns, rows)
     with _whole(wanted.output) as part, part.open("w", encoding="utf-8", newline="") as file:

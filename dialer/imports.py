@@ -27,7 +27,7 @@ from worker.config import DatabaseSettings
 from worker.db import Database
 from worker.db.routines.imports import Imports, Task
 from worker.errors import DialerError
-from worker.figures import ImportFigures, RefusedLine
+from worker.figures import CheckedLines, ImportFigures, RefusedLine
 from worker.model import ListLine, Policies
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class _Import:
         self._begun: ImportFigures | None = None
         self._wanted = wanted
         self._pace = Pace(wanted.most_rows)
-        self._refused = self._skipped = self._good = 0
+        self._refused = self._skipped = self._good = self._as_written = 0
         self._table = opened(wanted.path, encoding=wanted.encoding, separator=wanted.separator, sheet=wanted.sheet)
         if wanted.resume:
             self._resume()
@@ -147,7 +147,8 @@ class _Import:
         after = begun.done_to
         self._good, self._refused, self._skipped = begun.inserted, begun.refused, begun.skipped
         task = Task(wanted.project, self._columns.targets, wanted.duplicates, begun.id)
-        with RefusedFile(wanted.refused, self._header, keep_to=after if wanted.resume else -1) as refused:
+        kept = after if wanted.resume else -1
+        with RefusedFile(wanted.refused, self._header, self._table.separator, keep_to=kept) as refused:
             try:
                 for lines, last in self._chunks(after):
                     refused.cells = {line.line: line.cells for line in lines}
@@ -168,28 +169,42 @@ class _Import:
             with self._pace.chunk(len(lines)):
                 found = self._imports.check(task, lines)
             self._count(lines, found)
-            for one in found:
+            for one in found.refused:
                 if not one.skipped:
                     print(f"line {one.line}: {one.reason}")
         print(f"{self._totals('would be inserted')}; nothing was written")
+        self._tell_as_written()
         return 1 if self._refused else 0
 
     def _told_end(self, import_id: int, refused: RefusedFile) -> None:
         told = self._totals("inserted")
         where = f" ({refused.path})" if self._refused else ""
         print(f"import {import_id}: {told}{where}")
+        self._tell_as_written()
         print(f"To take it back: dialer import --undo {import_id}")
+
+    def _tell_as_written(self) -> None:
+        if not self._as_written:
+            return
+        country = self._imports.country(self._wanted.project)
+        why = f"they do not fit the numbering plan of {country}" if country else "no country is set"
+        remedy = "write them with +" if country else "set dialer_params.country, or write them with +"
+        print(
+            f"Numbers kept as they are written: {self._as_written} ({why}). Written otherwise elsewhere, these are"
+            f" other numbers to do-not-call entries and limits: {remedy}."
+        )
 
     def _totals(self, done: str) -> str:
         told = f"{self._good} cases {done}, {self._refused} lines refused, {self._skipped} skipped"
         cleaned = self._columns.cleaned
         return f"{told}, {cleaned} numbers cleaned of blanks, dashes and brackets" if cleaned else told
 
-    def _count(self, lines: Sequence[ListLine], found: list[RefusedLine]) -> None:
-        skipped = sum(one.skipped for one in found)
+    def _count(self, lines: Sequence[ListLine], found: CheckedLines) -> None:
+        self._as_written += found.as_written
+        skipped = sum(one.skipped for one in found.refused)
         self._skipped += skipped
-        self._refused += len(found) - skipped
-        self._good += len(lines) - len(found)
+        self._refused += len(found.refused) - skipped
+        self._good += len(lines) - len(found.refused)
 
     def _chunks(self, after: int) -> Iterator[tuple[list[ListLine], bool]]:
         """The lines after `after`, and whether they are the last ones, with a bar that shows how far they have come."""
@@ -342,17 +357,19 @@ class RefusedFile:
     """The lines that were refused, as a list that can be mended and imported again. They are written before the chunk
     is committed, so that none is lost; what was written of a chunk that was not is taken back by whoever resumes."""
 
-    def __init__(self, path: Path, header: Sequence[str], *, keep_to: int) -> None:
-        """keep_to: a resumed import keeps what was refused up to this line; -1: none."""
+    def __init__(self, path: Path, header: Sequence[str], separator: str, *, keep_to: int) -> None:
+        """separator: the list's own, so that whoever opened that can open this. keep_to: a resumed import keeps what
+        was refused up to this line; -1: none."""
         self.path = path
+        self._separator = separator
         self.cells: Mapping[int, Sequence[str]] = {}
         """The lines that may be refused next, as they were read."""
-        kept = _rows_to(path, keep_to) if keep_to >= 0 else []
-        self._begin = codecs.BOM_UTF8.decode() + csv_line([*REFUSED, *header])
+        kept = _rows_to(path, separator, keep_to) if keep_to >= 0 else []
+        self._begin = codecs.BOM_UTF8.decode() + self._line([*REFUSED, *header])
         self._file: BinaryIO | None = None
         self._kept = 0
         if kept:
-            self._write(map(csv_line, kept))
+            self._write(map(self._line, kept))
             self.keep()
         elif path.exists():
             path.unlink()
@@ -374,12 +391,15 @@ class RefusedFile:
         """Write the refused lines of a chunk, in place of those that were not kept."""
         refused = [one for one in found if not one.skipped]
         if refused or self._file is not None:
-            self._write(csv_line([str(one.line), one.reason, *self.cells[one.line]]) for one in refused)
+            self._write(self._line([str(one.line), one.reason, *self.cells[one.line]]) for one in refused)
 
     def keep(self) -> None:
         """What was written is committed."""
         if self._file is not None:
             self._kept = self._file.tell()
+
+    def _line(self, cells: Sequence[str]) -> str:
+        return csv_line(cells, self._separator)
 
     def _write(self, lines: Iterable[str]) -> None:
         if self._file is None:
@@ -393,12 +413,12 @@ class RefusedFile:
         self._file.flush()
 
 
-def _rows_to(path: Path, line: int) -> list[list[str]]:
+def _rows_to(path: Path, separator: str, line: int) -> list[list[str]]:
     """The rows of a file of refused lines, up to a line of the list."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.reader(file))[1:]
+        rows = list(csv.reader(file, delimiter=separator))[1:]
     # What a process that was killed wrote last may not be whole.
     return [row for row in rows if len(row) > len(REFUSED) and row[0].isdigit() and int(row[0]) <= line]
 

@@ -91,6 +91,8 @@ class Columns:
         if self.extra:
             told.append(f"{', '.join(self.extra.values())} → {FIELDS}")
         told += [f"{target} = {value}" for target, value in self.constants.items()]
+        if "deferred_time" in self.targets:
+            told.append(f"instants without an offset by {zone_name(self.zone)}")
         taken = {*self.by_target.values(), *self.extra}
         if out := [name for place, name in enumerate(self.header) if place not in taken]:
             told.append(f"left out: {', '.join(out)}")
@@ -291,6 +293,11 @@ def zone_of(name: str) -> tzinfo:
         return UTC if name in {"Z", "z"} else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise TableError(f"--zone {name}: write an IANA zone like Europe/Moscow, or an offset like +03:00.") from error
+
+
+def zone_name(zone: tzinfo) -> str:
+    """A zone as people call it."""
+    return zone.key if isinstance(zone, ZoneInfo) else str(zone)
 
 
 def _offset(text: str) -> tzinfo:

@@ -57,6 +57,8 @@ class Table(Protocol):
     """SHA-256 of its content, in hexadecimal digits."""
     read_as: dict[str, str]
     """How to read it in the same way again: keywords for `opened`."""
+    separator: str
+    """Between the cells of a CSV file that goes with it."""
 
     def rows(self) -> Iterator[Row]:
         """All rows that are not empty, from the first line on. Raises TableError."""
@@ -92,17 +94,17 @@ class Csv:
         self._encoding, how = _encoding(path, encoding)
         self._skipped = 0
         found = self._separator()
-        self._delimiter = _named(separator) or found
-        shown = SEPARATORS.get(self._delimiter, repr(self._delimiter))
+        self.separator = _named(separator) or found
+        shown = SEPARATORS.get(self.separator, repr(self.separator))
         self.told = f"CSV, {self._encoding.upper().replace('-SIG', '')} ({how}), separator {shown}"
-        self.read_as = {"encoding": self._encoding, "separator": self._delimiter}
+        self.read_as = {"encoding": self._encoding, "separator": self.separator}
 
     def rows(self) -> Iterator[Row]:
         """All rows that are not empty."""
         before = csv.field_size_limit(_LONGEST_CELL)
         try:
             with self.path.open(encoding=self._encoding, newline="") as file:
-                reader = csv.reader(islice(file, self._skipped, None), delimiter=self._delimiter)
+                reader = csv.reader(islice(file, self._skipped, None), delimiter=self.separator)
                 line = self._skipped + 1
                 try:
                     for cells in reader:
@@ -222,6 +224,7 @@ class Workbook:
         from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - CSV is more frequent
 
         self.path = path
+        self.separator = ","
         with path.open("rb") as file:
             self.digest = hashlib.file_digest(file, "sha256").hexdigest()
         try:

@@ -394,3 +394,11 @@ class RefusedLine:
     line: int
     skipped: bool
     reason: str
+
+
+class CheckedLines(NamedTuple):
+    """What some lines of a list come to: those that are not inserted, in order. as_written: how many of the others have
+    a number that no numbering plan explains, so that it stays as it is written."""
+
+    refused: list[RefusedLine]
+    as_written: int

@@ -16,6 +16,7 @@ from tests.support.waiting import wait_for
 from worker.config import load
 from worker.db import Database
 from worker.db.routines.owners import Owners
+from worker.db.routines.servers import PostgresqlServer
 
 pytestmark = pytest.mark.docker
 
@@ -103,3 +104,14 @@ def test_a_mariadb_that_may_forget_is_told(mariadb_server: MariaDbDatabases) -> 
         assert "innodb_flush_log_at_trx_commit" in found.text
         assert finding(database, "Galera") is None
     mariadb_server.drop(url)
+
+
+def test_a_server_that_would_compile_our_views_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers of the tests are built without LLVM, so what they would answer with it is made up."""
+    with PostgresContainer() as server:
+        url = server.databases().create()
+        migrate(url)
+        with connected(url) as database:
+            assert finding(database, "jit") is None
+            monkeypatch.setattr(PostgresqlServer, "compiles", lambda _: True)
+            assert told(database, "jit", Verdict.LOOK).remedy.startswith("ALTER USER ... SET jit = off")

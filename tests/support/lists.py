@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from dialer import imports
 from dialer.imports import Wanted
+from dialer.mapping import REFUSED
 from tests.support.factories import PROJECT, add_project
 from worker.db import Database
 from worker.db.database import Row
@@ -54,8 +56,8 @@ class Desk:
         path = self.folder / f"{name}.refused.csv"
         if not path.exists():
             return []
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.reader(file))
+        text = path.read_text("utf-8-sig")
+        return list(csv.reader(StringIO(text, newline=""), delimiter=text[len(REFUSED[0])]))
 
 
 class Dies(Exception):  # noqa: N818 - it is none

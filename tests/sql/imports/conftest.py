@@ -11,7 +11,7 @@ import pytest
 from tests.support.lists import Desk, Dies
 from worker.db import Database
 from worker.db.routines.imports import Imports
-from worker.figures import RefusedLine
+from worker.figures import CheckedLines
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], None]:
         put = Imports._put
         calls = iter(range(1, 1000))
 
-        def dies(*given: Any, **named: Any) -> list[RefusedLine]:
+        def dies(*given: Any, **named: Any) -> CheckedLines:
             here = next(calls) == n
             if here and not committed:
                 call = Imports._call

@@ -14,6 +14,7 @@ from tests.support.caller import Caller
 from tests.support.factories import PROJECT, add_case, add_cases, add_project, add_trunk
 from worker.db import Database
 from worker.db.routines import exports as routines
+from worker.errors import UnknownProject
 
 
 def exported(db: Database, what: str, path: Path, **wanted: Any) -> list[dict[str, str]]:
@@ -41,7 +42,7 @@ def test_a_list_goes_out_and_comes_in_again(
     assert imports.run(db.settings, imports.Wanted(list_, PROJECT)) == 0
     out = tmp_path / name
     exports.run(db.settings, exports.Wanted("cases", PROJECT, output=out))
-    assert f"{out}: 3 cases, instants by Z" in capsys.readouterr().out
+    assert f"{out}: 3 cases, instants by UTC" in capsys.readouterr().out
     assert imports.run(db.settings, imports.Wanted(out, "again", zone="Z")) == 0
     assert "left out: id, project_id, deferred_done, used, created, number, import_id" in capsys.readouterr().out
     columns = (
@@ -76,6 +77,7 @@ def test_attempts_and_results_are_those_of_the_project_and_the_time(
     add_project(db)
     add_trunk(db)
     caller.start()
+    add_project(db, "other")
     case = add_case(db, case_name="=Ann", call_back=True, call_back_period="1")
     first = caller.call(case, "BUSY")
     caller.forward(days=1)
@@ -97,3 +99,17 @@ def test_attempts_and_results_are_those_of_the_project_and_the_time(
         "true",
     )
     assert exported(db, "results", tmp_path / "r.csv", project="other") == []
+
+
+def test_an_unknown_project_is_refused_and_one_that_has_left_something_is_not(db: Database, tmp_path: Path) -> None:
+    out = tmp_path / "cases.csv"
+    with pytest.raises(UnknownProject, match="There is no project 'sprang'"):
+        exported(db, "cases", out, project="sprang")
+    assert not out.exists()
+    add_case(db, project_id="sprang")
+    assert len(exported(db, "cases", out, project="sprang")) == 1
+
+
+def test_no_workbook_of_another_kind_is_written(db: Database, tmp_path: Path) -> None:
+    with pytest.raises(exports.NotExported, match=r"cases\.xls: of workbooks only \.xlsx is written"):
+        exported(db, "cases", tmp_path / "cases.xls")

@@ -285,7 +285,7 @@ def test_two_imports_at_once_do_not_insert_one_number_twice(desk: Desk, other: D
         list(Imports(desk.db).put(tasks[0], [lines[0], same], 0, between, last=True))
         assert second is not None
         [(_, found)] = second.result(30)
-    assert [one.line for one in found] == [3]
+    assert [one.line for one in found.refused] == [3]
     assert {row[0] for row in desk.cases()} == {"+491", "+492", "+4930"}
     assert len(desk.cases()) == 3
 
@@ -423,3 +423,36 @@ def test_what_is_undone_does_not_go_on(desk: Desk) -> None:
     with pytest.raises(ImportMovedOn):
         list(Imports(desk.db).put(task, [ListLine(3, ("3",), None, ["3"])], 2, lambda found: None, last=True))
     assert desk.cases() == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    ("country", "said"),
+    [
+        (None, "Numbers kept as they are written: 2 (no country is set)"),
+        ("DE", "Numbers kept as they are written: 1 (they do not fit the numbering plan of DE)"),
+    ],
+)
+def test_numbers_that_no_plan_explains_are_told(
+    desk: Desk, caller: Caller, *, country: str | None, said: str, dry_run: bool
+) -> None:
+    execute(desk.db, "UPDATE dialer_params SET country = :country", country=country)
+    caller.screen()
+    path = desk.write("phone", "030 1234567", "17", "+49 30 55555555", "x", "17")
+    assert said in desk.run(path, dry_run=dry_run)[1]
+
+
+def test_a_list_of_readable_numbers_is_told_nothing_of_them(desk: Desk) -> None:
+    assert "as they are written" not in desk.run(desk.write("phone", "+49 30 1234567"))[1]
+
+
+def test_it_is_told_by_whose_clock_instants_are_read(desk: Desk) -> None:
+    path = desk.write("phone;deferred_time", "+49301234567;2027-12-01 15:00")
+    assert "instants without an offset by Europe/Moscow" in desk.run(path, zone="Europe/Moscow")[1]
+    assert desk.cases("deferred_time")[0][0].strftime("%H:%M") == "12:00"
+
+
+def test_refused_lines_are_separated_like_the_list(desk: Desk) -> None:
+    desk.run(desk.write("name;phone", "Ann;x"))
+    written = desk.folder.joinpath("spring.refused.csv").read_text("utf-8-sig")
+    assert written.startswith("refused_line;refused_reason;name;phone")

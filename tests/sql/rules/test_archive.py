@@ -582,6 +582,12 @@ def test_other_files_are_left_alone(old: Caller, tmp_path: Path, name: str, cont
     assert len(ledger(old.db)) == 50
 
 
+def test_a_device_is_no_file(old: Caller) -> None:
+    with pytest.raises(NotArchived, match="that is no file"):
+        archive(old, Path("/dev/full"))
+    assert len(ledger(old.db)) == 50
+
+
 def test_a_file_whose_quotes_somebody_broke_is_not_cut(old: Caller, tmp_path: Path) -> None:
     to = tmp_path / "old.csv"
     archive(old, to)

@@ -517,7 +517,7 @@ def test_answered_pings_keep_the_connection_even_when_they_are_refused(connect: 
 def test_peer_that_does_not_read_is_dropped(connect: Connect) -> None:
     def script(connection: Connection) -> None:
         connection.login()
-        gevent.sleep(60)
+        Event().wait()
 
     with Peer(script) as peer:
         ours = connect(peer, send_seconds=0.1)

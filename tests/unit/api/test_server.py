@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from api.server import HttpServer
 from tests.support.waiting import wait_for
@@ -22,7 +23,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if environ["PATH_INFO"] == "/slow":
         gevent.sleep(0.3)
     if environ["PATH_INFO"] == "/never":
-        gevent.sleep(60)
+        Event().wait()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
     return [b"ok"]
 

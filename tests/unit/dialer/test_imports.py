@@ -77,7 +77,7 @@ def refused(line: int) -> RefusedLine:
 def test_refused_lines_are_kept_with_their_commit(tmp_path: Path) -> None:
     path = tmp_path / "list.refused.csv"
     path.write_text("of the last time")
-    with RefusedFile(path, ["phone"], keep_to=-1) as file:
+    with RefusedFile(path, ["phone"], ",", keep_to=-1) as file:
         assert not path.exists()
         file.cells = {2: ["=x"], 3: ["y"], 4: ["z"]}
         file.draft([refused(2), RefusedLine(3, True, "skipped")])
@@ -96,7 +96,7 @@ def test_refused_lines_are_kept_with_their_commit(tmp_path: Path) -> None:
 
 def test_who_resumes_takes_back_what_was_not_committed(tmp_path: Path) -> None:
     path = tmp_path / "list.refused.csv"
-    dying = RefusedFile(path, ["phone"], keep_to=-1)
+    dying = RefusedFile(path, ["phone"], ",", keep_to=-1)
     dying.cells = {2: ["x"], 9: ["y"]}
     dying.draft([refused(2)])
     dying.keep()
@@ -105,7 +105,7 @@ def test_who_resumes_takes_back_what_was_not_committed(tmp_path: Path) -> None:
     assert [row[0] for row in rows(path)] == ["refused_line", "2", "9"]
     with path.open("a") as torn:
         torn.write('10,"why')
-    with RefusedFile(path, ["phone"], keep_to=5) as file:
+    with RefusedFile(path, ["phone"], ",", keep_to=5) as file:
         file.cells = {9: ["y"]}
         file.draft([refused(9)])
         file.keep()
@@ -114,7 +114,7 @@ def test_who_resumes_takes_back_what_was_not_committed(tmp_path: Path) -> None:
 
 def test_without_refused_lines_there_is_no_file(tmp_path: Path) -> None:
     path = tmp_path / "list.refused.csv"
-    with RefusedFile(path, ["phone"], keep_to=-1) as file:
+    with RefusedFile(path, ["phone"], ",", keep_to=-1) as file:
         file.draft([])
         file.draft([RefusedLine(2, True, "skipped")])
         file.keep()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from worker.db.database import Row
 from worker.db.routines.base import Routines
+from worker.errors import UnknownProject
 
 AT_ONCE = 2000
 
@@ -83,6 +84,14 @@ _FURTHER = (
 
 class Exports(Routines):
     """Rows for files."""
+
+    def require(self, project_id: str) -> None:
+        """Raises UnknownProject if there is no such project, and nothing is left of one."""
+        known = "SELECT 1 FROM dialer_params WHERE project_id = :project"
+        if self._database.query(known, project=project_id):
+            return
+        if all(next(self.rows(what, project_id), None) is None for what in EXPORTS):
+            raise UnknownProject(project_id)
 
     def columns(self, what: str, project_id: str | None = None, since: datetime | None = None) -> tuple[str, ...]:
         """The columns of an export (a key of EXPORTS); of cases also phone_number_2 and so on, as far as there are."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from worker.db.database import Row, reason
 from worker.db.routines.base import Routines, columns, made
 from worker.errors import DialerError, UnknownProject
-from worker.figures import ImportFigures, RefusedLine
+from worker.figures import CheckedLines, ImportFigures, RefusedLine
 from worker.model import ListLine, Policies
 
 _MOST_ALONE = 50
@@ -48,6 +48,12 @@ class Imports(Routines):
             raise UnknownProject(project_id)
         return str(rows[0]["zone"])
 
+    def country(self, project_id: str) -> str | None:
+        """By which country's numbering plan a project's numbers are read, two letters; None: by none."""
+        rows = self._database.query("SELECT dialer_country(:project) AS country", project=project_id)
+        found = rows[0]["country"]
+        return None if found is None else str(found)
+
     def all(self) -> list[ImportFigures]:
         """All imports, the latest first."""
         return made(ImportFigures, self._database.query(f"{_ALL} ORDER BY id DESC"))
@@ -78,8 +84,8 @@ class Imports(Routines):
         self._database.run(lambda connection: connection.execute(insert(light).values(values)))
         return self.of_file(digest, project_id)[0]
 
-    def check(self, task: Task, lines: Sequence[ListLine]) -> list[RefusedLine]:
-        """What would be refused of some lines, and skipped, in order; nothing is written. Of numbers that come again in
+    def check(self, task: Task, lines: Sequence[ListLine]) -> CheckedLines:
+        """What would come of some lines; nothing is written. Of numbers that come again in
         the file this knows as long as it is asked on one connection."""
         return self._database.run(lambda connection: self._check(connection, task, lines, dry=True))
 
@@ -91,13 +97,13 @@ class Imports(Routines):
         note: Callable[[list[RefusedLine]], None],
         *,
         last: bool,
-    ) -> Iterator[tuple[Sequence[ListLine], list[RefusedLine]]]:
+    ) -> Iterator[tuple[Sequence[ListLine], CheckedLines]]:
         """Insert the next lines of a list as cases. after: the last line before them; last: the list ends with them.
 
-        Yields, after each transaction, its lines and what of them was refused or skipped, in order. `note` is told that
-        before the commit, perhaps several times. There is one transaction, unless the database refuses it, for example
-        by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with the
-        server's own words. Raises ImportMovedOn.
+        Yields, after each transaction, its lines and what came of them. `note` is told of those that are refused or
+        skipped before the commit, perhaps several times. There is one transaction, unless the database refuses it, for
+        example by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with
+        the server's own words. Raises ImportMovedOn.
         """
         alone = 0
         parts = [lines]
@@ -145,13 +151,13 @@ class Imports(Routines):
         note: Callable[[list[RefusedLine]], None],
         *,
         last: bool,
-    ) -> list[RefusedLine]:
+    ) -> CheckedLines:
         to = lines[-1].line if lines else after
         unread = sum(line.fault is not None for line in lines)
 
-        def work(connection: Connection) -> list[RefusedLine]:
+        def work(connection: Connection) -> CheckedLines:
             found = self._check(connection, task, lines, dry=False)
-            note(found)
+            note(found.refused)
             put = self._call(connection, "dialer_import_put", task.import_id, after, to, unread, last)
             if next(iter(put[0].values())) is None:
                 raise ImportMovedOn(task.import_id or 0)
@@ -159,12 +165,12 @@ class Imports(Routines):
 
         return self._database.run(work)
 
-    def _check(self, connection: Connection, task: Task, lines: Sequence[ListLine], *, dry: bool) -> list[RefusedLine]:
+    def _check(self, connection: Connection, task: Task, lines: Sequence[ListLine], *, dry: bool) -> CheckedLines:
         self._call(connection, "dialer_import_stage")
         unread = [RefusedLine(line.line, False, line.fault) for line in lines if line.fault is not None]
         read = [line if line.written else self.written(line) for line in lines if line.fault is None]
         if not read:
-            return unread
+            return CheckedLines(unread, 0)
         load = self._database.dialect.load
         load(connection, "dialer_import_lines", ("line", *task.targets), [line.written for line in read])
         if further := [one for line in read for one in line.further_written]:
@@ -174,7 +180,8 @@ class Imports(Routines):
             RefusedLine(int(row["line"]), bool(row["skipped"]), str(row["reason"]))
             for row in self._call(connection, "dialer_import_check", *asked)
         ]
-        return sorted(unread + found, key=lambda one: one.line) if unread else found
+        as_written = connection.execute(text(_AS_WRITTEN)).scalar_one()
+        return CheckedLines(sorted(unread + found, key=lambda one: one.line), int(as_written))
 
     def _call(self, connection: Connection, routine: str, *arguments: object) -> list[Row]:
         names = [f"p{place}" for place in range(len(arguments))]
@@ -183,4 +190,8 @@ class Imports(Routines):
         return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
+_AS_WRITTEN = (
+    "SELECT count(*) FROM dialer_import_numbers n JOIN dialer_import_lines l ON l.line = n.line"
+    " WHERE n.number NOT LIKE '+%' AND l.reason IS NULL"
+)
 _ALL = f"SELECT {columns(ImportFigures)} FROM dialer_imports"  # noqa: S608 - names of ours

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, text
+
 from worker.db import servers
 from worker.db.routines.base import Routines
 from worker.errors import Mistake
@@ -44,6 +46,17 @@ class PostgresqlServer(Routines):
     def setting(self, name: str) -> str:
         """A setting of the server, as it holds in this session."""
         return str(self._database.query("SELECT current_setting(:name) AS value", name=name)[0]["value"])
+
+    def compiles(self) -> bool:
+        """Would this server compile long queries (jit) in other sessions of our user? Our own switch it off."""
+
+        def asked(connection: Connection) -> bool:
+            # pg_jit_available() is true only where jit is on.
+            connection.execute(text("SELECT set_config('jit', 'on', true)"))
+            usual = "SELECT reset_val = 'on' AND pg_jit_available() FROM pg_settings WHERE name = 'jit'"
+            return bool(connection.execute(text(usual)).scalar_one())
+
+        return self._database.run(asked)
 
     def standbys(self) -> list[str]:
         """The names of the connected standbys, each once; 'unnamed' for one without a name."""

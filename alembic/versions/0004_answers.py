@@ -1,0 +1,20 @@
+"""Answers."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.routines(revision):
+        pass
+
+
+def downgrade() -> None:
+    with op.routines(down_revision):
+        pass
