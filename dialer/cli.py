@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     why = _add(commands, "why", "the story of a number: its cases, attempts, rules, and when it may be rung next")
     why.set_defaults(call=_why)
     why.add_argument("number", help="however it is written; without + it is read by country in dialer_settings")
+    why.add_argument("--country", metavar="XX", help="read it by this country's numbering plan")
     why.add_argument("--attempts", type=int, default=100, metavar="N", help="the latest N attempts (default: 100)")
     why.add_argument("--json", action="store_true", help="for programs")
     _add_import(commands)
@@ -336,7 +337,9 @@ def _why(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, calling=False)
     from dialer.why import run  # noqa: PLC0415
 
-    return run(settings.database, arguments.number, arguments.attempts, as_json=arguments.json)
+    return run(
+        settings.database, arguments.number, arguments.attempts, country=arguments.country, as_json=arguments.json
+    )
 
 
 def _import(arguments: argparse.Namespace) -> int:

@@ -205,6 +205,7 @@ def check(settings: DatabaseSettings, project_id: str | None, today: date) -> It
     for project in projects:
         binding = [row for row in applied if _covers(row, project)]
         yield _bound(project, binding, counts)
+        yield from _hours(project, counts)
         for row in binding:
             if one := presets().get(row.preset):
                 seen[row.preset] = one
@@ -232,6 +233,15 @@ def _bound(project: RuledProject, binding: Sequence[AppliedPreset], counts: Sequ
         return look(subject, "no preset is applied to it, and no row of hours, limits or pauses binds it", remedy)
     told = "; ".join(f"{name} ({', '.join(some) or 'no row'})" for name, some in rules.items())
     return fine(subject, f"purpose {project.purpose}, bound by {told}")
+
+
+def _hours(project: RuledProject, counts: Sequence[RuleCount]) -> Iterator[Finding]:
+    kinds = {one.kind for one in counts if one.project_id == project.project_id}
+    if kinds and "hours" not in kinds:
+        text = "no row of dialer_hours binds it: it calls at any hour that its cases do not exclude themselves"
+        yield look(
+            f"project {project.project_id}", text, "Insert rows of dialer_hours, or apply a preset that has some."
+        )
 
 
 def _of_project(project: RuledProject, one: Preset, applied: set[str]) -> Iterator[Finding]:

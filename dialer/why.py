@@ -25,16 +25,23 @@ _MINUTES = {"day": 1440, "hour": 60, "minute": 1}
 
 
 def run(
-    settings: DatabaseSettings, written: str, attempts: int, *, as_json: bool = False, stream: TextIO | None = None
+    settings: DatabaseSettings,
+    written: str,
+    attempts: int,
+    *,
+    country: str | None = None,
+    as_json: bool = False,
+    stream: TextIO | None = None,
 ) -> int:
-    """Print the story of a number; returns 0. Raises NoNumber, SettingsError, DatabaseUnavailable."""
+    """Print the story of a number; returns 0. country: by whose numbering plan it is read, two letters; None: the
+    installation's. Raises NoNumber, UnknownCountry, SettingsError, DatabaseUnavailable."""
     if attempts < 0:
         raise SettingsError([Mistake("--attempts", f"{attempts} is out of range", "Give 0 or more.")])
     database = Database(settings)
     try:
         database.require_head()
         numbers = Numbers(database)
-        story = numbers.story(numbers.form(written), attempts)
+        story = numbers.story(numbers.form(written, country), attempts)
     finally:
         database.dispose()
     console = Console(file=stream, highlight=False, soft_wrap=True)
@@ -54,6 +61,8 @@ def _plain(value: object) -> str:
 def told(story: NumberStory, attempts: int) -> Iterator[Text]:
     """The lines. Names come from the database and may contain anything: they are never read as markup."""
     yield Text(story.number, "bold")
+    if not story.number.startswith("+"):
+        yield Text("  (as it is written: no numbering plan explains it; --country DE reads it by that of a country)")
     yield from _part("Next", [_next(one, story.asked_at) for one in story.next], "no project has a case with it")
     yield from _part("Cases", list(map(_case, story.cases)), "none")
     if len(story.cases) == CASES_MOST:
@@ -76,7 +85,10 @@ def _next(call: NextCall, now: datetime) -> str:
         when = "now" if call.at <= now else f"from {_instant(call.at)}"
     else:
         when = "never" if call.reason == "used" else "nobody knows when"
-    why = "" if call.reason == "queued" and call.at is not None and call.at <= now else f" ({_reason(call)})"
+    if call.reason == "queued" and call.at is not None and call.at <= now:
+        return f"project {call.project_id}: {when}"
+    # The instant is when all that is in the way is over, the reason what is in the way first.
+    why = f" ({_reason(call)})" if call.at is None or call.at <= now else f" (now {_reason(call)})"
     return f"project {call.project_id}: {when}{why}"
 
 

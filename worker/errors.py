@@ -53,6 +53,14 @@ class NoNumber(DialerError):  # noqa: N818
         super().__init__(f"{written!r} is no telephone number. Write digits, with + before a country code.")
 
 
+class UnknownCountry(DialerError):  # noqa: N818
+    """No row of dialer_countries has this country."""
+
+    def __init__(self, country: str) -> None:
+        self.country = country
+        super().__init__(f"There is no numbering plan of {country!r}: write a country's two letters, like DE.")
+
+
 class DatabaseUnavailable(DialerError):  # noqa: N818
     """The database does not answer, or refuses us; a running process waits and tries again by itself."""
 

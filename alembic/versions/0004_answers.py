@@ -1,4 +1,4 @@
-"""Answers."""
+"""Screening asks the gate about fewer cases, imports and warnings say more."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ depends_on = None
 
 def upgrade() -> None:
     with op.routines(revision):
-        pass
+        op.run("0004")
 
 
 def downgrade() -> None:
     with op.routines(down_revision):
-        pass
+        op.run("0004", down=True)

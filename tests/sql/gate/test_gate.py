@@ -478,6 +478,17 @@ def test_who_stands_apart_is_found_as_the_gate_says(world: World, instants: list
         assert {row["case_id"] for row in gate if row["stands_apart"]} == found & {row["case_id"] for row in gate}
 
 
+def test_who_is_held_is_among_those_who_may_be(world: World, instants: list[datetime]) -> None:
+    for instant in instants:
+        holdable = {row["case_id"] for row in world.at(instant, "SELECT case_id FROM dialer_holdable")}
+        held = world.at(
+            instant,
+            "SELECT g.case_id FROM dialer_gate g JOIN dialer_clients c ON c.id = g.case_id"
+            " WHERE dialer_holds(g.own_reason) AND NOT c.checked",
+        )
+        assert {row["case_id"] for row in held} <= holdable
+
+
 # --- single cases -------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from tests.support.caller import NOON, Caller
 from tests.support.dialects import execute
 from tests.support.factories import add_case, add_project, add_trunk
 from worker.db.routines.numbers import Numbers
-from worker.errors import NoNumber
+from worker.errors import NoNumber, UnknownCountry
 from worker.figures import NumberStory
 
 NUMBER = "+74951234567"
@@ -47,6 +47,12 @@ def test_a_number_may_be_written_in_any_form(caller: Caller, written: str) -> No
 
 def test_without_a_country_it_is_compared_as_written(caller: Caller) -> None:
     assert Numbers(caller.db).form("8 495 123-45-67") == "84951234567"
+
+
+def test_it_is_read_by_the_country_that_is_named(caller: Caller) -> None:
+    assert Numbers(caller.db).form("8 495 123-45-67", "RU") == NUMBER
+    with pytest.raises(UnknownCountry, match="no numbering plan of 'XX'"):
+        Numbers(caller.db).form(NUMBER, "XX")
 
 
 @pytest.mark.parametrize("written", ["", "anna", "+", "12a", "\u0661\u0662"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.caller import NOON, Caller
-from tests.support.dialects import execute
+from tests.support.dialects import execute, query_at
 from tests.support.factories import add_attempt, add_case, add_cases, add_project, add_trunk
 
 NUMBER = "+12025550143"
@@ -436,4 +436,43 @@ def test_pauses_that_are_over_are_taken_away(running: Caller) -> None:
     caller.db.call("dialer_prune", caller.now)
     assert [row["until_at"] for row in caller.db.query("SELECT until_at FROM dialer_number_pauses")] == [
         datetime(2026, 6, 1, 12, 0, 1, tzinfo=UTC)
+    ]
+
+
+def test_whose_number_no_rule_knows_is_not_asked_about(running: Caller) -> None:
+    caller = running
+    listed, resting, called, plain = [add_case(caller.db, phone_number=f"+1202555014{n}") for n in range(4)]
+    dnc(caller, "+12025550140")
+    until = caller.now + timedelta(days=1)
+    rest = {"callbacks": True, "pause_id": 1, "attempt_id": 1}
+    write(caller, "dialer_number_pauses", number="+12025550141", until_at=until, **rest)
+    write(caller, "dialer_limits", most=1, period_minutes=60)
+    end(caller, caller.dial(called))
+    found = query_at(caller.db, caller.dialect, caller.now, "SELECT case_id FROM dialer_holdable")
+    assert {row["case_id"] for row in found} == {listed, resting, called}, plain
+
+
+def test_a_rule_of_a_project_or_client_that_is_none_is_warned_about(running: Caller) -> None:
+    caller = running
+    execute(caller.db, "UPDATE dialer_params SET client = 'acme'")
+    for scope in ({"project_id": "p"}, {"client": "acme"}, {}):
+        dnc(caller, **scope)
+    first = {}
+    for name, value in (("project_id", "sprang"), ("client", "akme")):
+        dnc(caller, **{name: value})
+        first[name] = caller.db.query("SELECT max(id) AS id FROM dialer_dnc")[0]["id"]
+    dnc(caller, "+1203*", client="akme")
+    write(caller, "dialer_hours", project_id="sprang", weekdays="Mo-Su", starts="9:00", stops="20:00")
+    warnings = caller.db.query("SELECT * FROM dialer_warnings WHERE kind = 'rule_without_project' ORDER BY detail")
+    assert [(row["id"], row["detail"]) for row in warnings if "dialer_dnc" in row["detail"]] == [
+        (
+            first["project_id"],
+            "1 rows of dialer_dnc are of project sprang, which has no row in dialer_params: they bind nobody",
+        ),
+        (first["client"], "2 rows of dialer_dnc are of client akme, which no project has: they bind nobody"),
+    ]
+    assert [row["detail"].split(",")[0] for row in warnings] == [
+        "1 rows of dialer_dnc are of project sprang",
+        "1 rows of dialer_hours are of project sprang",
+        "2 rows of dialer_dnc are of client akme",
     ]

@@ -52,12 +52,16 @@ def test_of_an_unknown_number_every_part_says_so() -> None:
     ]
 
 
+def test_a_number_that_was_not_read_says_how_it_is() -> None:
+    assert "--country DE reads it" in lines(replace(EMPTY, number="84951234567"))[1]
+
+
 @pytest.mark.parametrize(
     ("at", "reason", "detail", "line"),
     [
         (NOW, "queued", "others are first", "project p: now"),
         (NOW, "project_stopped", "start it", "project p: now (project_stopped: start it)"),
-        (LATER, "redial", None, "project p: from 01. 15:00 (redial)"),
+        (LATER, "redial", None, "project p: from 01. 15:00 (now redial)"),
         (None, "used", None, "project p: never (used: no further attempt is made)"),
         (None, "do_not_call", "asked us", "project p: nobody knows when (do_not_call: asked us)"),
     ],

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from worker.db.routines.base import Routines, columns, made, numbers, sentence
 from worker.db.routines.instants import DatabaseClock
-from worker.errors import NoNumber
+from worker.errors import NoNumber, UnknownCountry
 from worker.figures import NextCall, NumberAttempt, NumberCase, NumberRule, NumberStory
 
 ATTEMPTS_MOST = 100
@@ -19,13 +19,16 @@ CASES_MOST = 100
 class Numbers(Routines):
     """Telephones, by their numbers in one form (dialer_number)."""
 
-    def form(self, written: str) -> str:
-        """A number, however it is written, in the form that the dialer compares: E.164, if the installation's country
-        explains it. Raises NoNumber."""
+    def form(self, written: str, country: str | None = None) -> str:
+        """A number, however it is written, in the form that the dialer compares: E.164, if the numbering plan of the
+        country explains it. country: two letters; None: the installation's. Raises NoNumber, UnknownCountry."""
+        known = "SELECT 1 FROM dialer_countries WHERE country = :country"
+        if country is not None and not self._database.query(known, country=country):
+            raise UnknownCountry(country)
         bare = re.sub(r"[\s()./\N{NO-BREAK SPACE}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}-]+", "", written)
         if not re.fullmatch(r"[+*#0-9]*[0-9][+*#0-9]*", bare, re.ASCII):
             raise NoNumber(sentence(written) or "")
-        return str(self._database.query(_FORM, number=bare)[0]["number"])
+        return str(self._database.query(_FORM, number=bare, country=country)[0]["number"])
 
     def story(self, number: str, attempts: int = ATTEMPTS_MOST) -> NumberStory:
         """What is known of a number (see `form`): at most CASES_MOST cases, so many attempts, the latest first."""
@@ -73,7 +76,8 @@ def _order(call: NextCall) -> tuple[bool, bool, float]:
 
 
 _FORM = """
-    SELECT dialer_number(:number, coalesce(dialer_country(''), nullif(dialer_setting('country'), ''))) AS number
+    SELECT dialer_number(:number,
+        coalesce(:country, dialer_country(''), nullif(dialer_setting('country'), ''))) AS number
 """
 _CASES = """
     SELECT k.case_id, min(k.place) AS place

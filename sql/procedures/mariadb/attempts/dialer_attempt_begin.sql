@@ -258,7 +258,7 @@ BEGIN
         INSERT INTO dialer_begin_gate (place, own_reason, abandoned_until_at)
         SELECT q.place, g.own_reason, g.abandoned_until_at
         FROM dialer_begun q
-        STRAIGHT_JOIN dialer_gate g ON g.case_id = q.case_id
+        STRAIGHT_JOIN dialer_gate_reasons g ON g.case_id = q.case_id
         WHERE q.place <= v_room;
         SET @dialer_now = v_set;
 

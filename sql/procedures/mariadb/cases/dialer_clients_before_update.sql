@@ -15,8 +15,9 @@ FOR EACH ROW
 one: BEGIN
     DECLARE v_checked_anew tinyint(1);
     DECLARE v_rewritten tinyint(1);
-    -- A claim, and its end: nothing of what follows concerns them, and a tenth of the claim would go into it.
-    IF NEW.checked <> OLD.checked AND NEW.used = OLD.used AND NEW.number = OLD.number AND NEW.number_place = OLD.number_place
+    -- A claim and its end, and a hold: nothing of what follows concerns them, and a tenth of the claim would go into it.
+    IF NOT (NEW.checked <=> OLD.checked AND NEW.held_for <=> OLD.held_for AND NEW.held_until <=> OLD.held_until)
+       AND NEW.used = OLD.used AND NEW.number = OLD.number AND NEW.number_place = OLD.number_place
        AND NEW.phone_number = OLD.phone_number AND NEW.project_id = OLD.project_id AND NEW.case_name = OLD.case_name
        AND NEW.id = OLD.id AND NEW.created = OLD.created AND NEW.inserted_at = OLD.inserted_at
        AND NEW.allowed_start = OLD.allowed_start AND NEW.allowed_stop = OLD.allowed_stop AND NEW.priority = OLD.priority

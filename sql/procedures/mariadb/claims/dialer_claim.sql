@@ -51,7 +51,9 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         START TRANSACTION;
     END IF;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_taken (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    IF NOT @dialer_scratch <=> schema() THEN
+        CALL dialer_scratch();
+    END IF;
     DELETE FROM dialer_taken;
     work: BEGIN
         CALL dialer_owns(p_worker, p_asterisk, p_epoch, v_owns);
@@ -76,23 +78,12 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
-        SELECT coalesce(max(w.changes_at <= v_now OR w.evaluated_at > v_now
-                OR w.rules <> (SELECT v.version FROM dialer_rules_version v)), true),
-            EXISTS (
-                SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
-                WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
-                  AND c.held_until <= v_now)
-        INTO v_due, v_held
-        FROM dialer_windows w WHERE w.project_id = p_project;
-        IF v_due THEN
-            CALL dialer_windows_refresh(p_project, v_now);
-        END IF;
+        SELECT EXISTS (
+            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+            WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+              AND c.held_until <= v_now)
+        INTO v_held;
         IF v_held THEN
-            CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
-                case_id bigint NOT NULL PRIMARY KEY,
-                held_for varchar(40) NULL,
-                held_until datetime(6) NULL
-            ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
             DELETE FROM dialer_holding;
             INSERT INTO dialer_holding (case_id)
             SELECT c.id FROM dialer_clients c FORCE INDEX (dialer_clients_held)
@@ -151,6 +142,10 @@ BEGIN
             END IF;
             SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
         END LOOP;
+        -- What it had to find out of hours itself, the next one is to know.
+        IF EXISTS (SELECT 1 FROM dialer_windows_found f WHERE NOT f.is_known) THEN
+            CALL dialer_windows_refresh(p_project, v_now);
+        END IF;
         -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
         CALL dialer_project_settle(p_project, v_got < v_n AND v_held < 300,
             IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);

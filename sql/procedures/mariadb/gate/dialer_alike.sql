@@ -31,7 +31,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND c.not_before_at > v_now
-              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate_reasons g WHERE g.case_id = c.id)
             LIMIT 1;
         ELSE
             SELECT count(*) - v_late, NULL INTO v_cases, v_first
@@ -41,7 +41,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND (c.not_before_at IS NULL OR c.not_before_at <= v_now)
-              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate_reasons g WHERE g.case_id = c.id)
             LIMIT 1;
         END IF;
     ELSEIF p_waits_for = 'instant' THEN
@@ -53,7 +53,7 @@ BEGIN
         FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
         WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
           AND c.deferred_time > v_now
-          AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
+          AND NOT (SELECT g.stands_apart FROM dialer_gate_reasons g WHERE g.case_id = c.id)
         LIMIT 1;
     ELSE
         SELECT count(*), min(c.not_before_at) INTO v_late, v_first
@@ -66,7 +66,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND c.not_before_at > v_now AND c.deferred_time <= v_now
-              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate_reasons g WHERE g.case_id = c.id)
             LIMIT 1;
         ELSE
             SELECT count(*) - v_late, NULL INTO v_cases, v_first
@@ -77,7 +77,7 @@ BEGIN
             FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
             WHERE c.project_id = p_project AND c.waits_as = p_kind AND c.window_key = p_window
               AND c.deferred_time <= v_now AND (c.not_before_at IS NULL OR c.not_before_at <= v_now)
-              AND NOT (SELECT g.stands_apart FROM dialer_gate g WHERE g.case_id = c.id)
+              AND NOT (SELECT g.stands_apart FROM dialer_gate_reasons g WHERE g.case_id = c.id)
             LIMIT 1;
         END IF;
     END IF;

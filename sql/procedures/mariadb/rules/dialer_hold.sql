@@ -5,7 +5,6 @@
 CREATE OR REPLACE PROCEDURE dialer_hold(OUT p_held int)
 BEGIN
     DECLARE v_locked tinyint(1) DEFAULT false;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_lockable (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
     DELETE FROM dialer_lockable;
     at_once: BEGIN
         DECLARE EXIT HANDLER FOR 1205 SET v_locked = true;

@@ -7,8 +7,9 @@ READS SQL DATA
 BEGIN
     DECLARE v_until datetime(6) DEFAULT p_at;
     DECLARE v_end datetime(6);
+    DECLARE v_again tinyint(1);
     look: LOOP
-        SELECT max(dialer_limit_until(m.id, p_case, v_until)) INTO v_end
+        SELECT max(dialer_limit_until(m.id, p_case, v_until)), max(m.local_period IS NOT NULL) INTO v_end, v_again
         FROM dialer_clients c
         LEFT JOIN dialer_rules r ON r.project_id = c.project_id
         STRAIGHT_JOIN dialer_limits m
@@ -23,7 +24,8 @@ BEGIN
             LEAVE look;
         END IF;
         SET v_until = v_end;
-        IF v_until >= '9999-12-31 00:00:00' THEN
+        -- Where all of them are over so many minutes after a call, the last end is the end.
+        IF v_until >= '9999-12-31 00:00:00' OR NOT v_again THEN
             LEAVE look;
         END IF;
     END LOOP;

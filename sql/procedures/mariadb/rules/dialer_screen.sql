@@ -54,11 +54,9 @@ BEGIN
         number varchar(400) NULL,
         numbers tinyint(1) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
-        case_id bigint NOT NULL PRIMARY KEY,
-        held_for varchar(40) NULL,
-        held_until datetime(6) NULL
-    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    IF NOT @dialer_scratch <=> schema() THEN
+        CALL dialer_scratch();
+    END IF;
     DELETE FROM dialer_looked;
     DELETE FROM dialer_asked;
     DELETE FROM dialer_changes;
@@ -169,7 +167,15 @@ BEGIN
         WHERE id = 1;
 
         FOR p IN (
-            SELECT DISTINCT c.project_id FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
+            SELECT DISTINCT k.project_id
+            FROM (
+                SELECT DISTINCT c.project_id, c.window_key
+                FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
+                WHERE NOT c.used
+            ) k
+            LEFT JOIN dialer_windows w ON w.project_id = k.project_id AND w.window_key = k.window_key
+                AND w.evaluated_at <= v_now AND w.changes_at > v_now AND w.rules = (SELECT v.version FROM dialer_rules_version v)
+            WHERE w.window_key IS NULL
         ) DO
             CALL dialer_windows_refresh(p.project_id, v_now);
         END FOR;
@@ -193,12 +199,13 @@ BEGIN
         -- As in dialer_pick. (An UPDATE of rows with their answers would ask about all cases there are.)
         SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
         INSERT INTO dialer_asked (case_id, own_reason)
-        SELECT l.case_id, g.own_reason FROM dialer_looked l STRAIGHT_JOIN dialer_gate g ON g.case_id = l.case_id;
-        SET STATEMENT timestamp = unix_timestamp(v_now) + 0.0000005 FOR
+        SELECT l.case_id, g.own_reason
+        FROM dialer_looked l
+        STRAIGHT_JOIN dialer_holdable h ON h.case_id = l.case_id
+        STRAIGHT_JOIN dialer_gate_reasons g ON g.case_id = l.case_id;
         INSERT INTO dialer_holding (case_id, held_for, held_until)
-        SELECT a.case_id, a.own_reason, g.own_until_at
+        SELECT a.case_id, a.own_reason, dialer_hold_until(a.own_reason, a.case_id, v_now)
         FROM dialer_asked a
-        STRAIGHT_JOIN dialer_gate g ON g.case_id = a.case_id
         WHERE dialer_holds(a.own_reason);
         SET @dialer_now = v_set;
         INSERT INTO dialer_holding (case_id)

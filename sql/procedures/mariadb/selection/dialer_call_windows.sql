@@ -15,15 +15,9 @@ BEGIN
     DECLARE v_is_open tinyint(1);
     DECLARE v_minutes int;
     DECLARE v_opening varchar(2000);
-    -- The rows are left in this temporary table, since no procedure can read another one's result.
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
-        window_key varchar(230) NOT NULL PRIMARY KEY,
-        is_known tinyint(1) NOT NULL,
-        is_open tinyint(1) NOT NULL,
-        minutes int NOT NULL,
-        case_id bigint NOT NULL,
-        last_id bigint NOT NULL COMMENT 'of fresh cases: the last one of the window'
-    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    IF NOT @dialer_scratch <=> schema() THEN
+        CALL dialer_scratch();
+    END IF;
     IF p_kind <> 'held' THEN
         DELETE FROM dialer_windows_found;
     END IF;

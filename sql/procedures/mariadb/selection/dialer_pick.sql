@@ -16,18 +16,9 @@ BEGIN
         SET @dialer_now = v_set;
         RESIGNAL;
     END;
-    -- The rows are left in these temporary tables, since no procedure can read another one's result.
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
-        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
-        case_id bigint NOT NULL UNIQUE,
-        kind varchar(20) NOT NULL,
-        due_at datetime(6) NULL
-    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
-        case_id bigint NOT NULL PRIMARY KEY,
-        held_for varchar(40) NULL,
-        held_until datetime(6) NULL
-    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    IF NOT @dialer_scratch <=> schema() THEN
+        CALL dialer_scratch();
+    END IF;
     DELETE FROM dialer_holding;
     SET @dialer_now = NULL;
     reach: LOOP
@@ -40,7 +31,7 @@ BEGIN
         INSERT INTO dialer_picked (case_id, kind, due_at)
         SELECT s.case_id, s.kind, s.due_at
         FROM dialer_scanned s
-        STRAIGHT_JOIN dialer_gate g ON g.case_id = s.case_id
+        STRAIGHT_JOIN dialer_gate_reasons g ON g.case_id = s.case_id
         WHERE g.own_reason IS NULL
         ORDER BY s.place
         LIMIT p_n;

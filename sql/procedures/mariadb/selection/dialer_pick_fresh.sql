@@ -1,5 +1,5 @@
 -- dialer_pick_fresh(p_project, p_sort, p_now, p_n, p_held)
--- Appends the first p_n fresh cases of the windows in dialer_windows_found, in the order of the project's sort, p_sort,
+-- Appends the first p_n fresh cases of the open windows in dialer_windows_found, in the order of the project's sort, p_sort,
 -- to dialer_scanned; for dialer_pick_scan. (PostgreSQL has one query for it, see its dialer_pick_text.)
 --
 -- Column by column: from each window read one case more than is wanted, by an index on that column alone; after merging,
@@ -31,7 +31,8 @@ work: BEGIN
     DECLARE v_key varchar(4000);
     DECLARE v_last bigint;
     DECLARE v_at datetime(6);
-    SELECT count(*), max(f.window_key), max(f.last_id) INTO v_found, v_key, v_last FROM dialer_windows_found f;
+    SELECT count(*), max(f.window_key), max(f.last_id) INTO v_found, v_key, v_last
+    FROM dialer_windows_found f WHERE f.is_open;
     IF p_sort = '2:1' AND v_found = 1 AND NOT p_held THEN
         SELECT min(b.created) INTO v_at
         FROM (
@@ -56,18 +57,6 @@ work: BEGIN
         LIMIT p_n;
         LEAVE work;
     END IF;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_candidates (
-        id bigint NOT NULL,
-        priority bigint NOT NULL,
-        created datetime(6) NOT NULL,
-        minutes int NOT NULL
-    ) ENGINE = MEMORY;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_chosen (
-        id bigint NOT NULL,
-        priority bigint NOT NULL,
-        created datetime(6) NOT NULL,
-        minutes int NOT NULL
-    ) ENGINE = MEMORY;
     DELETE FROM dialer_chosen;
     SET v_terms = v_sort;
     WHILE v_terms <> '' DO
@@ -88,7 +77,7 @@ work: BEGIN
             -- Go through the windows by offset; those of the first offset with more than enough cases go on to the next
             -- column.
             FOR g IN (
-                SELECT DISTINCT f.minutes FROM dialer_windows_found f
+                SELECT DISTINCT f.minutes FROM dialer_windows_found f WHERE f.is_open
                 ORDER BY IF(v_direction = ' DESC', -f.minutes, f.minutes)
             ) DO
                 IF v_left > 0 AND v_minutes IS NULL THEN

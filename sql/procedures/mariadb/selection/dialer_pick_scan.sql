@@ -11,17 +11,9 @@ BEGIN
     DECLARE v_left int DEFAULT p_n;
     DECLARE v_callbacks_alone tinyint(1);
     DECLARE v_sort varchar(400);
-    -- The rows are left in this temporary table, since no procedure can read another one's result.
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
-        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
-        case_id bigint NOT NULL UNIQUE,
-        kind varchar(20) NOT NULL,
-        due_at datetime(6) NULL
-    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_due (
-        case_id bigint NOT NULL,
-        due_at datetime(6) NOT NULL
-    ) ENGINE = MEMORY;
+    IF NOT @dialer_scratch <=> schema() THEN
+        CALL dialer_scratch();
+    END IF;
     DELETE FROM dialer_scanned;
     -- Mostly there are neither, and no windows are asked for. (In the condition of an IF the question would lock.)
     SELECT concat_ws(
@@ -80,7 +72,6 @@ BEGIN
         IF p_held THEN
             CALL dialer_call_windows(p_project, 'held', p_now);
         END IF;
-        DELETE FROM dialer_windows_found WHERE NOT is_open;
         CALL dialer_pick_fresh(p_project, v_sort, p_now, v_left, p_held);
     END IF;
 END

@@ -1,5 +1,5 @@
 -- dialer_pick_windows(p_project, p_now, p_n, p_equal, p_order, p_minutes, p_held)
--- Fills dialer_candidates for dialer_pick_fresh: from each window in dialer_windows_found (with the offset p_minutes;
+-- Fills dialer_candidates for dialer_pick_fresh: from each open window in dialer_windows_found (with the offset p_minutes;
 -- NULL: from all) the first p_n fresh cases for which p_equal holds, in the order of p_order. p_equal and p_order are
 -- SQL composed by dialer_pick_fresh from column names and numbers only. p_held: held cases whose time has come are among
 -- them.
@@ -33,7 +33,7 @@ BEGIN
         IF(p_order = '', '', concat(' ORDER BY c.', p_order)), ' LIMIT ', p_n, ')'
         SEPARATOR ' UNION ALL ') INTO v_text
     FROM dialer_windows_found f
-    WHERE p_minutes IS NULL OR f.minutes = p_minutes;
+    WHERE f.is_open AND (p_minutes IS NULL OR f.minutes = p_minutes);
     IF p_held THEN
         SELECT concat(v_text, ' UNION ALL ', group_concat(
             '(SELECT c.id, c.priority, c.created, ', f.minutes,
@@ -47,7 +47,7 @@ BEGIN
             IF(p_order = '', '', concat(' ORDER BY c.', p_order)), ' LIMIT ', p_n, ')'
             SEPARATOR ' UNION ALL ')) INTO v_text
         FROM dialer_windows_found f
-        WHERE p_minutes IS NULL OR f.minutes = p_minutes;
+        WHERE f.is_open AND (p_minutes IS NULL OR f.minutes = p_minutes);
     END IF;
     DELETE FROM dialer_candidates;
     IF v_text IS NOT NULL THEN

@@ -137,6 +137,34 @@ WHERE (b.client IS NULL OR b.client = q.client)
     OR (q.scoped_at > f.archived_at AND coalesce(b.client, b.purpose) IS NOT NULL))
 GROUP BY b.id, b.minutes
 UNION ALL
+SELECT 'rule_without_project', min(k.id), concat(count(*), ' rows of ', k.name, ' are of ', k.scope, ', which ',
+    IF(k.scope LIKE 'project %', 'has no row in dialer_params', 'no project has'), ': they bind nobody'),
+    'correct them, or insert the project; rows without project and client bind all'
+FROM (
+    SELECT r.name, r.id, concat('project ', r.project_id) AS scope
+    FROM (
+        SELECT 'dialer_dnc' AS name, id, project_id FROM dialer_dnc WHERE project_id IS NOT NULL
+        UNION ALL SELECT 'dialer_limits', id, project_id FROM dialer_limits
+        UNION ALL SELECT 'dialer_pauses', id, project_id FROM dialer_pauses
+        UNION ALL SELECT 'dialer_hours', id, project_id FROM dialer_hours
+        UNION ALL SELECT 'dialer_retries', id, project_id FROM dialer_retries
+        UNION ALL SELECT 'dialer_caller_ids', id, project_id FROM dialer_caller_ids
+    ) r
+    WHERE r.project_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dialer_params p WHERE p.project_id = r.project_id)
+    UNION ALL
+    SELECT r.name, r.id, concat('client ', r.client)
+    FROM (
+        SELECT 'dialer_dnc' AS name, id, client FROM dialer_dnc WHERE client IS NOT NULL
+        UNION ALL SELECT 'dialer_limits', id, client FROM dialer_limits
+        UNION ALL SELECT 'dialer_pauses', id, client FROM dialer_pauses
+        UNION ALL SELECT 'dialer_hours', id, client FROM dialer_hours
+        UNION ALL SELECT 'dialer_retries', id, client FROM dialer_retries
+        UNION ALL SELECT 'dialer_caller_ids', id, client FROM dialer_caller_ids
+    ) r
+    WHERE r.client IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dialer_params p WHERE p.client = r.client)
+) k
+GROUP BY k.name, k.scope
+UNION ALL
 SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),
     'look at dialer_attempts.detail, then clear used'
 FROM dialer_clients c

@@ -9,9 +9,10 @@ AS $$
 DECLARE
     v_until timestamptz := p_at;
     v_end timestamptz;
+    v_again bool;
 BEGIN
     LOOP
-        SELECT max(dialer_limit_until(m.id, p_case, v_until)) INTO v_end
+        SELECT max(dialer_limit_until(m.id, p_case, v_until)), bool_or(m.local_period IS NOT NULL) INTO v_end, v_again
         FROM dialer_clients c
         LEFT JOIN dialer_rules r ON r.project_id = c.project_id
         CROSS JOIN dialer_limits m
@@ -24,7 +25,8 @@ BEGIN
           AND (m.callbacks OR c.deferred_kind IS DISTINCT FROM 'scheduled' OR c.deferred_done);
         EXIT WHEN v_end IS NULL OR v_end <= v_until;
         v_until := v_end;
-        EXIT WHEN v_until = 'infinity';
+        -- Where all of them are over so many minutes after a call, the last end is the end.
+        EXIT WHEN v_until = 'infinity' OR NOT v_again;
     END LOOP;
     RETURN v_until;
 END

@@ -137,7 +137,8 @@ BEGIN
         WITH due AS MATERIALIZED (
             SELECT k.id, g.held_for, g.held_until
             FROM unnest(v_cases) one (id)
-            JOIN dialer_clients k ON k.id = one.id AND NOT k.used AND NOT k.checked
+            JOIN dialer_holdable h ON h.case_id = one.id
+            JOIN dialer_clients k ON k.id = one.id
             CROSS JOIN LATERAL (
                 SELECT CASE WHEN dialer_holds(o.own_reason) THEN o.own_reason END AS held_for,
                     CASE WHEN dialer_holds(o.own_reason) THEN o.own_until_at END AS held_until

@@ -1,0 +1,67 @@
+-- dialer_pick(p_project, p_now, p_n, p_claims) -> place, case_id, kind, due_at, held_for, held_until
+-- The next p_n cases in dial order, from 1, that have no own reason at p_now (dialer_gate). The gate is asked about the
+-- cases that dialer_pick_scan has found; if it objects to some, more are looked at. Nothing is locked or claimed.
+-- p_claims false: exactly those, held ones whose time has come among them. True, for dialer_claim: of cases that wait
+-- only, and when 250 of them (MariaDB: 300) are kept back by rules, no more are looked at; these are handed out, too,
+-- with the rule and its end, so that the claim can hold them: without a place, or in dialer_holding (MariaDB).
+CREATE OR REPLACE PROCEDURE dialer_pick(p_project varchar(400), p_now datetime(6), p_n int, p_claims tinyint(1))
+BEGIN
+    DECLARE v_reach int DEFAULT p_n;
+    DECLARE v_scanned int;
+    DECLARE v_found int;
+    DECLARE v_blocked int DEFAULT 0;
+    DECLARE v_set varchar(400) DEFAULT @dialer_now;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        SET @dialer_now = v_set;
+        RESIGNAL;
+    END;
+    -- The rows are left in these temporary tables, since no procedure can read another one's result.
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
+        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+        case_id bigint NOT NULL UNIQUE,
+        kind varchar(20) NOT NULL,
+        due_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
+        case_id bigint NOT NULL PRIMARY KEY,
+        held_for varchar(40) NULL,
+        held_until datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DELETE FROM dialer_holding;
+    SET @dialer_now = NULL;
+    reach: LOOP
+        CALL dialer_pick_scan(p_project, p_now, v_reach, NOT p_claims);
+        SELECT count(*) INTO v_scanned FROM dialer_scanned;
+        DELETE FROM dialer_picked;
+        -- The instant that the gate goes by, for this statement only, even if it fails; half a microsecond more, since
+        -- the server cuts off fractions of one. A cache of answers would be made for each subquery; no two cases ask alike.
+        SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005, optimizer_switch = 'subquery_cache=off' FOR
+        INSERT INTO dialer_picked (case_id, kind, due_at)
+        SELECT s.case_id, s.kind, s.due_at
+        FROM dialer_scanned s
+        STRAIGHT_JOIN dialer_gate g ON g.case_id = s.case_id
+        WHERE g.own_reason IS NULL
+        ORDER BY s.place
+        LIMIT p_n;
+        SET v_found = row_count();
+        IF p_claims AND (v_found < least(p_n, v_scanned) OR v_blocked > 0) THEN
+            SET STATEMENT timestamp = unix_timestamp(p_now) + 0.0000005 FOR
+            INSERT INTO dialer_holding (case_id, held_for, held_until)
+            SELECT s.case_id, g.own_reason, g.own_until_at
+            FROM dialer_scanned s
+            LEFT JOIN dialer_picked k ON k.case_id = s.case_id
+            LEFT JOIN dialer_holding h ON h.case_id = s.case_id
+            STRAIGHT_JOIN dialer_gate g ON g.case_id = s.case_id
+            WHERE k.case_id IS NULL AND h.case_id IS NULL AND dialer_holds(g.own_reason)
+            LIMIT 300;
+            SELECT count(*) INTO v_blocked FROM dialer_holding;
+        END IF;
+        IF v_scanned < v_reach OR v_found >= p_n OR v_blocked >= 300 THEN
+            LEAVE reach;
+        END IF;
+        -- Where rules keep some back there are probably many of them.
+        SET v_reach = 2 * least(v_reach + IF(v_blocked > 0, 140, 0), 1000000000);
+    END LOOP;
+    SET @dialer_now = v_set;
+END

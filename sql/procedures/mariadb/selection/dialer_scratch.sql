@@ -1,0 +1,48 @@
+-- dialer_scratch()
+-- The temporary tables of this session that dialer_claim, dialer_screen and dialer_pick work with, since no procedure can
+-- read another one's result: dialer_picked (cases that were chosen, in order), dialer_scanned (found by an index),
+-- dialer_due, dialer_candidates and dialer_chosen (on the way there), dialer_windows_found, dialer_holding (kept back by a
+-- rule), dialer_lockable, dialer_taken. Who needs one of them calls this first, unless @dialer_scratch says that they
+-- are there: to ask the server each time, table by table, takes longer than most of what is done with them.
+CREATE OR REPLACE PROCEDURE dialer_scratch()
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
+        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+        case_id bigint NOT NULL UNIQUE,
+        kind varchar(20) NOT NULL,
+        due_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
+        place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
+        case_id bigint NOT NULL UNIQUE,
+        kind varchar(20) NOT NULL,
+        due_at datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_due (
+        case_id bigint NOT NULL,
+        due_at datetime(6) NOT NULL
+    ) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_candidates (
+        id bigint NOT NULL,
+        priority bigint NOT NULL,
+        created datetime(6) NOT NULL,
+        minutes int NOT NULL
+    ) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_chosen LIKE dialer_candidates;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
+        window_key varchar(230) NOT NULL PRIMARY KEY,
+        is_known tinyint(1) NOT NULL,
+        is_open tinyint(1) NOT NULL,
+        minutes int NOT NULL,
+        case_id bigint NOT NULL,
+        last_id bigint NOT NULL COMMENT 'of fresh cases: the last one of the window'
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
+        case_id bigint NOT NULL PRIMARY KEY,
+        held_for varchar(40) NULL,
+        held_until datetime(6) NULL
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_lockable (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_taken (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    SET @dialer_scratch = schema();
+END

@@ -1,0 +1,148 @@
+-- dialer_warnings: things an operator should look at, each with a remedy.
+CREATE OR REPLACE VIEW dialer_warnings AS
+SELECT 'no_project' AS kind, min(c.id) AS id, concat('cases of project ', c.project_id,
+    ' wait, but it has no row in dialer_params') AS detail,
+    'insert one, or correct project_id' AS remedy
+FROM dialer_clients c
+WHERE NOT c.used AND NOT EXISTS (SELECT 1 FROM dialer_rules r WHERE r.project_id = c.project_id)
+GROUP BY c.project_id
+UNION ALL
+SELECT 'no_redials', min(c.id), concat(count(*), ' cases of project ', c.project_id,
+    ' have call_back, no call_back_period and no row of dialer_retries: they are not redialled'),
+    'write call_back_period, like 1,1, or rows of dialer_retries'
+FROM dialer_clients c
+WHERE NOT c.used AND c.call_back AND coalesce(trim(c.call_back_period), '') = ''
+  AND NOT EXISTS (
+    SELECT 1 FROM dialer_project_retries t
+    WHERE t.project_id = c.project_id AND t.outcome IS NOT NULL
+      AND (t.region IS NULL OR t.region IN (
+        c.region, c.number_region, substring_index(c.region, '-', 1), substring_index(c.number_region, '-', 1))))
+GROUP BY c.project_id
+UNION ALL
+SELECT 'retries_without_end', min(t.id), concat(count(*), ' rows of dialer_retries have no most, and project ', t.project_id,
+    ' has no most_attempts: its cases may be called without end'),
+    'write most, or dialer_params.most_attempts'
+FROM dialer_project_retries t
+WHERE t.most IS NULL AND t.most_attempts IS NULL
+GROUP BY t.project_id
+UNION ALL
+SELECT 'dial_time_in_seconds', p.id, concat('dial_time ', p.dial_time, ' of project ', p.project_id,
+    ' is read as seconds'), 'write milliseconds'
+FROM dialer_params p
+WHERE p.dial_time < 1000
+UNION ALL
+SELECT 'project_failing', p.id, concat(s.project_id, ': ', s.reason), 'do what the detail says; it is tried again by itself'
+FROM dialer_project_states s
+JOIN dialer_params p ON p.project_id = s.project_id
+WHERE s.state = 'failing'
+UNION ALL
+SELECT 'claims_slow', p.id, concat('project ', j.project_id, ' gets no cases since ',
+    date_format(j.claims_slow_at, '%Y-%m-%d %H:%i:%s'), ': ', j.claims_slow),
+    'commit or end the long transaction on its cases; on MariaDB have it read committed, or it holds each row that it looks at'
+FROM dialer_projects j
+JOIN dialer_params p ON p.project_id = j.project_id
+WHERE j.claims_slow IS NOT NULL AND j.wanted = 'start'
+UNION ALL
+SELECT IF(b.step = 'claim', 'claims_slow', concat(b.kind, '_trouble')), p.id,
+    concat(b.kind, ' ', b.subject, ' on ', b.asterisk, ', since ', date_format(b.since_at, '%Y-%m-%d %H:%i:%s'), ': ',
+        b.detail),
+    'it is tried again by itself; commit or end a long transaction that is in its way, correct the row that it names'
+FROM dialer_troubles b
+LEFT JOIN dialer_params p ON b.kind = 'project' AND p.project_id = b.subject
+WHERE b.kind = 'case' OR b.told_at > dialer_now() - INTERVAL 5 MINUTE
+UNION ALL
+SELECT 'ledger_held', h.id, h.detail,
+    'commit or end the transaction that holds dialer_attempts or dialer_stat, or look at a trigger of yours on them'
+FROM (
+    SELECT min(a.id) AS id, concat(count(*), ' attempts that have ended are not in dialer_attempts yet: ',
+        coalesce(max(a.not_posted), 'a worker moves them')) AS detail, min(a.ended_at) AS ended_at
+    FROM dialer_calls a
+    WHERE a.effect IS NOT NULL
+) h
+WHERE h.ended_at < dialer_now() - INTERVAL 1 MINUTE
+UNION ALL
+SELECT 'window_unreadable', min(c.id), concat(count(*), ' cases of project ', c.project_id, ' are never dialled: ''',
+    c.allowed_start, ''' to ''', c.allowed_stop, ''' is no call window'),
+    'write times of day like 09:00:00 into allowed_start and allowed_stop'
+FROM dialer_clients c
+WHERE NOT c.used
+GROUP BY c.project_id, c.allowed_start, c.allowed_stop
+HAVING dialer_window_next('Z', c.allowed_start, c.allowed_stop, '2026-01-01 00:00:00') IS NULL
+UNION ALL
+SELECT 'trunk_failing', NULL, concat('trunk ', t.trunk, ' on ', t.asterisk, ': ', t.reason),
+    'it is tried again by itself; a change of dial_template tries it at once'
+FROM dialer_stat_trunk t
+WHERE t.state = 'failing'
+UNION ALL
+SELECT 'rings_too_short', p.id, concat('project ', p.project_id, ' is predictive and lets phones ring for ',
+    r.dial_seconds, ' s'), 'the law asks for 15 s or four rings (16 CFR 310.4(b)(4)(ii)): write dial_time 15000 or more'
+FROM dialer_params p
+JOIN dialer_rules r ON r.project_id = p.project_id
+WHERE r.type = 'predictive' AND r.dial_seconds < 15
+UNION ALL
+SELECT 'abandon_target_high', p.id, concat('abandon_target of project ', p.project_id, ' is ', p.abandon_target,
+    ' per cent'), 'the law allows 3 (16 CFR 310.4(b)(4)(i)): write 3 or less'
+FROM dialer_params p
+WHERE p.type = 'predictive' AND p.abandon_target > 3
+UNION ALL
+SELECT 'abandon_target_exceeded', p.id, concat('project ', p.project_id, ' abandoned ', t.day_abandoned, ' of ',
+    t.day_connected + t.day_abandoned, ' people in its last ', p.abandon_hours, ' hours: ', round(100 * t.day_rate, 3),
+    ' per cent, its target is ', p.abandon_target),
+    'it dials only for free agents until the rate is under the target'
+FROM dialer_stat_pacing t
+JOIN dialer_params p ON p.project_id = t.project_id
+WHERE 100 * t.day_rate > p.abandon_target
+UNION ALL
+SELECT 'abandon_target_exceeded', p.id, concat('project ', p.project_id, ' abandoned ', t.days_abandoned, ' of ',
+    t.days_connected + t.days_abandoned, ' people in its last ', p.abandon_days, ' days: ', round(100 * t.days_rate, 3),
+    ' per cent, its target is ', p.abandon_target),
+    'it dials only for free agents until the rate is under the target'
+FROM dialer_stat_pacing t
+JOIN dialer_params p ON p.project_id = t.project_id
+WHERE 100 * t.days_rate > p.abandon_target
+UNION ALL
+SELECT 'no_opt_out', p.id, concat('project ', p.project_id, ' plays a message, and offers no key to opt out of further calls'),
+    'the law asks for one in recorded sales calls (16 CFR 310.4(b)(1)(v)(B)): write key_opt_out, and name the key in the recording'
+FROM dialer_params p
+WHERE p.type = 'autoinforming' AND p.key_opt_out IS NULL
+UNION ALL
+SELECT 'list_too_old', p.id, concat('project ', p.project_id,
+    IF(r.scrub_blocks, ' makes promised callbacks alone: ', ' calls people of a list that is too old: '), r.list_words),
+    'compare its cases with the registry, write those that are on it into dialer_dnc, then the instant into dialer_params.scrubbed_at'
+FROM dialer_params p
+JOIN dialer_rules r ON r.project_id = p.project_id
+WHERE r.list_until <= dialer_now()
+UNION ALL
+SELECT 'limit_forgets', b.id, concat(dialer_limit_words(b.id), ' does not count attempts that were deleted, the latest of them begun at ',
+    date_format(max(f.begun_at), '%Y-%m-%d %H:%i:%s'), coalesce(concat(': until ',
+    date_format(max(f.begun_at) + INTERVAL b.minutes MINUTE, '%Y-%m-%d %H:%i:%s'), ' it may permit calls that it forbids'), '')),
+    'keep attempts for as long as limits look back; insert these again if you have them; if they matter no more, delete the rows of dialer_forgotten and dialer_archives'
+FROM (
+    -- How far each looks back; an hour more, since a local day may have 25.
+    SELECT m.id, m.project_id, m.client, m.purpose, m.added_at, coalesce(m.period_minutes,
+        60 + CASE m.local_period WHEN 'day' THEN 1440 WHEN 'week' THEN 10080 WHEN 'month' THEN 44640 END) AS minutes
+    FROM dialer_limits m
+) b
+JOIN (
+    SELECT project_id, begun_at, NULL AS archived_at FROM dialer_forgotten
+    UNION ALL
+    SELECT project_id, begun_at, started_at FROM dialer_archives WHERE begun_at IS NOT NULL
+) f ON b.project_id IS NULL OR b.project_id = f.project_id
+LEFT JOIN dialer_params q ON q.project_id = f.project_id
+WHERE (b.client IS NULL OR b.client = q.client)
+  AND (b.purpose IS NULL OR b.purpose = q.purpose)
+  AND (b.minutes IS NULL OR f.begun_at > dialer_now() - INTERVAL b.minutes MINUTE)
+  -- An archive leaves what the limits of its time need.
+  AND (f.archived_at IS NULL OR b.added_at > f.archived_at
+    OR (q.scoped_at > f.archived_at AND coalesce(b.client, b.purpose) IS NOT NULL))
+GROUP BY b.id, b.minutes
+UNION ALL
+SELECT 'call_never_made', c.id, concat('case ', c.id, ' is used up: ten calls in a row could not be made'),
+    'look at dialer_attempts.detail, then clear used'
+FROM dialer_clients c
+WHERE c.used AND c.failures >= 10
+UNION ALL
+SELECT 'server_zone_fixed', NULL, concat('server_zone is ', s.value, ', an offset that knows no summer time'),
+    'write the zone''s IANA name, like Europe/Berlin, into dialer_settings; this server''s own was not to be found out'
+FROM dialer_settings s
+WHERE s.name = 'server_zone' AND dialer_offset(s.value) <> 0
