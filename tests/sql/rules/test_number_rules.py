@@ -447,7 +447,7 @@ def test_whose_number_no_rule_knows_is_not_asked_about(running: Caller) -> None:
     rest = {"callbacks": True, "pause_id": 1, "attempt_id": 1}
     write(caller, "dialer_number_pauses", number="+12025550141", until_at=until, **rest)
     write(caller, "dialer_limits", most=1, period_minutes=60)
-    end(caller, caller.dial(called))
+    end(caller, caller.dial(add_case(caller.db, phone_number="+12025550142")))
     found = query_at(caller.db, caller.dialect, caller.now, "SELECT case_id FROM dialer_holdable")
     assert {row["case_id"] for row in found} == {listed, resting, called}, plain
 
