@@ -448,6 +448,7 @@ def test_whose_number_no_rule_knows_is_not_asked_about(running: Caller) -> None:
     write(caller, "dialer_number_pauses", number="+12025550141", until_at=until, **rest)
     write(caller, "dialer_limits", most=1, period_minutes=60)
     end(caller, caller.dial(add_case(caller.db, phone_number="+12025550142")))
+    caller.db.call("dialer_release", caller.worker_id, caller.asterisk, "p")
     found = query_at(caller.db, caller.dialect, caller.now, "SELECT case_id FROM dialer_holdable")
     assert {row["case_id"] for row in found} == {listed, resting, called}, plain
 
