@@ -401,8 +401,10 @@ def clean(db: Database, *names: str) -> None:
     names = names or tuple(tables(db))
 
     def work(connection: Connection) -> None:
-        for name in names:
-            connection.execute(text(f"DELETE FROM {name}"))
+        full = ", ".join(f"EXISTS (SELECT 1 FROM {name}) AS {name}" for name in names)
+        for name, is_full in connection.execute(text(f"SELECT {full}")).mappings().one().items():
+            if is_full:
+                connection.execute(text(f"DELETE FROM {name}"))
         connection.execute(text("UPDATE dialer_screening SET looked_to = 0, attempts_to = 0, pauses_to = 0"))
         for setting, value in {"server_zone": "UTC", "virtual_clock": "true", "country": ""}.items():
             connection.execute(

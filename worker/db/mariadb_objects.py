@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from worker.db.objects import FUNCTION, PROCEDURE, TRIGGER, VIEW, SchemaObject
@@ -120,39 +121,64 @@ class _Session:
                 " AS database_collation"
             )
         ).one()
-        return cls(**row._mapping)
+        return cls.kept(row)
+
+    @classmethod
+    def kept(cls, row: Row[Any]) -> _Session:
+        """That of a row with these columns."""
+        return cls(row.definer, row.client, row.collation, row.sql_mode, row.database_collation)
 
 
 def differing(connection: Connection, objects: Sequence[SchemaObject]) -> list[SchemaObject]:
     """Routines and triggers are compared with the catalogue, where the server keeps them word for word. It rewrites
     views in its own words, so trial copies of them are made beside the real ones and compared."""
     session = _Session.of(connection)
+    catalogue = _Catalogue.of(connection)
     try:
-        return [one for one in objects if not _as_it_should_be(connection, one, session)]
+        return [one for one in objects if not _as_it_should_be(connection, one, session, catalogue)]
     finally:
         connection.rollback()
         execute(connection, f"DROP VIEW IF EXISTS {SCRATCH}")
 
 
-def _as_it_should_be(connection: Connection, one: SchemaObject, session: _Session) -> bool:
+@dataclass(frozen=True)
+class _Catalogue:
+    """What the server says of routines, by kind and name, and of triggers, by name. It looks all over, whichever
+    is asked for."""
+
+    routines: Mapping[tuple[str, str], Row[Any]]
+    triggers: Mapping[str, Row[Any]]
+
+    @classmethod
+    def of(cls, connection: Connection) -> _Catalogue:
+        routines = connection.execute(
+            text(
+                "SELECT routine_name AS name, lower(routine_type) AS kind, is_deterministic = 'YES' AS determined,"
+                " sql_data_access AS access, definer, character_set_client AS client,"
+                " collation_connection AS collation, sql_mode, database_collation"
+                " FROM information_schema.routines WHERE routine_schema = database()"
+            )
+        )
+        triggers = connection.execute(
+            text(
+                "SELECT trigger_name AS name, definer, character_set_client AS client,"
+                " collation_connection AS collation, sql_mode, database_collation"
+                " FROM information_schema.triggers WHERE trigger_schema = database()"
+            )
+        )
+        return cls({(row.kind, row.name): row for row in routines}, {row.name: row for row in triggers})
+
+
+def _as_it_should_be(connection: Connection, one: SchemaObject, session: _Session, catalogue: _Catalogue) -> bool:
     if one.kind == VIEW:
         return _view(connection, one.name) == _tried(connection, one)
     if one.kind == TRIGGER:
-        return _trigger(connection, one, session)
-    return _routine(connection, one, session)
+        return _trigger(connection, one, session, catalogue.triggers.get(one.name))
+    return _routine(connection, one, session, catalogue.routines.get((one.kind, one.name)))
 
 
-def _routine(connection: Connection, one: SchemaObject, session: _Session) -> bool:
-    row = connection.execute(
-        text(
-            "SELECT lower(routine_type) AS kind, is_deterministic = 'YES' AS determined,"
-            " sql_data_access AS access, definer, character_set_client AS client, collation_connection AS collation,"
-            " sql_mode, database_collation"
-            " FROM information_schema.routines WHERE routine_schema = database() AND routine_name = :name"
-        ),
-        {"name": one.name},
-    ).one_or_none()
-    if row is None or row.kind != one.kind or _Session(*row[3:]) != session:
+def _routine(connection: Connection, one: SchemaObject, session: _Session, row: Row[Any] | None) -> bool:
+    if row is None or _Session.kept(row) != session:
         return False
     parameters, rest = _parted(one.definition)
     head = _HEAD.match(rest)
@@ -167,17 +193,8 @@ def _routine(connection: Connection, one: SchemaObject, session: _Session) -> bo
     )
 
 
-def _trigger(connection: Connection, one: SchemaObject, session: _Session) -> bool:
-    row = connection.execute(
-        text(
-            "SELECT definer, character_set_client AS client, collation_connection AS collation, sql_mode,"
-            " database_collation FROM information_schema.triggers"
-            # Names of triggers differ by case alone; information_schema thinks otherwise.
-            " WHERE trigger_schema = database() AND BINARY trigger_name = :name"
-        ),
-        {"name": one.name},
-    ).one_or_none()
-    if row is None or _Session(*row) != session:
+def _trigger(connection: Connection, one: SchemaObject, session: _Session, row: Row[Any] | None) -> bool:
+    if row is None or _Session.kept(row) != session:
         return False
     shown = _words(connection.exec_driver_sql(f"SHOW CREATE TRIGGER {one.name}").one()[2])
     return shown.endswith(_words(f"{one.name} {one.definition}"))

@@ -51,8 +51,8 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         START TRANSACTION;
     END IF;
-    IF NOT @dialer_scratch <=> schema() THEN
-        CALL dialer_scratch();
+    IF NOT @dialer_temporaries <=> schema() THEN
+        CALL dialer_temporaries();
     END IF;
     DELETE FROM dialer_taken;
     work: BEGIN
@@ -78,11 +78,17 @@ BEGIN
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
-        SELECT EXISTS (
-            SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
-            WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
-              AND c.held_until <= v_now)
-        INTO v_held;
+        SELECT coalesce(max(w.changes_at <= v_now OR w.evaluated_at > v_now
+                OR w.rules <> (SELECT v.version FROM dialer_rules_version v)), true),
+            EXISTS (
+                SELECT 1 FROM dialer_clients c FORCE INDEX (dialer_clients_held)
+                WHERE c.project_id = p_project AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+                  AND c.held_until <= v_now)
+        INTO v_due, v_held
+        FROM dialer_windows w WHERE w.project_id = p_project;
+        IF v_due THEN
+            CALL dialer_windows_refresh(p_project, v_now);
+        END IF;
         IF v_held THEN
             DELETE FROM dialer_holding;
             INSERT INTO dialer_holding (case_id)
@@ -142,10 +148,6 @@ BEGIN
             END IF;
             SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
         END LOOP;
-        -- What it had to find out of hours itself, the next one is to know.
-        IF EXISTS (SELECT 1 FROM dialer_windows_found f WHERE NOT f.is_known) THEN
-            CALL dialer_windows_refresh(p_project, v_now);
-        END IF;
         -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
         CALL dialer_project_settle(p_project, v_got < v_n AND v_held < 300,
             IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);

@@ -54,8 +54,8 @@ BEGIN
         number varchar(400) NULL,
         numbers tinyint(1) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    IF NOT @dialer_scratch <=> schema() THEN
-        CALL dialer_scratch();
+    IF NOT @dialer_temporaries <=> schema() THEN
+        CALL dialer_temporaries();
     END IF;
     DELETE FROM dialer_looked;
     DELETE FROM dialer_asked;

@@ -15,8 +15,8 @@ BEGIN
     DECLARE v_is_open tinyint(1);
     DECLARE v_minutes int;
     DECLARE v_opening varchar(2000);
-    IF NOT @dialer_scratch <=> schema() THEN
-        CALL dialer_scratch();
+    IF NOT @dialer_temporaries <=> schema() THEN
+        CALL dialer_temporaries();
     END IF;
     IF p_kind <> 'held' THEN
         DELETE FROM dialer_windows_found;

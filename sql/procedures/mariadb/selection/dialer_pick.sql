@@ -16,8 +16,8 @@ BEGIN
         SET @dialer_now = v_set;
         RESIGNAL;
     END;
-    IF NOT @dialer_scratch <=> schema() THEN
-        CALL dialer_scratch();
+    IF NOT @dialer_temporaries <=> schema() THEN
+        CALL dialer_temporaries();
     END IF;
     DELETE FROM dialer_holding;
     SET @dialer_now = NULL;

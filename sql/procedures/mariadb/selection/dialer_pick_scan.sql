@@ -11,8 +11,8 @@ BEGIN
     DECLARE v_left int DEFAULT p_n;
     DECLARE v_callbacks_alone tinyint(1);
     DECLARE v_sort varchar(400);
-    IF NOT @dialer_scratch <=> schema() THEN
-        CALL dialer_scratch();
+    IF NOT @dialer_temporaries <=> schema() THEN
+        CALL dialer_temporaries();
     END IF;
     DELETE FROM dialer_scanned;
     -- Mostly there are neither, and no windows are asked for. (In the condition of an IF the question would lock.)
