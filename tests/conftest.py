@@ -29,7 +29,13 @@ from tests.support.containers import (
     PostgresDatabases,
     remove_leftovers,
 )
+from tests.support.extent import be_brief
 from tests.support.sipp import Agents, Carrier
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test module counts how often it tries something."""
+    be_brief(when="not full" in config.option.markexpr)
 
 
 @pytest.fixture(scope="session")

@@ -519,7 +519,7 @@ class MariaDbContainer(Server):
         settings = {"log-bin": "binlog", "server-id": "1", "binlog-format": "MIXED", "sync-binlog": "0"}
         settings["log-bin-trust-function-creators"] = "1"
         settings |= {"max-connections": "200", "innodb-buffer-pool-size": "256M"}
-        settings |= {} if durable else {"innodb-flush-log-at-trx-commit": "0"}
+        settings |= {} if durable else {"innodb-flush-log-at-trx-commit": "0", "sync-frm": "0"}
         settings |= options or {}
         super().__init__([f"--{name}={value}" for name, value in settings.items()])
         self.port = free_ports(1)

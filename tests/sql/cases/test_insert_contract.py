@@ -21,6 +21,7 @@ from alembic import command
 from tests.support.caller import Caller
 from tests.support.containers import Databases
 from tests.support.dialects import SERVERS, clean, execute, query_at
+from tests.support.extent import often
 from tests.support.factories import add_case, add_project, add_trunk
 from tests.support.odd_values import VALUES
 from tests.support.writers import WRITERS, Refused, Value, Writer, raw
@@ -176,7 +177,7 @@ def writings() -> st.SearchStrategy[list[tuple[int, int]]]:
 
 
 MANY = settings(
-    max_examples=12,
+    max_examples=often(12, 3),
     deadline=None,
     # A list that fails is long; shrinking it would take for ever.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -16,14 +16,15 @@ from sqlalchemy import Connection
 
 from tests.support.caller import NOON, Caller, ended
 from tests.support.dialects import Dialect, execute
+from tests.support.extent import often
 from tests.support.factories import add_cases, add_project, add_trunk
 from worker.db import Database
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 
 PROJECTS = ("p", "q", "r")
-CASES = 1500
-NUMBERS = 1000
+CASES = often(1500, 600)
+NUMBERS = CASES * 2 // 3
 """So a number stands in several cases, of one project and of others."""
 ASTERISKS = ("default", "second")
 

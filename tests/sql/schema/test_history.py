@@ -19,6 +19,7 @@ from tests.sql.schema.made_up_history import History
 from tests.support.caller import a_call_from_end_to_end
 from tests.support.containers import Databases, MariaDbDatabases, PostgresDatabases
 from tests.support.dialects import Dialect, execute, rows_of, servers, tables
+from tests.support.extent import is_brief
 from worker.db import Database
 from worker.db.migration import config
 from worker.errors import DialerError
@@ -91,8 +92,9 @@ def test_each_step_up_and_down_leaves_what_a_fresh_install_has_and_every_row(
     history: History, fresh: Callable[[], Database], dialect: Dialect
 ) -> None:
     expected = {}
+    climber = fresh()
     for revision in history.revisions:
-        installed = fresh()
+        installed = climber if is_brief() and revision != history.revisions[-1] else fresh()
         go(installed, history, revision)
         expected[revision] = catalog(installed, dialect)
     distinct = {str(sorted(found.items())) for found in expected.values()}

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.caller import NOON, Caller
 from tests.support.dialects import clean, execute
+from tests.support.extent import often
 from tests.support.factories import add_case, add_cases, add_project, add_trunk
 from tests.support.windows import is_open, zone_of
 from worker.db import Database
@@ -48,7 +49,7 @@ def expected(rows: Sequence[Row], sort: str) -> list[int]:
 
 
 @settings(
-    max_examples=80,
+    max_examples=often(80, 20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

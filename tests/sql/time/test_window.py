@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.caller import Caller, at
 from tests.support.dialects import Dialect, execute
+from tests.support.extent import often
 from tests.support.factories import add_case, add_project, add_trunk
 from tests.support.windows import clock_changes, is_open
 from worker.db import Database
@@ -107,7 +108,7 @@ def answers(db: Database, routine: str, questions: Sequence[Window]) -> list[Any
 
 
 MANY = settings(
-    max_examples=150,
+    max_examples=often(150, 30),
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
@@ -126,7 +127,7 @@ def test_a_window_is_open_exactly_when_python_says_so(db: Database, questions: l
         assert bool(answer) == is_open(*question), question
 
 
-@settings(MANY, max_examples=40)
+@settings(MANY, max_examples=often(40, 10))
 @given(questions=batches(25))
 def test_the_next_opening_is_open_not_early_and_not_late(db: Database, questions: list[Window]) -> None:
     opens = answers(db, "dialer_window_next", questions)

@@ -18,12 +18,13 @@ from alembic import command
 from tests.support.caller import Caller, ended
 from tests.support.containers import Databases
 from tests.support.dialects import DIALECTS, SERVERS, clean, query_at, rows_of, tables
+from tests.support.extent import often
 from tests.support.factories import case_values
 from worker.db import Database
 from worker.db.database import Row, cause, reason
 from worker.db.migration import config
 
-STEPS = 1000
+STEPS = often(1000, 300)
 CHECKED_EVERY = 50
 START = datetime(2031, 3, 29, 12, 0, tzinfo=UTC)
 """The day before the clocks change in Europe; far from the servers' own time, so that this can be told apart."""
