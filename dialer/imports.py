@@ -186,9 +186,15 @@ class _Import:
     def _tell_as_written(self) -> None:
         if not self._as_written:
             return
-        country = self._imports.country(self._wanted.project)
-        why = f"they do not fit the numbering plan of {country}" if country else "no country is set"
-        remedy = "write them with +" if country else "set dialer_params.country, or write them with +"
+        now, soon = self._imports.countries(self._wanted.project)
+        if now != soon:
+            print(
+                f"Numbers kept as they are written: {self._as_written}. No worker has taken up yet that the country is"
+                f" {soon}; when one does, they are read again."
+            )
+            return
+        why = f"they do not fit the numbering plan of {now}" if now else "no country is set"
+        remedy = "write them with +" if now else "set dialer_params.country, or write them with +"
         print(
             f"Numbers kept as they are written: {self._as_written} ({why}). Written otherwise elsewhere, these are"
             f" other numbers to do-not-call entries and limits: {remedy}."

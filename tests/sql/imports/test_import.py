@@ -442,6 +442,12 @@ def test_numbers_that_no_plan_explains_are_told(
     assert said in desk.run(path, dry_run=dry_run)[1]
 
 
+def test_a_country_that_no_worker_has_taken_up_is_told(desk: Desk) -> None:
+    execute(desk.db, "UPDATE dialer_params SET country = 'DE'")
+    _, said = desk.run(desk.write("phone", "030 1234567"))
+    assert "kept as they are written: 1. No worker has taken up yet that the country is DE" in said
+
+
 def test_a_list_of_readable_numbers_is_told_nothing_of_them(desk: Desk) -> None:
     assert "as they are written" not in desk.run(desk.write("phone", "+49 30 1234567"))[1]
 

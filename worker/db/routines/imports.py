@@ -48,11 +48,16 @@ class Imports(Routines):
             raise UnknownProject(project_id)
         return str(rows[0]["zone"])
 
-    def country(self, project_id: str) -> str | None:
-        """By which country's numbering plan a project's numbers are read, two letters; None: by none."""
-        rows = self._database.query("SELECT dialer_country(:project) AS country", project=project_id)
-        found = rows[0]["country"]
-        return None if found is None else str(found)
+    def countries(self, project_id: str) -> tuple[str | None, str | None]:
+        """By which country's numbering plan a project's numbers are read, and by which they are to be once a worker has
+        taken up what was written last; two letters, None: by none."""
+        wanted = "coalesce(p.country, nullif(dialer_setting('country'), ''))"
+        (row,) = self._database.query(
+            f"SELECT dialer_country(p.project_id) AS now, {wanted} AS soon"  # noqa: S608
+            " FROM dialer_params p WHERE p.project_id = :project",
+            project=project_id,
+        )
+        return row["now"], row["soon"]
 
     def all(self) -> list[ImportFigures]:
         """All imports, the latest first."""
