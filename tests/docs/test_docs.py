@@ -27,6 +27,7 @@ def name_of(page: Path) -> str:
 
 
 @pytest.mark.docker
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("page", [page for page in PAGES if page != FIRST_CALL and typed(page)], ids=name_of)
 def test_what_a_page_has_its_reader_type_works(world: World, page: Path) -> None:
     world.install()
