@@ -22,3 +22,16 @@ def world(
     server = database_server(request.param, SERVERS[request.param].version)
     with World(server, request.param, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="module", params=sorted(DIALECTS))
+def installed(
+    request: pytest.FixtureRequest,
+    database_server: Callable[[str, str], PostgresDatabases | MariaDbDatabases],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """Installed once, for tests that do not stand in each other's way."""
+    server = database_server(request.param, SERVERS[request.param].version)
+    with World(server, request.param, tmp_path_factory.mktemp("world")) as made:
+        made.install()
+        yield made
