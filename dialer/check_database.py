@@ -122,7 +122,7 @@ def _durable_postgresql(database: Database) -> Iterator[Finding]:
 def _compiling(database: Database) -> Iterator[Finding]:
     """The views are long and quick: to compile them takes ten times as long as to answer."""
     if PostgresqlServer(database).compiles():
-        remedy = "ALTER USER ... SET jit = off, for this user and for each one that reads the dialer's views."
+        remedy = "Set it off for this user, and for each one that reads the views: docs/database.md, Rights."
         yield look("jit", "is on outside the dialer, so dialer_why and other views take ten seconds to answer", remedy)
 
 

@@ -127,7 +127,8 @@ def test_the_page_knows_every_view(installed: World) -> None:
         told |= {name if name.startswith("dialer") else f"dialer_stat{name}" for name in found}
     internal = re.search(r"For the dialer alone.*?\.\n", DATABASE.read_text(), re.DOTALL)
     assert internal is not None
-    assert actual == told - {"dialer_stat"} | set(names(internal[0]))
+    here = internal[0] if installed.dialect == "mariadb" else re.sub(r"`\w+`\s\(MariaDB\),?", "", internal[0])
+    assert actual == told - {"dialer_stat"} | set(names(here))
 
 
 @pytest.mark.docker
