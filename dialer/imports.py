@@ -11,8 +11,9 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -25,7 +26,7 @@ from dialer.mapping import REFUSED, columns, looks_like_data, zone_of
 from dialer.tables import Row, TableError, csv_line, opened
 from worker.config import DatabaseSettings
 from worker.db import Database
-from worker.db.routines.imports import Imports, Task
+from worker.db.routines.imports import Imports, Staged, Task
 from worker.errors import DialerError
 from worker.figures import CheckedLines, ImportFigures, RefusedLine
 from worker.model import ListLine, Policies
@@ -150,10 +151,13 @@ class _Import:
         kept = after if wanted.resume else -1
         with RefusedFile(wanted.refused, self._header, self._table.separator, keep_to=kept) as refused:
             try:
-                for lines, last in self._chunks(after):
-                    refused.cells = {line.line: line.cells for line in lines}
-                    with self._pace.chunk(len(lines)):
-                        for part, found in self._imports.put(task, lines, after, refused.draft, last=last):
+                for chunk in self._chunks(after, task):
+                    refused.cells = {line.line: line.cells for line in chunk.lines}
+                    with self._pace.chunk(len(chunk.lines)):
+                        put = self._imports.put(
+                            task, chunk.lines, after, refused.draft, last=chunk.is_last, staged=chunk.staged
+                        )
+                        for part, found in put:
                             refused.keep()
                             self._count(part, found)
                             after = part[-1].line if part else after
@@ -165,10 +169,10 @@ class _Import:
 
     def _try(self) -> int:
         task = Task(self._wanted.project, self._columns.targets, self._wanted.duplicates)
-        for lines, _ in self._chunks(0):
-            with self._pace.chunk(len(lines)):
-                found = self._imports.check(task, lines)
-            self._count(lines, found)
+        for chunk in self._chunks(0):
+            with self._pace.chunk(len(chunk.lines)):
+                found = self._imports.check(task, chunk.lines)
+            self._count(chunk.lines, found)
             for one in found.refused:
                 if not one.skipped:
                     print(f"line {one.line}: {one.reason}")
@@ -212,27 +216,33 @@ class _Import:
         self._refused += len(found.refused) - skipped
         self._good += len(lines) - len(found.refused)
 
-    def _chunks(self, after: int) -> Iterator[tuple[list[ListLine], bool]]:
-        """The lines after `after`, and whether they are the last ones, with a bar that shows how far they have come."""
+    def _chunks(self, after: int, task: Task | None = None) -> Iterator[_Chunk]:
+        """The lines after `after`, staged if there is a task, with a bar that shows how far they have come."""
         shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         console = Console(stderr=True)
-        with Progress(*shown, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(self._wanted.path.name, total=self._table.lines, completed=after)
-            for lines, last in _ahead(self._read_chunks(after)):
-                yield lines, last
-                bar.update(task, completed=self._table.lines if last else lines[-1].line)
+        with (
+            Progress(*shown, console=console, disable=not console.is_terminal) as bar,
+            closing(_ahead(self._read_chunks(after, task), _Chunk.drop)) as chunks,
+        ):
+            shown_as = bar.add_task(self._wanted.path.name, total=self._table.lines, completed=after)
+            for chunk in chunks:
+                yield chunk
+                bar.update(shown_as, completed=self._table.lines if chunk.is_last else chunk.lines[-1].line)
 
-    def _read_chunks(self, after: int) -> Iterator[tuple[list[ListLine], bool]]:
+    def _read_chunks(self, after: int, task: Task | None) -> Iterator[_Chunk]:
         held: list[ListLine] = []
         for line in self._columns.lines(self._rows):
             if line.line <= after:
                 continue
             # One is kept back: who has the last one in hand knows that it is the last.
             if len(held) >= self._pace.rows:
-                yield held, False
+                yield self._chunk(held, task, is_last=False)
                 held = []
             held.append(self._imports.written(line))
-        yield held, True
+        yield self._chunk(held, task, is_last=True)
+
+    def _chunk(self, lines: list[ListLine], task: Task | None, *, is_last: bool) -> _Chunk:
+        return _Chunk(lines, is_last, self._imports.stage(task, lines) if task else None)
 
     def _read(self) -> tuple[list[str], Iterator[Row]]:
         rows = self._table.rows()
@@ -297,8 +307,23 @@ class _Import:
         )
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made while the one before it is worked on: by the server, here."""
+@dataclass(frozen=True)
+class _Chunk:
+    """Lines that are inserted together. staged: what the server has made of them already."""
+
+    lines: list[ListLine]
+    is_last: bool
+    staged: Staged | None
+
+    def drop(self) -> None:
+        """It is not wanted any more."""
+        if self.staged is not None:
+            self.staged.drop()
+
+
+def _ahead(items: Iterator[T], drop: Callable[[T], None]) -> Generator[T]:
+    """The items, each made while the one before it is worked on: by the server, here. One that was made and nobody
+    asks for is dropped."""
     nothing = object()
     before = sys.getswitchinterval()
     # Who waits for the server is to hear its answer at once, not when the other thread has had its 5 ms.
@@ -306,9 +331,14 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
     try:
         with ThreadPoolExecutor(1) as pool:
             coming: Future[T | object] = pool.submit(next, items, nothing)
-            while (item := coming.result()) is not nothing:
-                coming = pool.submit(next, items, nothing)
-                yield cast(T, item)
+            try:
+                while (item := coming.result()) is not nothing:
+                    coming = pool.submit(next, items, nothing)
+                    yield cast(T, item)
+            except BaseException:
+                if coming.exception() is None and (item := coming.result()) is not nothing:
+                    drop(cast(T, item))
+                raise
     finally:
         sys.setswitchinterval(before)
 

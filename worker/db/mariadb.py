@@ -97,12 +97,6 @@ _LONGEST_INSERT = 1_000_000
 """Characters of a statement: well below max_allowed_packet, 16 MB by default."""
 
 
-def _literal(value: str | int | None) -> str:
-    if value is None:
-        return "NULL"
-    return str(value) if isinstance(value, int) else f"'{escape_string(value)}'"
-
-
 def _execute_as_it_is(connection: Connection, statement: str) -> None:
     """Without a look for parameters: it has data in it."""
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
@@ -202,7 +196,11 @@ class MariaDB:
 
     def row(self, values: Sequence[str | int | None]) -> str:
         """A row of VALUES."""
-        return f"({', '.join(map(_literal, values))})"
+        line = ",".join(["NULL" if one is None else f"'{one}'" for one in values])
+        # Mostly there is nothing to be escaped, and to look costs a quarter of what it costs to do it for each value.
+        if "\\" in line or line.count("'") != 2 * (len(values) - values.count(None)):
+            line = ",".join(["NULL" if one is None else f"'{escape_string(str(one))}'" for one in values])
+        return f"({line})"
 
     def load(self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
         """By INSERTs of many rows: LOAD DATA LOCAL may be forbidden by the server."""

@@ -153,7 +153,16 @@ class PostgreSQL:
 
     def row(self, values: Sequence[str | int | None]) -> str:
         """A line of COPY's text format."""
-        return "\t".join(["\\N" if one is None else str(one).translate(_COPIED) for one in values]) + "\n"
+        line = "\t".join(["\\N" if one is None else str(one) for one in values])
+        # Mostly there is nothing to be escaped, and to look costs a quarter of what it costs to do it for each value.
+        if (
+            line.count("\\") != values.count(None)
+            or line.count("\t") != len(values) - 1
+            or "\n" in line
+            or "\r" in line
+        ):
+            line = "\t".join(["\\N" if one is None else str(one).translate(_COPIED) for one in values])
+        return line + "\n"
 
     def load(self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
         """By COPY."""

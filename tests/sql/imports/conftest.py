@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +24,24 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], None]:
     """dying(n, committed): the process dies with its n-th chunk, before its commit or just after."""
 
     def die(n: int, committed: bool) -> None:
-        put = Imports._put
+        put, call = Imports.put, Imports._call
         calls = iter(range(1, 1000))
 
-        def dies(*given: Any, **named: Any) -> CheckedLines:
-            here = next(calls) == n
-            if here and not committed:
-                call = Imports._call
+        def put_and_dies(*given: Any, **named: Any) -> Iterator[tuple[Any, CheckedLines]]:
+            for done in put(*given, **named):
+                if next(calls) == n:
+                    raise Dies
+                yield done
 
-                def killed(imports: Imports, connection: Any, routine: str, *rest: object) -> Any:
-                    done = call(imports, connection, routine, *rest)
-                    if routine == "dialer_import_put":
-                        raise Dies
-                    return done
-
-                with monkeypatch.context() as patched:
-                    patched.setattr(Imports, "_call", killed)
-                    return put(*given, **named)
-            done = put(*given, **named)
-            if here:
+        def called_and_dies(imports: Imports, connection: Any, routine: str, *rest: object) -> Any:
+            done = call(imports, connection, routine, *rest)
+            if routine == "dialer_import_put" and next(calls) == n:
                 raise Dies
             return done
 
-        monkeypatch.setattr(Imports, "_put", dies)
+        if committed:
+            monkeypatch.setattr(Imports, "put", put_and_dies)
+        else:
+            monkeypatch.setattr(Imports, "_call", called_and_dies)
 
     return die

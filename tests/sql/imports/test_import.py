@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.support.caller import Caller
 from tests.support.dialects import Dialect, execute
 from tests.support.factories import PROJECT, add_case, add_cases, add_project, add_trunk
 from tests.support.lists import Desk, Dies
+from tests.support.waiting import wait_for
 from worker.db import Database
 from worker.db.database import reason
 from worker.db.routines.imports import ImportMovedOn, Imports, Task
@@ -288,6 +290,44 @@ def test_two_imports_at_once_do_not_insert_one_number_twice(desk: Desk, other: D
     assert [one.line for one in found.refused] == [3]
     assert {row[0] for row in desk.cases()} == {"+491", "+492", "+4930"}
     assert len(desk.cases()) == 3
+
+
+def test_lines_that_were_staged_before_another_import_has_inserted_their_number_are_refused(
+    desk: Desk, other: Database
+) -> None:
+    begun = [Imports(desk.db).begin(PROJECT, f"{n}", f"{n}", "{}", imports.DEFAULT_POLICIES).id for n in (1, 2)]
+    first, second = (Task(PROJECT, ("phone_number",), imports.DEFAULT_POLICIES, number) for number in begun)
+    lines = [ListLine(2, ("+4930",), None, []), ListLine(3, ("+4931",), None, [])]
+    staged = Imports(other).stage(second, lines)
+    assert staged is not None
+    list(Imports(desk.db).put(first, lines[:1], 0, lambda found: None, last=True))
+    [(_, found)] = Imports(other).put(second, lines, 0, lambda found: None, last=True, staged=staged)
+    assert [one.line for one in found.refused] == [2]
+    assert desk.cases("phone_number") == [("+4930",), ("+4931",)]
+
+
+def test_who_may_have_one_connection_imports_with_it(desk: Desk) -> None:
+    path = desk.write("phone", *[f"+49{n}" for n in range(20)])
+    settings = replace(desk.db.settings, max_open_conns=1)
+    assert imports.run(settings, Wanted(path, PROJECT, most_rows=7)) == 0
+    assert len(desk.cases()) == 20
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_an_import_that_dies_leaves_no_session_behind(desk: Desk, dying: Callable[[int, bool], None], n: int) -> None:
+    """The next lines are looked at in a transaction of their own while it dies."""
+    sessions = "information_schema.processlist WHERE db = database()"
+    if desk.db.dialect.name == "postgresql":
+        sessions = "pg_stat_activity WHERE datname = current_database()"
+
+    def count() -> int:
+        return int(desk.db.query(f"SELECT count(*) AS n FROM {sessions}")[0]["n"])
+
+    before = count()
+    dying(n, True)
+    with pytest.raises(Dies):
+        desk.run(desk.write("phone", *[f"+49{n}" for n in range(40)]), most_rows=10)
+    wait_for(lambda: count() <= before, 10, "the sessions of the import end")
 
 
 def test_nothing_to_resume_is_said(desk: Desk) -> None:

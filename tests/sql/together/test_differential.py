@@ -1,4 +1,4 @@
-"""Both databases are told the same thousand things at the same instants, and must say and hold the same."""
+"""Both databases are told the same things at the same instants, and must say and hold the same."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from worker.db.database import Row, cause, reason
 from worker.db.migration import config
 
 STEPS = often(1000, 300)
+LEAST_ATTEMPTS = often(50, 20)
 CHECKED_EVERY = 50
 START = datetime(2031, 3, 29, 12, 0, tzinfo=UTC)
 """The day before the clocks change in Europe; far from the servers' own time, so that this can be told apart."""
@@ -58,6 +59,7 @@ ACTIONS = ["message", "queue", "shout"]
 MODES = ["predictive", "progressive", "ratio"]
 OUTCOMES = ["ANSWERED", "ABANDONED", "EARLY_HANGUP", "MACHINE", "BUSY", "NOANSWER", "REJECTED", "INVALID", "CONGESTION"]
 OUTCOMES += ["UNAVAILABLE", "FAILED", "CANCELLED", "TECHNICAL", "LOST"]
+LEAST_OUTCOMES = often(len(OUTCOMES), 7)
 
 
 class Side:
@@ -396,7 +398,7 @@ WEIGHTS = {
 
 
 @pytest.mark.timeout(300)
-def test_a_thousand_operations_leave_both_databases_the_same(sides: list[Side]) -> None:
+def test_the_same_operations_leave_both_databases_the_same(sides: list[Side]) -> None:
     script = Script(sides, seed=20310329)
     for project in PROJECTS:
         values = {"p": project}
@@ -420,6 +422,6 @@ def test_a_thousand_operations_leave_both_databases_the_same(sides: list[Side]) 
             error.add_note(f"after {number} steps, the last ones: {', '.join(done[-8:])}")
             raise
     seen = snapshot(sides[0])
-    assert len(seen["dialer_attempts"]) > 50, "or it compared nothing"
+    assert len(seen["dialer_attempts"]) > LEAST_ATTEMPTS, "or it compared nothing"
     outcomes = {row["outcome"] for row in sides[0].db.query("SELECT outcome FROM dialer_attempts")}
-    assert len(outcomes - {None}) == len(OUTCOMES), "each of them happened"
+    assert len(outcomes - {None}) >= LEAST_OUTCOMES, "or most never happened"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, column, insert, table, text
@@ -10,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.db.database import Row, reason
 from worker.db.routines.base import Routines, columns, made
-from worker.errors import DialerError, UnknownProject
+from worker.errors import DatabaseUnavailable, DialerError, UnknownProject
 from worker.figures import CheckedLines, ImportFigures, RefusedLine
 from worker.model import ListLine, Policies
 
@@ -36,6 +37,21 @@ class Task:
     targets: Sequence[str]
     policies: Policies
     import_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Lines that the database has looked at one by one, in a transaction that `Imports.put` goes on with."""
+
+    unread: list[RefusedLine]
+    connection: Connection
+    transaction: ExitStack
+
+    def drop(self) -> None:
+        """Give the transaction up: nothing was written."""
+        with suppress(DBAPIError, DatabaseUnavailable):
+            self.connection.rollback()
+            self.transaction.close()
 
 
 class Imports(Routines):
@@ -92,7 +108,24 @@ class Imports(Routines):
     def check(self, task: Task, lines: Sequence[ListLine]) -> CheckedLines:
         """What would come of some lines; nothing is written. Of numbers that come again in
         the file this knows as long as it is asked on one connection."""
-        return self._database.run(lambda connection: self._check(connection, task, lines, dry=True))
+
+        def work(connection: Connection) -> CheckedLines:
+            return self._settle(connection, task, self._stage(connection, task, lines), dry=True)
+
+        return self._database.run(work)
+
+    def stage(self, task: Task, lines: Sequence[ListLine]) -> Staged | None:
+        """Let the database look at the next lines while those before them are inserted; for `put`. None: it cannot, as
+        yet, or may not, since it allows one connection."""
+        if self._database.settings.max_open_conns == 1:
+            return None
+        try:
+            with ExitStack() as transaction:
+                connection = transaction.enter_context(self._database.transaction())
+                unread = self._stage(connection, task, lines)
+                return Staged(unread, connection, transaction.pop_all())
+        except DBAPIError:
+            return None
 
     def put(
         self,
@@ -102,14 +135,23 @@ class Imports(Routines):
         note: Callable[[list[RefusedLine]], None],
         *,
         last: bool,
+        staged: Staged | None = None,
     ) -> Iterator[tuple[Sequence[ListLine], CheckedLines]]:
-        """Insert the next lines of a list as cases. after: the last line before them; last: the list ends with them.
+        """Insert the next lines of a list as cases. after: the last line before them; last: the list ends with them;
+        staged: what `stage` has made of them, if it was asked.
 
         Yields, after each transaction, its lines and what came of them. `note` is told of those that are refused or
         skipped before the commit, perhaps several times. There is one transaction, unless the database refuses it, for
         example by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with
         the server's own words. Raises ImportMovedOn.
         """
+        done = None
+        if staged is not None:
+            with suppress(DBAPIError), staged.transaction:
+                done = self._insert(staged.connection, task, staged.unread, lines, after=after, note=note, last=last)
+        if done is not None:
+            yield lines, done
+            return
         alone = 0
         parts = [lines]
         while parts:
@@ -157,36 +199,51 @@ class Imports(Routines):
         *,
         last: bool,
     ) -> CheckedLines:
-        to = lines[-1].line if lines else after
-        unread = sum(line.fault is not None for line in lines)
-
         def work(connection: Connection) -> CheckedLines:
-            found = self._check(connection, task, lines, dry=False)
-            note(found.refused)
-            put = self._call(connection, "dialer_import_put", task.import_id, after, to, unread, last)
-            if next(iter(put[0].values())) is None:
-                raise ImportMovedOn(task.import_id or 0)
-            return found
+            unread = self._stage(connection, task, lines)
+            return self._insert(connection, task, unread, lines, after=after, note=note, last=last)
 
         return self._database.run(work)
 
-    def _check(self, connection: Connection, task: Task, lines: Sequence[ListLine], *, dry: bool) -> CheckedLines:
+    def _stage(self, connection: Connection, task: Task, lines: Sequence[ListLine]) -> list[RefusedLine]:
+        """Load the lines and look at them one by one; those that could not even be read."""
         self._call(connection, "dialer_import_stage")
-        unread = [RefusedLine(line.line, False, line.fault) for line in lines if line.fault is not None]
         read = [line if line.written else self.written(line) for line in lines if line.fault is None]
-        if not read:
-            return CheckedLines(unread, 0)
-        load = self._database.dialect.load
-        load(connection, "dialer_import_lines", ("line", *task.targets), [line.written for line in read])
-        if further := [one for line in read for one in line.further_written]:
-            load(connection, "dialer_import_further", ("line", "place", "phone_number"), further)
+        if read:
+            load = self._database.dialect.load
+            load(connection, "dialer_import_lines", ("line", *task.targets), [line.written for line in read])
+            if further := [one for line in read for one in line.further_written]:
+                load(connection, "dialer_import_further", ("line", "place", "phone_number"), further)
+            self._call(connection, "dialer_import_check", task.project_id)
+        return [RefusedLine(line.line, False, line.fault) for line in lines if line.fault is not None]
+
+    def _settle(self, connection: Connection, task: Task, unread: list[RefusedLine], *, dry: bool) -> CheckedLines:
         asked = (task.import_id, task.project_id, *task.policies, dry)
         found = [
             RefusedLine(int(row["line"]), bool(row["skipped"]), str(row["reason"]))
-            for row in self._call(connection, "dialer_import_check", *asked)
+            for row in self._call(connection, "dialer_import_settle", *asked)
         ]
         as_written = connection.execute(text(_AS_WRITTEN)).scalar_one()
         return CheckedLines(sorted(unread + found, key=lambda one: one.line), int(as_written))
+
+    def _insert(
+        self,
+        connection: Connection,
+        task: Task,
+        unread: list[RefusedLine],
+        lines: Sequence[ListLine],
+        *,
+        after: int,
+        note: Callable[[list[RefusedLine]], None],
+        last: bool,
+    ) -> CheckedLines:
+        found = self._settle(connection, task, unread, dry=False)
+        note(found.refused)
+        to = lines[-1].line if lines else after
+        put = self._call(connection, "dialer_import_put", task.import_id, after, to, len(unread), last)
+        if next(iter(put[0].values())) is None:
+            raise ImportMovedOn(task.import_id or 0)
+        return found
 
     def _call(self, connection: Connection, routine: str, *arguments: object) -> list[Row]:
         names = [f"p{place}" for place in range(len(arguments))]

@@ -1,31 +1,15 @@
--- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
--- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others,
--- whose numbers are in dialer_import_numbers then, and their further numbers, each once, in dialer_import_further. Bad
--- values first (dialer_import_fault; of further numbers, what dialer_case_numbers_before_write refuses), then numbers, in
--- their one form, that are there already: on an earlier line of the file that is inserted, in the project, in another
--- project. A line is there if its first number is one of a case's numbers, or a further one a case's first: people who
--- only share a further number, of their house or firm, are not taken for one. Each of the three is told to 'keep' such a
--- line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry: the numbers are noted in
--- dialer_import_seen instead.
--- Locks, unless p_dry: the imports under way into the project, or all if a number may not be elsewhere.
-CREATE OR REPLACE PROCEDURE dialer_import_check(
-    p_import bigint,
-    p_project varchar(400),
-    p_in_file varchar(10),
-    p_in_project varchar(10),
-    p_elsewhere varchar(10),
-    p_dry tinyint(1)
-)
+-- dialer_import_check(p_project)
+-- Look at the lines in dialer_import_lines one by one: what is wrong with a value goes into reason (dialer_import_fault; of
+-- further numbers, what dialer_case_numbers_before_write refuses). The first numbers of the others, in their one form, go
+-- into dialer_import_numbers with the place of each (MariaDB: dialer_import_places), and their further numbers stay in
+-- dialer_import_further, each once. Needs no other line and no case, and locks nothing: whoever imports checks the next
+-- lines while those before them are inserted. If countries or prefixes change meanwhile, dialer_attempt_begin sees it.
+CREATE OR REPLACE PROCEDURE dialer_import_check(p_project varchar(400))
 BEGIN
     DECLARE v_country varchar(2) DEFAULT dialer_country(p_project);
     DECLARE v_several tinyint(1) DEFAULT EXISTS (SELECT 1 FROM dialer_import_further);
-    DECLARE v_imports int;
-    IF NOT p_dry THEN
-        -- Two imports take turns, or each of them would not see what the other one is about to insert.
-        SELECT count(*) INTO v_imports FROM dialer_imports i
-        WHERE i.ended_at IS NULL AND i.undone_at IS NULL AND (i.project_id = p_project OR p_elsewhere <> 'keep')
-        FOR UPDATE;
-    END IF;
+    DECLARE v_lowest varchar(100);
+    DECLARE v_highest varchar(100);
     -- Most lines are plainly good; a call costs more than this.
     UPDATE dialer_import_lines l
     SET l.reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
@@ -56,6 +40,29 @@ BEGIN
     SELECT l.line, IF(v_country IS NULL OR left(l.phone_number, 1) = '+', l.phone_number,
         dialer_number(l.phone_number, v_country))
     FROM dialer_import_lines l WHERE l.reason IS NULL;
+    -- As dialer_place, without a call for each: in which of the ranges a number is, by how many begin before it; of
+    -- those between the lowest and the highest number.
+    SELECT min(substr(n.number, 2)), max(substr(n.number, 2)) INTO v_lowest, v_highest
+    FROM dialer_import_numbers n WHERE n.number LIKE '+%';
+    SELECT r.begins INTO v_lowest FROM dialer_number_ranges r
+    WHERE r.begins <= v_lowest ORDER BY r.begins DESC LIMIT 1;
+    DELETE FROM dialer_import_places;
+    INSERT INTO dialer_import_places (line, begins)
+    SELECT n.line, r.begins
+    FROM (
+        SELECT k.line, count(k.begins) OVER (ORDER BY k.digits, k.line ROWS UNBOUNDED PRECEDING) AS place
+        FROM (
+            SELECT NULL AS line, g.begins AS digits, g.begins FROM dialer_number_ranges g
+            WHERE g.begins BETWEEN v_lowest AND v_highest
+            UNION ALL
+            SELECT m.line, substr(m.number, 2), NULL FROM dialer_import_numbers m WHERE m.number LIKE '+%'
+        ) k
+    ) n
+    JOIN (
+        SELECT row_number() OVER (ORDER BY g.begins) AS place, g.begins FROM dialer_number_ranges g
+        WHERE g.begins BETWEEN v_lowest AND v_highest
+    ) r ON r.place = n.place
+    WHERE n.line IS NOT NULL;
     IF v_several THEN
         DELETE f FROM dialer_import_further f JOIN dialer_import_lines l ON l.line = f.line WHERE l.reason IS NOT NULL;
         UPDATE dialer_import_further f
@@ -73,8 +80,4 @@ BEGIN
         ) g ON g.line = f.line AND g.place = f.place
         WHERE g.nth > 1;
     END IF;
-    IF 'keep' <> p_in_file OR 'keep' <> p_in_project OR 'keep' <> p_elsewhere THEN
-        CALL dialer_import_doubles(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry);
-    END IF;
-    SELECT l.line, l.skipped, l.reason FROM dialer_import_lines l WHERE l.reason IS NOT NULL ORDER BY l.line;
 END

@@ -1,5 +1,5 @@
 -- dialer_import_put(p_import, p_from, p_to, p_refused, p_last) -> how many cases
--- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
+-- Insert the lines in dialer_import_lines that dialer_import_settle has let through, in their order, and note that the
 -- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
 -- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
 -- without us, or is over; nothing is written. Lines that were checked are not checked again by the trigger, unless a
@@ -17,8 +17,6 @@ BEGIN
     DECLARE v_put bigint;
     DECLARE v_refused bigint;
     DECLARE v_skipped bigint;
-    DECLARE v_lowest varchar(100);
-    DECLARE v_highest varchar(100);
     DECLARE v_trusted tinyint(1);
     DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
         SET @dialer_importing = NULL, @dialer_importing_numbers = NULL;
@@ -35,29 +33,6 @@ BEGIN
               AND t.ACTION_TIMING = 'BEFORE' AND t.EVENT_MANIPULATION = 'INSERT'
               AND t.TRIGGER_NAME <> 'dialer_clients_before_insert'), NULL, p_import);
         SET v_trusted = @dialer_importing IS NOT NULL;
-        -- As dialer_place, without a call for each: in which of the ranges a number is, by how many begin before it; of
-        -- those between the lowest and the highest number.
-        SELECT min(substr(n.number, 2)), max(substr(n.number, 2)) INTO v_lowest, v_highest
-        FROM dialer_import_numbers n WHERE n.number LIKE '+%';
-        SELECT r.begins INTO v_lowest FROM dialer_number_ranges r
-        WHERE r.begins <= v_lowest ORDER BY r.begins DESC LIMIT 1;
-        DELETE FROM dialer_import_places;
-        INSERT INTO dialer_import_places (line, begins)
-        SELECT n.line, r.begins
-        FROM (
-            SELECT k.line, count(k.begins) OVER (ORDER BY k.digits, k.line ROWS UNBOUNDED PRECEDING) AS place
-            FROM (
-                SELECT NULL AS line, g.begins AS digits, g.begins FROM dialer_number_ranges g
-                WHERE g.begins BETWEEN v_lowest AND v_highest
-                UNION ALL
-                SELECT m.line, substr(m.number, 2), NULL FROM dialer_import_numbers m WHERE m.number LIKE '+%'
-            ) k
-        ) n
-        JOIN (
-            SELECT row_number() OVER (ORDER BY g.begins) AS place, g.begins FROM dialer_number_ranges g
-            WHERE g.begins BETWEEN v_lowest AND v_highest
-        ) r ON r.place = n.place
-        WHERE n.line IS NOT NULL;
         INSERT INTO dialer_clients (case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
             call_back_period, deferred_time, deferred_kind, region, fields, import_id, number,
             number_region, zones)

@@ -1,22 +1,11 @@
--- dialer_import_check(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
--- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others,
--- whose numbers are in dialer_import_numbers then, and their further numbers, each once, in dialer_import_further. Bad
--- values first (dialer_import_fault; of further numbers, what dialer_case_numbers_before_write refuses), then numbers, in
--- their one form, that are there already: on an earlier line of the file that is inserted, in the project, in another
--- project. A line is there if its first number is one of a case's numbers, or a further one a case's first: people who
--- only share a further number, of their house or firm, are not taken for one. Each of the three is told to 'keep' such a
--- line, to 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry: the numbers are noted in
--- dialer_import_seen instead.
--- Locks, unless p_dry: the imports under way into the project, or all if a number may not be elsewhere.
-CREATE OR REPLACE FUNCTION dialer_import_check(
-    p_import int8,
-    p_project varchar,
-    p_in_file varchar,
-    p_in_project varchar,
-    p_elsewhere varchar,
-    p_dry bool
-)
-RETURNS TABLE (line int8, skipped bool, reason varchar)
+-- dialer_import_check(p_project)
+-- Look at the lines in dialer_import_lines one by one: what is wrong with a value goes into reason (dialer_import_fault; of
+-- further numbers, what dialer_case_numbers_before_write refuses). The first numbers of the others, in their one form, go
+-- into dialer_import_numbers with the place of each (MariaDB: dialer_import_places), and their further numbers stay in
+-- dialer_import_further, each once. Needs no other line and no case, and locks nothing: whoever imports checks the next
+-- lines while those before them are inserted. If countries or prefixes change meanwhile, dialer_attempt_begin sees it.
+CREATE OR REPLACE FUNCTION dialer_import_check(p_project varchar)
+RETURNS void
 LANGUAGE plpgsql
 SET search_path FROM CURRENT
 AS $$
@@ -25,10 +14,6 @@ DECLARE
     v_plain CONSTANT bool := p_project ~ '^[A-Za-z0-9_-]+$';
     v_several CONSTANT bool := EXISTS (SELECT FROM dialer_import_further);
 BEGIN
-    -- Two imports take turns, or each of them would not see what the other one is about to insert.
-    PERFORM FROM dialer_imports i
-    WHERE NOT p_dry AND i.ended_at IS NULL AND i.undone_at IS NULL AND (i.project_id = p_project OR p_elsewhere <> 'keep')
-    ORDER BY i.id FOR UPDATE;
     -- Most lines are plainly good; a call costs more than this. Zones and times of day come again and again.
     UPDATE dialer_import_lines l
     SET reason = dialer_import_fault(l.case_name, p_project, l.phone_number, l.priority, l.utc, l.allowed_start,
@@ -64,10 +49,21 @@ BEGIN
         ) f
         WHERE f.line = l.line AND l.reason IS NULL;
     END IF;
-    INSERT INTO dialer_import_numbers (line, number)
-    SELECT l.line, CASE WHEN v_country IS NULL OR starts_with(l.phone_number, '+') THEN l.phone_number
-        ELSE dialer_number(l.phone_number, v_country) END
-    FROM dialer_import_lines l WHERE l.reason IS NULL;
+    INSERT INTO dialer_import_numbers (line, number, region, zones)
+    SELECT n.line, n.number, nullif(r.region, ''), nullif(r.zones, '')
+    FROM (
+        SELECT l.line, CASE WHEN v_country IS NULL OR starts_with(l.phone_number, '+') THEN l.phone_number
+            ELSE dialer_number(l.phone_number, v_country) END AS number
+        FROM dialer_import_lines l WHERE l.reason IS NULL
+        -- Or a number would be found out once for each use of it.
+        OFFSET 0
+    ) n
+    -- As dialer_place, without a call for each.
+    LEFT JOIN LATERAL (
+        SELECT k.region, k.zones FROM dialer_number_ranges k
+        WHERE n.number LIKE '+%' AND k.begins <= substr(n.number, 2)
+        ORDER BY k.begins DESC LIMIT 1
+    ) r ON true;
     IF v_several THEN
         DELETE FROM dialer_import_further f USING dialer_import_lines l WHERE l.line = f.line AND l.reason IS NOT NULL;
         UPDATE dialer_import_further f
@@ -84,10 +80,5 @@ BEGIN
         ) g
         WHERE g.line = f.line AND g.place = f.place AND g.nth > 1;
     END IF;
-    IF (p_in_file, p_in_project, p_elsewhere) <> ('keep', 'keep', 'keep') THEN
-        PERFORM dialer_import_doubles(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry);
-    END IF;
-    RETURN QUERY
-    SELECT l.line, l.skipped, l.reason FROM dialer_import_lines l WHERE l.reason IS NOT NULL ORDER BY l.line;
 END
 $$

@@ -1,5 +1,5 @@
 -- dialer_import_put(p_import, p_from, p_to, p_refused, p_last) -> how many cases
--- Insert the lines in dialer_import_lines that dialer_import_check has let through, in their order, and note that the
+-- Insert the lines in dialer_import_lines that dialer_import_settle has let through, in their order, and note that the
 -- file is settled from after line p_from to p_to, so that each line is inserted once, whatever dies. p_refused: lines
 -- of these that were refused before they came here. p_last: that was all. NULL: the import has moved on from p_from
 -- without us, or is over; nothing is written. Lines that were checked are not checked again by the trigger, unless a
@@ -49,15 +49,9 @@ BEGIN
             coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
             l.call_back_period, (l.deferred_time || 'Z')::timestamptz,
             CASE WHEN l.deferred_time IS NOT NULL THEN 'scheduled' END, l.region, l.fields::jsonb, p_import,
-            n.number, nullif(r.region, ''), nullif(r.zones, '')
+            n.number, n.region, n.zones
         FROM dialer_import_lines l
         JOIN dialer_import_numbers n ON n.line = l.line
-        -- As dialer_place, without a call for each.
-        LEFT JOIN LATERAL (
-            SELECT k.region, k.zones FROM dialer_number_ranges k
-            WHERE n.number LIKE '+%' AND k.begins <= substr(n.number, 2)
-            ORDER BY k.begins DESC LIMIT 1
-        ) r ON true
         WHERE l.reason IS NULL
         ORDER BY l.line
         RETURNING id

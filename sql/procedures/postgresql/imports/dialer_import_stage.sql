@@ -33,8 +33,13 @@ BEGIN
             phone_number varchar NOT NULL,
             number varchar COLLATE "C" NULL
         ) ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE dialer_import_numbers (line int8 NOT NULL, number varchar COLLATE "C" NOT NULL, case_id int8 NULL)
-        ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE dialer_import_numbers (
+            line int8 NOT NULL,
+            number varchar COLLATE "C" NOT NULL,
+            region varchar NULL,
+            zones varchar NULL,
+            case_id int8 NULL
+        ) ON COMMIT DELETE ROWS;
         CREATE TEMPORARY TABLE dialer_import_seen (
             number varchar COLLATE "C" NOT NULL,
             is_first bool NOT NULL,
