@@ -22,6 +22,7 @@ ONLY = {
         "dialer_temporaries": "PostgreSQL has arrays, and functions that return rows",
         "dialer_gate_reasons": "a part of dialer_gate; PostgreSQL plans what is asked for alone",
         "dialer_hold_until": "a part of dialer_gate; PostgreSQL asks a function once",
+        "dialer_hold_note": "a step of dialer_pick and dialer_screen; PostgreSQL has arrays",
         "dialer_hold": "a step of dialer_claim and dialer_screen; PostgreSQL writes SKIP LOCKED",
         "dialer_claim_take": "a step of dialer_claim; PostgreSQL writes SKIP LOCKED",
         "dialer_case_lock": "PostgreSQL writes SKIP LOCKED where it is needed",

@@ -4,7 +4,7 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Cases that a rule keeps back are held on the way (held_for, held_until), up to 250 of them (MariaDB: 300), and up to
+-- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to
 -- 500 (100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
 -- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
@@ -143,13 +143,13 @@ BEGIN
             JOIN dialer_clients c ON c.id = k.case_id
             ORDER BY k.place;
             SET v_got = v_got + row_count();
-            IF v_got >= v_n OR v_held >= 300 OR NOT v_locked OR v_picked < v_reach OR v_reach >= v_n + 2000 THEN
+            IF v_got >= v_n OR v_held >= 150 OR NOT v_locked OR v_picked < v_reach OR v_reach >= v_n + 2000 THEN
                 LEAVE reach;
             END IF;
             SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
         END LOOP;
         -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
-        CALL dialer_project_settle(p_project, v_got < v_n AND v_held < 300,
+        CALL dialer_project_settle(p_project, v_got < v_n AND v_held < 150,
             IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);
     END work;
     IF v_own THEN

@@ -45,10 +45,6 @@ BEGIN
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_looked (
         case_id bigint NOT NULL PRIMARY KEY
     ) ENGINE = MEMORY;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_asked (
-        case_id bigint NOT NULL PRIMARY KEY,
-        own_reason varchar(40) NULL
-    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_changes (
         id bigint NOT NULL PRIMARY KEY,
         number varchar(400) NULL,
@@ -183,7 +179,8 @@ BEGIN
         FOR k IN (
             SELECT c.id, c.number FROM dialer_looked l STRAIGHT_JOIN dialer_clients c ON c.id = l.case_id
             WHERE (v_numbers OR v_reads)
-              AND (c.number_place = 1 AND c.number <> dialer_number(c.phone_number, dialer_country(c.project_id))
+              AND (c.number_place = 1 AND c.number <> IF(left(c.phone_number, 1) = '+', c.phone_number,
+                    dialer_number(c.phone_number, dialer_country(c.project_id)))
                 OR concat(coalesce(c.number_region, ''), '|', coalesce(c.zones, '')) <> coalesce(dialer_place(c.number), '|'))
         ) DO
             CALL dialer_case_lock(k.id, v_locked);
@@ -203,15 +200,13 @@ BEGIN
         FROM dialer_looked l
         STRAIGHT_JOIN dialer_holdable h ON h.case_id = l.case_id
         STRAIGHT_JOIN dialer_gate_reasons g ON g.case_id = l.case_id;
-        INSERT INTO dialer_holding (case_id, held_for, held_until)
-        SELECT a.case_id, a.own_reason, dialer_hold_until(a.own_reason, a.case_id, v_now)
-        FROM dialer_asked a
-        WHERE dialer_holds(a.own_reason);
+        CALL dialer_hold_note(v_now, 1000000000);
         SET @dialer_now = v_set;
         INSERT INTO dialer_holding (case_id)
         SELECT a.case_id FROM dialer_asked a
         STRAIGHT_JOIN dialer_clients c ON c.id = a.case_id
-        WHERE c.held_for IS NOT NULL AND NOT dialer_holds(a.own_reason);
+        WHERE c.held_for IS NOT NULL
+          AND NOT coalesce(a.own_reason IN ('do_not_call', 'number_limit', 'number_pause'), false);
         DELETE h FROM dialer_holding h
         STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
         WHERE c.held_for <=> h.held_for AND c.held_until <=> h.held_until;

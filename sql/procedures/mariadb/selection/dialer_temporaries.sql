@@ -1,9 +1,10 @@
 -- dialer_temporaries()
 -- The temporary tables of this session that dialer_claim, dialer_screen and dialer_pick work with, since no procedure can
 -- read another one's result: dialer_picked (cases that were chosen, in order), dialer_scanned (found by an index),
--- dialer_due, dialer_candidates and dialer_chosen (on the way there), dialer_windows_found, dialer_holding (kept back by a
--- rule), dialer_lockable, dialer_taken. Who needs one of them calls this first, unless @dialer_temporaries says that they
--- are there: to ask the server each time, table by table, takes longer than most of what is done with them.
+-- dialer_due, dialer_candidates and dialer_chosen (on the way there), dialer_windows_found, dialer_asked (what the gate said
+-- of a case), dialer_holding (kept back by a rule), dialer_lockable, dialer_taken. Who needs one of them calls this first,
+-- unless @dialer_temporaries says that they are there: to ask the server each time, table by table, takes longer than
+-- most of what is done with them.
 CREATE OR REPLACE PROCEDURE dialer_temporaries()
 BEGIN
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
@@ -36,6 +37,10 @@ BEGIN
         minutes int NOT NULL,
         case_id bigint NOT NULL,
         last_id bigint NOT NULL COMMENT 'of fresh cases: the last one of the window'
+    ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_asked (
+        case_id bigint NOT NULL PRIMARY KEY,
+        own_reason varchar(40) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
     CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
         case_id bigint NOT NULL PRIMARY KEY,

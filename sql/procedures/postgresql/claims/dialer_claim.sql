@@ -4,7 +4,7 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Cases that a rule keeps back are held on the way (held_for, held_until), up to 250 of them (MariaDB: 300), and up to
+-- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to
 -- 500 (100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
 -- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
@@ -121,7 +121,7 @@ BEGIN
             JOIN dialer_case_numbers f ON f.case_id = k.case_id
             JOIN dialer_clients c ON c.id = k.case_id
             WHERE k.held_for = 'do_not_call' AND k.held_until IS NULL;
-            v_more := cardinality(v_held) >= 250;
+            v_more := cardinality(v_held) >= 150;
         END IF;
         FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
             WITH picked AS MATERIALIZED (

@@ -28,7 +28,7 @@ SELECT
     c.number,
     own.reason::varchar AS own_reason,
     CASE own.reason
-        WHEN 'do_not_call' THEN nullif(dialer_dnc_until(c.id, f.now), 'infinity')
+        WHEN 'do_not_call' THEN CASE WHEN x.dnc_ends THEN nullif(dialer_dnc_until(c.id, f.now), 'infinity') END
         WHEN 'number_limit' THEN nullif(dialer_limits_until(c.id, f.now), 'infinity')
         WHEN 'number_pause' THEN x.paused_until
         WHEN 'scheduled' THEN c.deferred_time
@@ -114,6 +114,7 @@ CROSS JOIN LATERAL (
     SELECT
         e.dnc_from,
         e.dnc_id,
+        e.dnc_ends,
         (
             SELECT max(p.until_at) FROM dialer_number_pauses p
             WHERE p.number = c.number
@@ -125,19 +126,21 @@ CROSS JOIN LATERAL (
                 OR p.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
               AND (p.callbacks OR NOT e.is_promised)
         ) AS paused_until,
+        -- Nobody asks for it where the number is not to be called at all.
         CASE
-            WHEN EXISTS (SELECT FROM dialer_limits) THEN dialer_limit_of(c.id, c.number, c.project_id, r.client, r.purpose,
+            WHEN NOT coalesce(e.dnc_from <= t.now, false) AND EXISTS (SELECT FROM dialer_limits) THEN dialer_limit_of(c.id, c.number, c.project_id, r.client, r.purpose,
                 ARRAY[c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)], e.is_promised, t.now)
         END AS limit_id
     FROM (
         SELECT
             d.from_at AS dnc_from,
             d.id AS dnc_id,
+            d.ends AS dnc_ends,
             coalesce(c.deferred_kind = 'scheduled' AND NOT c.deferred_done, false) AS is_promised
         FROM (SELECT) one
         -- Of the entries that are not over, the one that began first.
         LEFT JOIN LATERAL (
-            SELECT coalesce(n.from_at, '-infinity') AS from_at, n.id
+            SELECT coalesce(n.from_at, '-infinity') AS from_at, n.id, n.until_at IS NOT NULL AS ends
             FROM dialer_dnc_lengths z
             JOIN dialer_dnc n
                 ON n.number = CASE WHEN z.length = 0 THEN c.number ELSE left(c.number, z.length) || '*' END

@@ -117,10 +117,20 @@ BEGIN
     -- The trigger writes the number that is right, and where it is.
     IF v_seen.numbers OR v_locked <> '{}' THEN
         WITH wrong AS MATERIALIZED (
-            SELECT k.id, k.number FROM dialer_clients k
+            SELECT k.id, k.number
+            FROM dialer_clients k
+            -- As dialer_country and dialer_place, without a call for each.
+            LEFT JOIN dialer_numbering y ON y.project_id = k.project_id
+            LEFT JOIN dialer_numbering a ON a.project_id = ''
+            LEFT JOIN LATERAL (
+                SELECT n.region, n.zones FROM dialer_number_ranges n
+                WHERE k.number LIKE '+%' AND n.begins <= substr(k.number, 2)
+                ORDER BY n.begins DESC LIMIT 1
+            ) r ON true
             WHERE k.id = ANY (v_cases)
-              AND (k.number_place = 1 AND k.number <> dialer_number(k.phone_number, dialer_country(k.project_id))
-                OR coalesce(k.number_region, '') || '|' || coalesce(k.zones, '') <> coalesce(dialer_place(k.number), '|'))
+              AND (k.number_place = 1 AND k.number <> CASE WHEN k.phone_number LIKE '+%' THEN k.phone_number
+                    ELSE dialer_number(k.phone_number, coalesce(y.country, a.country)) END
+                OR (coalesce(k.number_region, ''), coalesce(k.zones, '')) <> (coalesce(r.region, ''), coalesce(r.zones, '')))
         ), free AS MATERIALIZED (
             SELECT k.id FROM dialer_clients k WHERE k.id IN (SELECT w.id FROM wrong w) ORDER BY k.id FOR UPDATE SKIP LOCKED
         ), mended AS (
