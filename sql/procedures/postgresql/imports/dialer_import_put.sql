@@ -42,10 +42,11 @@ BEGIN
         WHERE k.line = n.line;
     END IF;
     WITH put AS (
-        INSERT INTO dialer_clients (id, case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop, call_back,
-            call_back_period, deferred_time, deferred_kind, region, fields, import_id, number,
+        INSERT INTO dialer_clients (id, case_name, project_id, phone_number, priority, utc, allowed_start, allowed_stop,
+            call_back, call_back_period, deferred_time, deferred_kind, region, fields, import_id, number,
             number_region, zones)
-        SELECT coalesce(n.case_id, nextval(v_ids)), coalesce(l.case_name, ''), v_import.project_id, l.phone_number, coalesce(l.priority, '1')::int8, l.utc,
+        SELECT coalesce(n.case_id, nextval(v_ids)), coalesce(l.case_name, ''), v_import.project_id, l.phone_number,
+            coalesce(l.priority, '1')::int8, l.utc,
             coalesce(l.allowed_start, '00:00:00'), coalesce(l.allowed_stop, '00:00:00'), coalesce(l.call_back, '0') = '1',
             l.call_back_period, (l.deferred_time || 'Z')::timestamptz,
             CASE WHEN l.deferred_time IS NOT NULL THEN 'scheduled' END, l.region, l.fields::jsonb, p_import,
