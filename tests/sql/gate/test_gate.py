@@ -479,8 +479,8 @@ def test_who_stands_apart_is_found_as_the_gate_says(world: World, instants: list
 
 
 def test_who_is_to_be_held_is_among_those_who_may_be(world: World, instants: list[datetime]) -> None:
-    """Without what hides it: a case that is held already is among them anyhow, and limits of cases, or of no minutes, make
-    all of them holdable."""
+    """Without what hides it: a case that is held already is among them anyhow, and limits of cases, or of no minutes,
+    make all of them holdable."""
     execute(world.db, "UPDATE dialer_clients SET held_for = NULL, held_until = NULL WHERE held_for IS NOT NULL")
     execute(world.db, "DELETE FROM dialer_limits WHERE keyed_by = 'case' OR period_minutes IS NULL")
     for instant in instants:
