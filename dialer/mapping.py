@@ -166,15 +166,19 @@ class Columns:
             if text := row[at].strip():
                 found.append(name + _quoted(Shield.off(text) if text[0] == "'" else text))
         if given:
+            known, written = None, ""
             try:
                 known = json.loads(given)
-                json.dumps(known, ensure_ascii=False).encode()  # half a character is no text
+                written = json.dumps(known, ensure_ascii=False, allow_nan=False)
+                written.encode()  # half a character is no text
             except (ValueError, RecursionError):
                 known = None
             if not isinstance(known, dict):
                 raise ValueError(f"dialer_clients.fields is '{_shown(given)}': write a JSON object, or nothing")
+            if "\\u0000" in written:
+                raise ValueError(f"dialer_clients.fields is '{_shown(given)}': leave the NUL character out")
             if known:
-                found.insert(0, json.dumps(known, ensure_ascii=False)[1:-1])
+                found.insert(0, written[1:-1])
         return f"{{{', '.join(found)}}}" if found else None
 
 

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from io import StringIO
@@ -101,25 +102,21 @@ class Csv:
 
     def rows(self) -> Iterator[Row]:
         """All rows that are not empty."""
-        before = csv.field_size_limit(_LONGEST_CELL)
-        try:
-            with self.path.open(encoding=self._encoding, newline="") as file:
-                reader = csv.reader(islice(file, self._skipped, None), delimiter=self.separator)
-                line = self._skipped + 1
-                try:
-                    for cells in reader:
-                        if any(cells):
-                            yield Row(line, cells)
-                        line = self._skipped + reader.line_num + 1
-                except csv.Error as error:
-                    raise TableError(
-                        f"{self.path} cannot be read from line {line} on: {error}. Look for a quotation mark that"
-                        " is not closed there."
-                    ) from error
-                except UnicodeDecodeError as error:
-                    raise _undecodable(self.path, self._encoding, error) from error
-        finally:
-            csv.field_size_limit(before)
+        with _long_cells(), self.path.open(encoding=self._encoding, newline="") as file:
+            reader = csv.reader(islice(file, self._skipped, None), delimiter=self.separator)
+            line = self._skipped + 1
+            try:
+                for cells in reader:
+                    if any(cells):
+                        yield Row(line, cells)
+                    line = self._skipped + reader.line_num + 1
+            except csv.Error as error:
+                raise TableError(
+                    f"{self.path} cannot be read from line {line} on: {error}. Look for a quotation mark that"
+                    " is not closed there."
+                ) from error
+            except UnicodeDecodeError as error:
+                raise _undecodable(self.path, self._encoding, error) from error
 
     def _separator(self) -> str:
         """The separator with which most of the first lines have as many cells as the first one, and several."""
@@ -132,7 +129,17 @@ class Csv:
             # Excel's own way to say it.
             self._skipped = 1
             return told[1]
-        return max(SEPARATORS, key=lambda one: _fit(sample, one))
+        with _long_cells():
+            return max(SEPARATORS, key=lambda one: _fit(sample, one))
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _fit(sample: Sequence[str], separator: str) -> tuple[float, int]:

@@ -17,14 +17,14 @@ from dialer import imports
 from dialer.imports import ListNotImported, Wanted
 from dialer.tables import Shield
 from tests.support.caller import Caller
-from tests.support.dialects import Dialect, execute
+from tests.support.dialects import Dialect, execute, servers
 from tests.support.factories import PROJECT, add_case, add_cases, add_project, add_trunk
 from tests.support.lists import Desk, Dies
 from tests.support.waiting import wait_for
 from worker.db import Database
 from worker.db.database import reason
 from worker.db.routines.imports import ImportMovedOn, Imports, Task
-from worker.errors import UnknownProject
+from worker.errors import DatabaseUnavailable, UnknownProject
 from worker.figures import RefusedLine
 from worker.model import ListLine, Policies
 
@@ -304,6 +304,54 @@ def test_lines_that_were_staged_before_another_import_has_inserted_their_number_
     [(_, found)] = Imports(other).put(second, lines, 0, lambda found: None, last=True, staged=staged)
     assert [one.line for one in found.refused] == [2]
     assert desk.cases("phone_number") == [("+4930",), ("+4931",)]
+
+
+@pytest.mark.parametrize("dialect", servers("postgresql"), indirect=True)
+def test_what_is_refused_at_the_commit_is_refused_line_by_line(desk: Desk) -> None:
+    execute(
+        desk.db,
+        "ALTER TABLE dialer_clients ADD CONSTRAINT own UNIQUE (case_name, phone_number) DEFERRABLE INITIALLY DEFERRED",
+    )
+    try:
+        path = desk.write("phone;name", "+491;a", "+491;a", "+492;b", "+493;c")
+        code, told = desk.run(path, duplicates=imports.policies(["keep"]), most_rows=3)
+    finally:
+        execute(desk.db, "DELETE FROM dialer_clients")
+        execute(desk.db, "ALTER TABLE dialer_clients DROP CONSTRAINT own")
+    assert code == 1
+    assert "3 cases inserted, 1 lines refused" in told
+    assert [row[0] for row in desk.refused()[1:]] == ["3"]
+
+
+def test_lines_whose_session_was_ended_meanwhile_are_put_again(desk: Desk, other: Database) -> None:
+    begun = Imports(desk.db).begin(PROJECT, "list", "list", "{}", imports.DEFAULT_POLICIES).id
+    task = Task(PROJECT, ("phone_number",), imports.DEFAULT_POLICIES, begun)
+    lines = [ListLine(2, ("+4930",), None, []), ListLine(3, ("+4931",), None, [])]
+    staged = Imports(other).stage(task, lines)
+    assert staged is not None
+    is_mariadb = desk.db.dialect.name == "mariadb"
+    session = staged.connection.exec_driver_sql(
+        "SELECT connection_id()" if is_mariadb else "SELECT pg_backend_pid()"
+    ).scalar_one()
+    execute(desk.db, f"KILL {session}" if is_mariadb else f"SELECT pg_terminate_backend({session})")
+    [(_, found)] = Imports(other).put(task, lines, 0, lambda found: None, last=True, staged=staged)
+    assert found.refused == []
+    assert desk.cases("phone_number") == [("+4930",), ("+4931",)]
+
+
+def test_who_gets_no_second_connection_imports_with_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Imports._stage
+    there = iter([True, False])
+
+    def stages(*given: Any) -> list[RefusedLine]:
+        if not next(there, True):
+            raise DatabaseUnavailable("the database", "too many connections")
+        return stage(*given)
+
+    monkeypatch.setattr(Imports, "_stage", stages)
+    path = desk.write("phone", *[f"+49{n}" for n in range(20)])
+    assert desk.run(path, most_rows=7)[0] == 0
+    assert len(desk.cases()) == 20
 
 
 def test_who_may_have_one_connection_imports_with_it(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from time import monotonic
@@ -91,6 +91,74 @@ LOCK_LIMIT = {
     "postgresql": ("SET LOCAL lock_timeout = '300ms'", ""),
     "mariadb": ("DO 0", "SET STATEMENT innodb_lock_wait_timeout = 1, lock_wait_timeout = 1 FOR "),
 }
+
+
+@pytest.fixture
+def blocked(caller: Caller) -> Callable[[int, int], list[int]]:
+    """blocked(n, free): so many cases whose numbers are not to be called, and behind them so many others."""
+
+    def add(n: int, free: int) -> list[int]:
+        execute(caller.db, "UPDATE dialer_params SET sort = '1:2'")
+        numbers = [f"+491{number:07}" for number in range(n)] + [f"+492{number:07}" for number in range(free)]
+        add_cases(caller.db, [{"priority": place, "phone_number": number} for place, number in enumerate(numbers)])
+        execute(caller.db, "INSERT INTO dialer_dnc (number) VALUES ('+491*')")
+        return ids(caller)
+
+    return add
+
+
+@pytest.mark.parametrize("held", [1, 149, 150, 400])
+def test_cases_behind_blocked_ones_that_somebody_holds_are_dialled(
+    caller: Caller, other: Database, blocked: Callable[[int, int], list[int]], held: int
+) -> None:
+    cases = blocked(held, 15)
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET case_name = 'x' WHERE id <= {cases[held - 1]}")
+        with at_once():
+            assert caller.claim(10) == cases[held : held + 10]
+
+
+def test_blocked_cases_that_somebody_holds_are_a_warning_where_nothing_else_is_found(
+    caller: Caller, other: Database, blocked: Callable[[int, int], list[int]]
+) -> None:
+    blocked(150, 0)
+    with other.transaction() as dba:
+        dba.exec_driver_sql("UPDATE dialer_clients SET case_name = 'x'")
+        with at_once():
+            assert caller.claim(10) == []
+        assert len(slow(caller)) == 1
+    assert caller.claim(10) == []
+    assert slow(caller) == []
+
+
+def test_a_case_that_somebody_holds_while_its_rule_goes_is_let_go_afterwards(
+    caller: Caller, other: Database, blocked: Callable[[int, int], list[int]]
+) -> None:
+    (case,) = blocked(1, 0)
+    caller.screen()
+    with other.transaction() as dba:
+        dba.exec_driver_sql("UPDATE dialer_clients SET case_name = 'x'")
+        execute(caller.db, "DELETE FROM dialer_dnc")
+        with at_once():
+            caller.screen()
+    caller.screen()
+    assert caller.claim(1) == [case]
+
+
+def test_screening_waits_neither_for_cases_nor_for_changes_that_are_not_committed(
+    caller: Caller, other: Database, blocked: Callable[[int, int], list[int]]
+) -> None:
+    cases = blocked(2, 1)
+    caller.screen()
+    with other.transaction() as dba:
+        dba.exec_driver_sql(f"UPDATE dialer_clients SET case_name = 'x' WHERE id = {cases[0]}")
+        dba.exec_driver_sql("INSERT INTO dialer_dnc (number) VALUES ('+4930')")
+        for number in ("+4910000000", "+4920000000"):
+            execute(caller.db, f"INSERT INTO dialer_dnc (number) VALUES ('{number}')")
+        with at_once():
+            caller.screen()
+    rows = caller.db.query("SELECT id FROM dialer_clients WHERE held_for IS NOT NULL ORDER BY id")
+    assert [row["id"] for row in rows] == cases
 
 
 def test_an_open_insert_holds_up_neither_claims_nor_edits_of_its_project(

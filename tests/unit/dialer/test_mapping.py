@@ -123,6 +123,14 @@ def test_the_numbers_of_a_line_are_those_that_are_there_each_once(
     assert line.cells == cells
 
 
+@pytest.mark.parametrize("cell", ['{"a": NaN}', '{"a": 1e400}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', "[1]", "{"])
+def test_fields_that_no_database_would_take_are_refused_before_it_is_asked(cell: str) -> None:
+    found = columns(["phone", "fields"])
+    (line,) = found.lines([Row(2, ["1", cell])])
+    assert line.fault is not None
+    assert line.fault.startswith(f"dialer_clients.fields is '{cell}': ")
+
+
 def test_a_row_without_anything_else_has_no_fields() -> None:
     assert values(["phone", "city"], ["1", ""]) == [{"phone_number": "1", "fields": None}]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, column, insert, table, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.db.database import Row, reason
+from worker.db.database import Database, Row, reason
 from worker.db.routines.base import Routines, columns, made
 from worker.errors import DatabaseUnavailable, DialerError, UnknownProject
 from worker.figures import CheckedLines, ImportFigures, RefusedLine
@@ -56,6 +56,10 @@ class Staged:
 
 class Imports(Routines):
     """Imports of lists."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._stages = database.settings.max_open_conns != 1
 
     def zone(self, project_id: str) -> str:
         """The zone of a project's cases that have none of their own. Raises UnknownProject."""
@@ -117,15 +121,19 @@ class Imports(Routines):
     def stage(self, task: Task, lines: Sequence[ListLine]) -> Staged | None:
         """Let the database look at the next lines while those before them are inserted; for `put`. None: it cannot, as
         yet, or may not, since it allows one connection."""
-        if self._database.settings.max_open_conns == 1:
+        if not self._stages:
             return None
         try:
             with ExitStack() as transaction:
                 connection = transaction.enter_context(self._database.transaction())
                 unread = self._stage(connection, task, lines)
                 return Staged(unread, connection, transaction.pop_all())
+        except DatabaseUnavailable:
+            # A second connection is not to be had.
+            self._stages = False
         except DBAPIError:
-            return None
+            pass
+        return None
 
     def put(
         self,
@@ -145,10 +153,7 @@ class Imports(Routines):
         example by a constraint of a DBA's: then its parts are tried, down to the single line, which is refused with
         the server's own words. Raises ImportMovedOn.
         """
-        done = None
-        if staged is not None:
-            with suppress(DBAPIError), staged.transaction:
-                done = self._insert(staged.connection, task, staged.unread, lines, after=after, note=note, last=last)
+        done = self._put_staged(staged, task, lines, after, note, last=last) if staged else None
         if done is not None:
             yield lines, done
             return
@@ -189,6 +194,29 @@ class Imports(Routines):
         """
         row = self._database.call("dialer_import_undo", import_id, after, count)[0]
         return row["looked_to"], int(row["deleted"]), int(row["left_over"])
+
+    def _put_staged(
+        self,
+        staged: Staged,
+        task: Task,
+        lines: Sequence[ListLine],
+        after: int,
+        note: Callable[[list[RefusedLine]], None],
+        *,
+        last: bool,
+    ) -> CheckedLines | None:
+        """What came of the lines; None: nothing was written, and they are to be put in the ordinary way."""
+        found = None
+        try:
+            with staged.transaction:
+                found = self._insert(staged.connection, task, staged.unread, lines, after=after, note=note, last=last)
+        except DBAPIError:
+            return None
+        except DatabaseUnavailable:
+            # Its connection is gone, perhaps because it had to wait for too long; perhaps after the commit.
+            here = self.get(task.import_id or 0)
+            return found if lines and here is not None and here.done_to == lines[-1].line else None
+        return found
 
     def _put(
         self,

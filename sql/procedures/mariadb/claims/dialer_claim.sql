@@ -4,8 +4,8 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to
--- 500 (100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
+-- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to 500 (MariaDB: 100)
+-- whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
 -- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
@@ -38,6 +38,7 @@ BEGIN
     DECLARE v_locked tinyint(1) DEFAULT false;
     DECLARE v_due int;
     DECLARE v_held int DEFAULT 0;
+    DECLARE v_kept int DEFAULT 0;
     DECLARE v_own tinyint(1) DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -104,9 +105,9 @@ BEGIN
         SET v_reach = IF(v_failing, v_n + 2000, v_n);
         reach: LOOP
             CALL dialer_pick(p_project, v_now, v_reach, true);
-            SELECT count(*) INTO v_held FROM dialer_holding;
+            SELECT count(*), 0 INTO v_held, v_kept FROM dialer_holding;
             IF v_held > 0 THEN
-                CALL dialer_hold(v_due);
+                CALL dialer_hold(v_kept);
                 INSERT INTO dialer_rule_changes (number)
                 SELECT DISTINCT c.number
                 FROM dialer_holding h
@@ -142,14 +143,16 @@ BEGIN
             JOIN dialer_taken t ON t.case_id = k.case_id
             JOIN dialer_clients c ON c.id = k.case_id
             ORDER BY k.place;
-            SET v_got = v_got + row_count();
-            IF v_got >= v_n OR v_held >= 150 OR NOT v_locked OR v_picked < v_reach OR v_reach >= v_n + 2000 THEN
+            SET v_got = v_got + row_count(), v_locked = v_locked OR v_kept < v_held;
+            -- 150: of those that a rule keeps back no more are handed out.
+            IF v_got >= v_n OR v_kept >= 150 OR NOT v_locked OR v_picked + v_held < least(v_reach, 150)
+                OR v_reach >= v_n + 2000 THEN
                 LEAVE reach;
             END IF;
             SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
         END LOOP;
         -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
-        CALL dialer_project_settle(p_project, v_got < v_n AND v_held < 150,
+        CALL dialer_project_settle(p_project, v_got < v_n AND v_kept < 150,
             IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);
     END work;
     IF v_own THEN

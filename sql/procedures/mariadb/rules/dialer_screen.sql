@@ -7,9 +7,8 @@
 -- new, those whose number was called, and held ones whose time has come. Cases with further numbers as
 -- dialer_case_numbers_screen says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases
 -- looked at each time. 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0.
--- Nobody waits: cases that somebody's open transaction holds are left out, since claims and begins ask the rules
--- themselves; where their numbers are is looked at again by each call, which 0 does not speak of. p_now as in
--- dialer_claim.
+-- Nobody waits: cases that somebody's open transaction holds are left out, and looked at again by each call, which 0 does
+-- not speak of. p_now as in dialer_claim.
 CREATE OR REPLACE PROCEDURE dialer_screen(p_n int, p_now datetime(6))
 BEGIN
     DECLARE v_now datetime(6);
@@ -75,7 +74,7 @@ BEGIN
         -- Not those that were locked the last time: nobody is to ask again at once because of them.
         SELECT count(*) INTO v_changes FROM dialer_changes c WHERE c.number IS NULL OR NOT c.numbers;
         SELECT coalesce(max(c.numbers), false) INTO v_reads FROM dialer_changes c;
-        DELETE k FROM dialer_changes c STRAIGHT_JOIN dialer_rule_changes k ON k.id = c.id;
+        DELETE k FROM dialer_changes c STRAIGHT_JOIN dialer_rule_changes k FORCE INDEX (PRIMARY) ON k.id = c.id;
         SELECT count(*), v_numbers OR coalesce(max(c.numbers), false) INTO v_more, v_numbers
         FROM dialer_changes c WHERE c.number IS NULL;
         SELECT v_more + count(*) INTO v_more
@@ -207,12 +206,22 @@ BEGIN
         STRAIGHT_JOIN dialer_clients c ON c.id = a.case_id
         WHERE c.held_for IS NOT NULL
           AND NOT coalesce(a.own_reason IN ('do_not_call', 'number_limit', 'number_pause'), false);
-        DELETE h FROM dialer_holding h
+        -- In two steps: a DELETE would lock the cases that it reads.
+        DELETE FROM dialer_asked;
+        INSERT INTO dialer_asked (case_id)
+        SELECT h.case_id FROM dialer_holding h
         STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
         WHERE c.held_for <=> h.held_for AND c.held_until <=> h.held_until;
+        DELETE h FROM dialer_holding h STRAIGHT_JOIN dialer_asked a ON a.case_id = h.case_id;
         SELECT count(*) INTO v_more FROM dialer_holding;
         IF v_more > 0 THEN
             CALL dialer_hold(v_more);
+            INSERT INTO dialer_rule_changes (number, numbers)
+            SELECT DISTINCT c.number, true
+            FROM dialer_holding h
+            STRAIGHT_JOIN dialer_clients c ON c.id = h.case_id
+            LEFT JOIN dialer_lockable t ON t.case_id = h.case_id
+            WHERE t.case_id IS NULL AND NOT c.used AND NOT c.checked;
             FOR p IN (
                 SELECT DISTINCT c.project_id
                 FROM dialer_holding h

@@ -7,30 +7,33 @@
 -- most of what is done with them.
 CREATE OR REPLACE PROCEDURE dialer_temporaries()
 BEGIN
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_picked (
+    -- Those of a session that began before a migration have other columns.
+    DROP TEMPORARY TABLE IF EXISTS dialer_picked, dialer_scanned, dialer_due, dialer_candidates, dialer_chosen,
+        dialer_windows_found, dialer_asked, dialer_holding, dialer_lockable, dialer_taken;
+    CREATE TEMPORARY TABLE dialer_picked (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
         case_id bigint NOT NULL UNIQUE,
         kind varchar(20) NOT NULL,
         due_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_scanned (
+    CREATE TEMPORARY TABLE dialer_scanned (
         place bigint NOT NULL PRIMARY KEY AUTO_INCREMENT,
         case_id bigint NOT NULL UNIQUE,
         kind varchar(20) NOT NULL,
         due_at datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_due (
+    CREATE TEMPORARY TABLE dialer_due (
         case_id bigint NOT NULL,
         due_at datetime(6) NOT NULL
     ) ENGINE = MEMORY;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_candidates (
+    CREATE TEMPORARY TABLE dialer_candidates (
         id bigint NOT NULL,
         priority bigint NOT NULL,
         created datetime(6) NOT NULL,
         minutes int NOT NULL
     ) ENGINE = MEMORY;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_chosen LIKE dialer_candidates;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_windows_found (
+    CREATE TEMPORARY TABLE dialer_chosen LIKE dialer_candidates;
+    CREATE TEMPORARY TABLE dialer_windows_found (
         window_key varchar(230) NOT NULL PRIMARY KEY,
         is_known tinyint(1) NOT NULL,
         is_open tinyint(1) NOT NULL,
@@ -38,16 +41,16 @@ BEGIN
         case_id bigint NOT NULL,
         last_id bigint NOT NULL COMMENT 'of fresh cases: the last one of the window'
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_asked (
+    CREATE TEMPORARY TABLE dialer_asked (
         case_id bigint NOT NULL PRIMARY KEY,
         own_reason varchar(40) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_holding (
+    CREATE TEMPORARY TABLE dialer_holding (
         case_id bigint NOT NULL PRIMARY KEY,
         held_for varchar(40) NULL,
         held_until datetime(6) NULL
     ) ENGINE = MEMORY CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_lockable (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
-    CREATE TEMPORARY TABLE IF NOT EXISTS dialer_taken (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE dialer_lockable (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
+    CREATE TEMPORARY TABLE dialer_taken (case_id bigint NOT NULL PRIMARY KEY) ENGINE = MEMORY;
     SET @dialer_temporaries = schema();
 END

@@ -4,8 +4,8 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to
--- 500 (100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
+-- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to 500 (MariaDB: 100)
+-- whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
 -- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the
@@ -49,7 +49,8 @@ DECLARE
     v_held bigint[];
     v_rules_held varchar[];
     v_untils timestamptz[];
-    v_more bool := false;
+    v_kept int;
+    v_stuck int;
 BEGIN
     IF NOT dialer_owns(p_worker, p_asterisk, p_epoch) THEN
         RETURN;
@@ -92,6 +93,8 @@ BEGIN
     -- Where others hold the first ones, those behind them are looked at.
     v_reach := CASE WHEN v_failing THEN v_n + 2000 ELSE v_n END;
     LOOP
+        v_kept := 0;
+        v_stuck := 0;
         SELECT array_agg(k.case_id ORDER BY k.place) FILTER (WHERE k.held_for IS NULL),
             array_agg(k.kind ORDER BY k.place) FILTER (WHERE k.held_for IS NULL),
             array_agg(k.due_at ORDER BY k.place) FILTER (WHERE k.held_for IS NULL),
@@ -115,13 +118,14 @@ BEGIN
                 SELECT o.id FROM dialer_clients o
                 WHERE o.id = ANY (v_held) AND NOT o.used AND NOT o.checked
                 ORDER BY o.id FOR UPDATE SKIP LOCKED);
+            GET DIAGNOSTICS v_kept = ROW_COUNT;
+            v_stuck := cardinality(v_held) - v_kept;
             INSERT INTO dialer_rule_changes (number)
             SELECT DISTINCT c.number
             FROM unnest(v_held, v_rules_held, v_untils) k (case_id, held_for, held_until)
             JOIN dialer_case_numbers f ON f.case_id = k.case_id
             JOIN dialer_clients c ON c.id = k.case_id
             WHERE k.held_for = 'do_not_call' AND k.held_until IS NULL;
-            v_more := cardinality(v_held) >= 150;
         END IF;
         FOR place, case_id, kind, due_at, guarded, dials, last_outcome IN
             WITH picked AS MATERIALIZED (
@@ -162,13 +166,17 @@ BEGIN
             v_got := v_got + 1;
             RETURN NEXT;
         END LOOP;
-        v_locked := v_got < v_n AND cardinality(v_cases) > 0 AND EXISTS (
-            SELECT FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked);
-        EXIT WHEN v_more OR NOT coalesce(v_locked, false) OR cardinality(v_cases) < v_reach OR v_reach >= v_n + 2000;
+        v_locked := v_got < v_n AND (v_stuck > 0 OR EXISTS (
+            SELECT FROM dialer_clients c WHERE c.id = ANY (v_cases) AND NOT c.used AND NOT c.checked));
+        EXIT WHEN v_kept >= 150
+            OR NOT v_locked
+            -- Of those that a rule keeps back no more are handed out.
+            OR coalesce(cardinality(v_cases), 0) + coalesce(cardinality(v_held), 0) < least(v_reach, 150)
+            OR v_reach >= v_n + 2000;
         v_reach := CASE WHEN v_reach = v_n THEN v_n + 200 ELSE v_n + 2000 END;
     END LOOP;
     -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
-    PERFORM dialer_project_settle(p_project, v_got < v_n AND NOT v_more,
+    PERFORM dialer_project_settle(p_project, v_got < v_n AND v_kept < 150,
         CASE WHEN v_got = 0 AND v_locked THEN 'an open transaction holds the first of its cases that wait' END, v_now);
 END
 $$
