@@ -131,7 +131,7 @@ class _Import:
             self._require_new()
         self._header, self._rows = self._read()
         zone = zone_of(self._wanted.zone or self._zone)
-        self._columns = columns(self._header, self._wanted.maps, self._wanted.constants, zone)
+        self._columns = columns(self._header, self._wanted.maps, self._wanted.constants, zone, imports.zero_codes())
 
     def run(self) -> int:
         """Read the file to its end."""
@@ -280,7 +280,8 @@ class _Import:
         last = next((one for one in before if one.ended_at is None), None)
         if last is None:
             raise ListNotImported(
-                f"No import of this file into {self._wanted.project} has stopped: there is none to resume."
+                f"No import of this file into {self._wanted.project} has stopped: there is none to resume. Without"
+                " --resume it is imported from its first line on."
             )
         options = json.loads(last.options)
         self._begun = last
@@ -477,7 +478,8 @@ def undo(settings: DatabaseSettings, import_id: int) -> int:
     finally:
         database.dispose()
     stays = f"; {left} stay, since they have been dialled or are in a worker's hands" if left else ""
-    print(f"import {import_id} of {found.file_name} into {found.project_id}: {deleted} cases deleted{stays}")
+    again = f" (it was undone on {found.undone_at:%Y-%m-%d %H:%M} UTC already)" if found.undone_at else ""
+    print(f"import {import_id} of {found.file_name} into {found.project_id}: {deleted} cases deleted{stays}{again}")
     return 0
 
 
@@ -486,9 +488,10 @@ def show(settings: DatabaseSettings, project: str | None) -> int:
     database = Database(settings)
     try:
         database.require_head()
-        for one in Imports(database).all():
-            if project not in {None, one.project_id}:
-                continue
+        found = [one for one in Imports(database).all() if project in {None, one.project_id}]
+        if not found:
+            print("no imports yet")
+        for one in found:
             state = "undone" if one.undone_at else "ended" if one.ended_at else f"stopped after line {one.done_to}"
             undone = f", {one.undone} deleted again" if one.undone else ""
             print(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import chain, count
@@ -76,6 +76,8 @@ class Columns:
     """Columns that are kept in `fields`, by place, and under which name."""
     constants: Mapping[str, str] = field(default_factory=dict)
     zone: tzinfo = UTC
+    zero_codes: Collection[str] = ()
+    """Country codes after which a 0 is dialled inside the country alone: +49 0221 is +49 221."""
     cleaned: int = 0
     """How many telephone numbers were written otherwise, so far."""
 
@@ -156,6 +158,12 @@ class Columns:
 
     def _number(self, text: str) -> str:
         cleaned = clean_number(text)
+        if cleaned.startswith("+") and "0" in cleaned[2:5]:
+            # No country code begins with another one.
+            for end in range(2, 5):
+                if cleaned[end : end + 1] == "0" and cleaned[1:end] in self.zero_codes:
+                    cleaned = cleaned[:end] + cleaned[end + 1 :]
+                    break
         self.cleaned += cleaned != text
         return cleaned
 
@@ -187,6 +195,7 @@ def columns(
     told: Mapping[str, str] | None = None,
     constants: Mapping[str, str] | None = None,
     zone: tzinfo = UTC,
+    zero_codes: Collection[str] = (),
 ) -> Columns:
     """Find out which column means what. told: column to what it means, one of TARGETS, PHONES or NOWHERE. constants:
     what a column of a case is where a line says nothing of it. Raises TableError."""
@@ -231,7 +240,7 @@ def columns(
         if place not in taken and told.get(name, NOWHERE if _plain(name) in out else FIELDS) != NOWHERE
     }
     ordered = {target: by_target[target] for target in (*PHONES, *TARGETS[1:]) if target in by_target}
-    return Columns(names, ordered, extra, dict(constants), zone)
+    return Columns(names, ordered, extra, dict(constants), zone, zero_codes)
 
 
 def _phones(names: Sequence[str], told: Mapping[str, str]) -> list[int]:

@@ -84,7 +84,9 @@ def _next(call: NextCall, now: datetime) -> str:
     if call.at is not None:
         when = "now" if call.at <= now else f"from {_instant(call.at)}"
     else:
-        when = "never" if call.reason == "used" else "nobody knows when"
+        when = "never" if call.reason in {"used", "do_not_call"} else "nobody knows when"
+    if call.reason == "other_number":
+        return f"project {call.project_id}: not before {call.detail}: {when}"
     if call.reason == "queued" and call.at is not None and call.at <= now:
         return f"project {call.project_id}: {when}"
     # The instant is when all that is in the way is over, the reason what is in the way first.

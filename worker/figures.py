@@ -231,7 +231,8 @@ class NumberCase:
     """A case with a number: as its project's reason says it (dialer_why). reason: 'used' if no further attempt is made.
 
     own_reason, own_until_at: the case's own; next_at: when no own reason holds if nothing else happens. None: none, or
-    nobody knows. place: which of the case's numbers it is; the first is phone_number.
+    nobody knows. place: which of the case's numbers it is; the first is phone_number. dialled: the one that is dialled
+    next, in one form.
     """
 
     case_id: int
@@ -245,6 +246,7 @@ class NumberCase:
     own_reason: str | None
     own_until_at: datetime | None
     next_at: datetime | None
+    dialled: str
 
 
 @dataclass(frozen=True)
@@ -291,7 +293,8 @@ class NumberRule:
 @dataclass(frozen=True)
 class NextCall:
     """When a project may ring a number next. at: None if nobody knows, or never. reason: what it waits for then or now;
-    'queued': nothing, only others are first; 'used': its cases are used up."""
+    'queued': nothing, only others are first; 'used': its cases are used up; 'do_not_call': for ever; 'other_number':
+    its case is called on another of its numbers first, from `at` on."""
 
     project_id: str
     at: datetime | None

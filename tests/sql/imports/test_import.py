@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -496,10 +497,15 @@ def test_undo_deletes_what_was_never_dialled(desk: Desk, caller: Caller, monkeyp
     assert sorted(desk.cases("id")) == sorted([(before,), (dialled,), (taken,), (own,)])
     assert (desk.imported()["undone"], desk.imported()["undone_at"] is None) == (8, False)
     assert "8 deleted again" in desk.show()
+    assert re.search(r"0 cases deleted; 2 stay.* \(it was undone on .* UTC already\)", desk.undo(import_id))
     desk.run(desk.folder / "spring.csv")  # it is no longer imported
     with pytest.raises(ListNotImported, match="no import 12345"):
         imports.undo(desk.db.settings, 12345)
     assert desk.db.query("SELECT * FROM dialer_invariants") == []
+
+
+def test_that_there_were_no_imports_is_said(desk: Desk) -> None:
+    assert desk.show() == "no imports yet\n"
 
 
 def test_what_is_undone_does_not_go_on(desk: Desk) -> None:

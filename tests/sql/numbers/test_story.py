@@ -12,7 +12,7 @@ from tests.support.dialects import execute
 from tests.support.factories import add_case, add_project, add_trunk
 from worker.db.routines.numbers import Numbers
 from worker.errors import NoNumber, UnknownCountry
-from worker.figures import NumberStory
+from worker.figures import NextCall, NumberStory
 
 NUMBER = "+74951234567"
 
@@ -87,14 +87,45 @@ def test_each_case_tells_its_reason_and_each_project_when_it_may_ring(caller: Ca
 
 def test_a_case_with_it_as_a_further_number_belongs_to_its_story(caller: Caller) -> None:
     case = add_case(caller.db, phone_number="+74950000000")
-    execute(
-        caller.db,
-        "INSERT INTO dialer_case_numbers (case_id, place, phone_number, number) VALUES (:case, 2, :number, :number)",
-        case=case,
-        number=NUMBER,
-    )
+    further(caller, case, NUMBER)
     [found] = story(caller).cases
     assert (found.case_id, found.place, found.phone_number) == (case, 2, "+74950000000")
+
+
+def further(caller: Caller, case: int, number: str) -> None:
+    execute(
+        caller.db,
+        "INSERT INTO dialer_case_numbers (case_id, place, phone_number) VALUES (:case, 2, :number)",
+        case=case,
+        number=number,
+    )
+
+
+def test_a_number_that_is_not_to_be_called_is_never_rung_though_its_case_goes_on(caller: Caller) -> None:
+    case = add_case(caller.db, phone_number=NUMBER)
+    further(caller, case, "+4930222")
+    entry = insert(caller, "dialer_dnc", number=NUMBER)
+    caller.screen()
+    found = story(caller)
+    assert found.next == [NextCall("p", None, "do_not_call", f"dialer_dnc {entry}")]
+    assert [one.dialled for one in found.cases] == ["+4930222"]
+    assert story(caller, "+4930222").next[0].reason == "queued"
+
+
+def test_a_number_behind_another_one_says_which_is_called_first(caller: Caller) -> None:
+    case = add_case(caller.db, phone_number="+4930222")
+    further(caller, case, NUMBER)
+    [found] = story(caller).next
+    assert (found.reason, found.detail) == ("other_number", f"case {case} on +4930222")
+
+
+def test_a_stopped_project_makes_nobody_call_a_number_that_is_not_to_be_called(caller: Caller) -> None:
+    add_case(caller.db, phone_number=NUMBER)
+    insert(caller, "dialer_dnc", number=NUMBER, until_at="2020-01-01 00:00:00")
+    insert(caller, "dialer_dnc", number=NUMBER, from_at="2037-01-01 00:00:00")
+    entry = insert(caller, "dialer_dnc", number="+7495*")
+    caller.db.call("dialer_project_stop", "p")
+    assert story(caller).next == [NextCall("p", None, "do_not_call", f"dialer_dnc {entry}")]
 
 
 def test_each_attempt_is_told_those_under_way_too_the_latest_first(caller: Caller) -> None:

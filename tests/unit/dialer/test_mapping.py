@@ -123,6 +123,29 @@ def test_the_numbers_of_a_line_are_those_that_are_there_each_once(
     assert line.cells == cells
 
 
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("+49 (0221) 300002", "+49221300002"),
+        ("+49 0221/300002", "+49221300002"),
+        ("+49 (0)221-300002", "+49221300002"),
+        ("+44 020 7946 0000", "+442079460000"),
+        ("+20 02 1234567", "+2021234567"),
+        ("+20 2 1234567", "+2021234567"),
+        ("+39 06 1234567", "+39061234567"),
+        ("+390612", "+390612"),
+        ("+4", "+4"),
+        ("+490", "+49"),
+        ("+1 202 555 0100", "+12025550100"),
+        ("0221 300002", "0221300002"),
+    ],
+)
+def test_a_zero_that_is_dialled_inside_the_country_alone_is_left_out(cell: str, number: str) -> None:
+    found = columns(["phone"], zero_codes={"49", "44", "20"})
+    (line,) = found.lines([Row(2, [cell])])
+    assert line.values == (number,)
+
+
 @pytest.mark.parametrize("cell", ['{"a": NaN}', '{"a": 1e400}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', "[1]", "{"])
 def test_fields_that_no_database_would_take_are_refused_before_it_is_asked(cell: str) -> None:
     found = columns(["phone", "fields"])

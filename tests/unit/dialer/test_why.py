@@ -14,7 +14,9 @@ from worker.figures import NextCall, NumberAttempt, NumberCase, NumberRule, Numb
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
 EMPTY = NumberStory("+74951234567", NOW, [], [], [], [])
-CASE = NumberCase(7, "p", "Anna", "+74951234567", 1, "queued", None, "eligible; others are first", None, None, NOW)
+CASE = NumberCase(
+    7, "p", "Anna", "+74951234567", 1, "queued", None, "eligible; others are first", None, None, NOW, "+74951234567"
+)
 RULE = NumberRule(
     "limit", 3, "p", None, None, None, None, None, "number", "attempts", 3, 1440, None, None, None, False, None
 )
@@ -63,7 +65,8 @@ def test_a_number_that_was_not_read_says_how_it_is() -> None:
         (NOW, "project_stopped", "start it", "project p: now (project_stopped: start it)"),
         (LATER, "redial", None, "project p: from 01. 15:00 (now redial)"),
         (None, "used", None, "project p: never (used: no further attempt is made)"),
-        (None, "do_not_call", "asked us", "project p: nobody knows when (do_not_call: asked us)"),
+        (None, "do_not_call", "asked us", "project p: never (do_not_call: asked us)"),
+        (LATER, "other_number", "case 7 on +4930222", "project p: not before case 7 on +4930222: from 01. 15:00"),
     ],
 )
 def test_when_a_project_may_ring_it_next(at: datetime | None, reason: str, detail: str | None, line: str) -> None:

@@ -79,6 +79,11 @@ class Imports(Routines):
         )
         return row["now"], row["soon"]
 
+    def zero_codes(self) -> frozenset[str]:
+        """The country codes of plans in which a 0 before a number is dialled inside the country alone."""
+        rows = self._database.query("SELECT DISTINCT code FROM dialer_countries WHERE trunk_prefix = '0'")
+        return frozenset(str(row["code"]) for row in rows)
+
     def all(self) -> list[ImportFigures]:
         """All imports, the latest first."""
         return made(ImportFigures, self._database.query(f"{_ALL} ORDER BY id DESC"))

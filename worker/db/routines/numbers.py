@@ -37,17 +37,18 @@ class Numbers(Routines):
             for row in self._database.query(_CASES, number=number, most=CASES_MOST)
             for case in self._case(row["case_id"], row["place"])
         ]
-        told = self._database.call("dialer_number_rules", number)
+        asked_at = DatabaseClock(self._database).now()
+        rules = [
+            NumberRule(**{**row, "callbacks": None if row["callbacks"] is None else bool(row["callbacks"])})
+            for row in self._database.call("dialer_number_rules", number)
+        ]
         return NumberStory(
             number=number,
-            asked_at=DatabaseClock(self._database).now(),
+            asked_at=asked_at,
             cases=cases,
             attempts=made(NumberAttempt, self._database.query(_ATTEMPTS, number=number, most=attempts)),
-            rules=[
-                NumberRule(**{**row, "callbacks": None if row["callbacks"] is None else bool(row["callbacks"])})
-                for row in told
-            ],
-            next=_next(cases),
+            rules=rules,
+            next=_next(number, cases, _for_ever(rules, asked_at)),
         )
 
     def _case(self, case_id: int, place: int) -> list[NumberCase]:
@@ -55,10 +56,24 @@ class Numbers(Routines):
         return [NumberCase(**{**numbers(row), "place": place}) for row in self._database.query(_CASE, case=case_id)]
 
 
-def _next(cases: list[NumberCase]) -> list[NextCall]:
+def _for_ever(rules: list[NumberRule], now: datetime) -> dict[str | None, NumberRule]:
+    """By project, an entry of dialer_dnc that speaks against the number, and does not end by itself."""
+    return {
+        rule.project_id: rule
+        for rule in rules
+        if rule.kind == "do_not_call" and rule.until_at is None and (rule.from_at is None or rule.from_at <= now)
+    }
+
+
+def _next(number: str, cases: list[NumberCase], for_ever: dict[str | None, NumberRule]) -> list[NextCall]:
     of_project: dict[str, list[NextCall]] = defaultdict(list)
     for case in cases:
-        of_project[case.project_id].append(NextCall(case.project_id, _earliest(case), case.reason, case.detail))
+        call = NextCall(case.project_id, _earliest(case), case.reason, case.detail)
+        if rule := for_ever.get(case.project_id):
+            call = NextCall(case.project_id, None, "do_not_call", f"dialer_dnc {rule.rule_id}")
+        elif case.dialled != number and case.reason not in {"used", "in_call"}:
+            call = NextCall(case.project_id, call.at, "other_number", f"case {case.case_id} on {case.dialled}")
+        of_project[case.project_id].append(call)
     return [min(found, key=_order) for _, found in sorted(of_project.items())]
 
 
@@ -72,7 +87,7 @@ def _earliest(case: NumberCase) -> datetime | None:
 
 
 def _order(call: NextCall) -> tuple[bool, bool, float]:
-    return call.reason == "used", call.at is None, call.at.timestamp() if call.at else 0.0
+    return call.reason in {"used", "do_not_call"}, call.at is None, call.at.timestamp() if call.at else 0.0
 
 
 _FORM = """
@@ -95,8 +110,8 @@ _CASES = """
 """
 # By its id alone, so that dialer_why is asked for one case.
 _CASE = """
-    SELECT c.id AS case_id, c.project_id, c.case_name, c.phone_number, coalesce(w.reason, 'used') AS reason, w.until_at,
-        w.detail, w.own_reason, w.own_until_at, w.next_at
+    SELECT c.id AS case_id, c.project_id, c.case_name, c.phone_number, c.number AS dialled,
+        coalesce(w.reason, 'used') AS reason, w.until_at, w.detail, w.own_reason, w.own_until_at, w.next_at
     FROM dialer_clients c
     LEFT JOIN (SELECT * FROM dialer_why y WHERE y.case_id = :case) w ON w.case_id = c.id
     WHERE c.id = :case
