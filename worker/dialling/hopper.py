@@ -87,6 +87,8 @@ class Hand:
     """What has failed, by step."""
     unreleased: bool = False
     """There may be claims to give back that have not been given back yet."""
+    answered: bool = False
+    """A claim has succeeded and no turn has gone by its answer yet."""
     changed: bool = True
     """Its cases have changed and nobody has looked at them since."""
     settle_from: float = 0.0
@@ -249,16 +251,22 @@ class Hopper:
         """Have up to `count` more cases claimed; seconds until it makes sense to ask again, None: once there is a
         reason to.
 
-        The cases are in hand when this returns, unless the claim takes long: then the project rests meanwhile. Raises
-        what this errand or an earlier one ran into (DatabaseUnavailable).
+        The cases are in hand when this returns, unless the claim takes long: then the project rests meanwhile, and the
+        next call goes by the answer and asks for no more. Otherwise, where every claim takes long, one would follow the
+        other, and what they have brought would never be begun. Raises what this errand or an earlier one ran into
+        (DatabaseUnavailable).
         """
         hand = self.hand(item.project_id)
         self.tell(hand)
         now = self._clock.monotonic()
         left = max(hand.left(now, CLAIM), hand.empty.left(now))
-        if left <= 0:
+        answered, hand.answered = hand.answered, False
+        if answered and hand.changed:
+            return left  # after what is in hand
+        if left <= 0 and not answered:
             if not self.run(item.project_id, CLAIM, lambda: self._claim(hand, item, count)):
                 return 0.0  # the others can have what it was granted
+            hand.answered = False
             if hand.unreleased:
                 self.give_back(item.project_id)
             now = self._clock.monotonic()
@@ -269,6 +277,7 @@ class Hopper:
         """Ask for the state of a project now and then, even if it may begin nothing: its cases may all be waiting for a
         later hour. Raises DatabaseUnavailable."""
         hand = self.hand(item.project_id)
+        hand.answered = False  # it will be old when the project may begin something
         now = self._clock.monotonic()
         due = item.until_at is not None and item.until_at.timestamp() <= self._clock.time()
         if hand.cases or now < hand.settle_from or not (hand.changed or due or item.state == "running"):
@@ -288,6 +297,7 @@ class Hopper:
             hand.unreleased = True
             raise
         hand.cases += claimed
+        hand.answered = True
         if claimed or item.until_at is None or item.until_at.timestamp() > self._clock.time():
             hand.empty.over()
         else:

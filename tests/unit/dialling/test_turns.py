@@ -607,6 +607,46 @@ def test_due_case_that_cannot_be_had_is_asked_for_less_and_less_often(lab: Lab) 
     assert lab.cases() == [100]
 
 
+def test_what_a_claim_brought_that_took_long_is_dialled_before_the_next_one(lab: Lab) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=1)
+    for cases in ([], [100], [100]):
+        hold = lab.database.hold["p"] = Event()
+        lab.turn()
+        assert lab.cases() == cases, "whether or not the next claim takes long, too"
+        hold.set()
+        assert lab.session.notices.arrived.wait(0.5) or cases
+
+
+def test_a_claim_that_took_long_and_found_nothing_is_not_repeated_at_once(lab: Lab) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=0, state="idle", until_at=lab.at(3))
+    hold = lab.database.hold["p"] = Event()
+    lab.turn()
+    hold.set()
+    assert lab.session.notices.arrived.wait(5)
+    claims = lab.database.calls.count("dialer_claim")
+    lab.database.hold["p"] = Event()
+    assert lab.turn() == pytest.approx(3), "when the next case is due"
+    assert lab.database.calls.count("dialer_claim") == claims
+    lab.database.hold.pop("p").set()
+
+
+def test_a_case_inserted_during_a_claim_that_took_long_is_found(lab: Lab) -> None:
+    lab.staff(3)
+    lab.database.project("p", cases=1)
+    hold = lab.database.hold["p"] = Event()
+    lab.turn()
+    lab.changed("p")
+    hold.set()
+    assert lab.session.notices.arrived.wait(5)
+    lab.database.hold.pop("p")
+    assert lab.turn() == SOON_SECONDS
+    lab.database.waiting["p"] = [101]
+    lab.turn()
+    assert lab.cases() == [100, 101]
+
+
 def test_error_of_a_claim_that_took_long_is_told_by_the_next_turn(lab: Lab) -> None:
     lab.staff(1)
     lab.database.project("p", cases=1)

@@ -1,9 +1,11 @@
 -- dialer_project_until(p_project, p_now) -> instant, NULL when nothing waits
 -- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
 -- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
--- cases that could go first according to an index, and about more until none after them can be earlier. So a long list
--- costs no more than a short one, unless the gate objects to very many of the first cases. Callbacks alone wait for an
--- instant at which the project's list is too old.
+-- cases that could go first according to an index, and about more until none after them can be earlier. If rules keep
+-- the first 16 of a window back for longer than they wait anyhow (redials of numbers that have reached a limit, say), no
+-- more are asked about: it is the instant before which none of the others can go. So a long list costs no more than a
+-- short one, unless the gate objects to very many of those that are due. Callbacks alone wait for an instant at which the
+-- project's list is too old.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar, p_now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
@@ -85,6 +87,11 @@ BEGIN
             -- So many that rules keep back are held first (dialer_screen); until then a case may go as far as is known.
             IF v_until IS NULL AND v_reach > 4000 THEN
                 v_until := p_now;
+            END IF;
+            -- To ask about all of them would cost more than a claim has time for.
+            IF v_asked = v_reach AND v_reach >= 16 AND v_last > p_now THEN
+                v_until := least(v_until, dialer_open_at(v_case.project_id, v_case.utc, v_case.allowed_start,
+                    v_case.allowed_stop, v_case.zones, v_case.region, v_case.number_region, v_last));
             END IF;
             EXIT WHEN v_asked < v_reach
                 OR least(v_until, v_ends) <= v_last
