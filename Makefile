@@ -21,7 +21,7 @@ demo: $(VENV_DEMO) ## dial a sample project against the simulated Asterisk (DEMO
 	$(BIN)/dialer demo
 
 .PHONY: test
-test: venv prepare lint ## all that a change must pass: 45 minutes on two cores
+test: venv prepare lint ## all that a change must pass: half an hour on two good cores
 	$(if $(TESTS),$(BIN)/pytest,scripts/run-tests.sh) -m "not full" $(TESTS)
 
 .PHONY: test-full
