@@ -93,6 +93,19 @@ def test_an_instant_outside_the_servers_clock_is_refused_where_it_cannot_be_set(
     assert [row["case_id"] for row in caller.db.call("dialer_next", "p", "2037-12-31 23:00", 10)] == [case]
 
 
+def test_a_session_that_has_the_temporary_tables_of_an_older_version_gets_new_ones(caller: Caller) -> None:
+    add_project(caller.db)
+    add_trunk(caller.db)
+    caller.start()
+    case = add_case(caller.db)
+    with caller.db.transaction() as dba:
+        dba.exec_driver_sql("SET @dialer_temporaries = NULL")
+        dba.exec_driver_sql("DROP TEMPORARY TABLE IF EXISTS dialer_windows_found")
+        dba.exec_driver_sql("CREATE TEMPORARY TABLE dialer_windows_found (window_key varchar(230) PRIMARY KEY)")
+        found = dba.exec_driver_sql("CALL dialer_next('p', NULL, 10)").mappings().all()
+    assert [row["case_id"] for row in found] == [case]
+
+
 @pytest.mark.parametrize("zone", ["-05:00", "+05:45", "Europe/Berlin"])
 def test_a_session_of_another_zone_asks_about_the_same_instants(caller: Caller, zone: str) -> None:
     add_project(caller.db)

@@ -85,6 +85,11 @@ def test_lines_are_those_of_the_file(path: Path) -> None:
     assert [(row.line, row.cells[0]) for row in table.rows()] == [(1, "phone"), (3, "1"), (6, "2"), (8, "3")]
 
 
+def test_a_very_long_cell_does_not_hide_the_separator(path: Path) -> None:
+    path.write_text(f"phone;name;note\n1;Ann;{'x' * 200_000}\n2;Bob;\n")
+    assert [cells[:2] for _, cells in read(path)] == [["phone", "name"], ["1", "Ann"], ["2", "Bob"]]
+
+
 def test_the_way_in_which_excel_tells_the_separator(path: Path) -> None:
     path.write_text("sep=;\nphone;a,b\n1;2\n")
     assert read(path) == [(2, ["phone", "a,b"]), (3, ["1", "2"])]

@@ -4,8 +4,8 @@
 -- claimed and not yet dialled. Returns nothing if p_worker is no longer the owner or the project is not to be dialled.
 -- Too few cases make the project hungry (an INSERT then wakes the worker) and settle its state: running
 -- while something is in hand, idle until the next case is due, finished when nothing is left.
--- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to 500 (MariaDB: 100)
--- whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
+-- Cases that a rule keeps back are held on the way (held_for, held_until), up to 150 of them, and up to 500 (MariaDB:
+-- 100) whose time has come wait again; mostly dialer_screen has been there before. Those of them that have further
 -- numbers are looked at by it once more: they may move on.
 -- Locks the project, then the cases; two callers take turns. Cases that somebody else's transaction holds are skipped,
 -- up to 2000 of them; if that leaves nothing, dialer_warnings says so (claims_slow). While the trunk is failing, the

@@ -1,9 +1,9 @@
 -- dialer_import_stage()
--- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty cell
--- is NULL), dialer_import_further, for those of their telephone numbers that come after the first one, in order of place
--- from 2 on, dialer_import_numbers, for the first ones in one form, and dialer_import_seen, for numbers that were read
--- before: by a dry run, which inserts no cases to look them up in. Whoever imports fills the first two in the same
--- transaction.
+-- Make the session's tables of an import, empty: dialer_import_lines, for the lines of one chunk as texts (an empty
+-- cell is NULL), dialer_import_further, for those of their telephone numbers that come after the first one, in order of
+-- place from 2 on, dialer_import_numbers, for the first ones in one form with the place of each (MariaDB:
+-- dialer_import_places), and dialer_import_seen, for numbers that were read before: by a dry run, which inserts no
+-- cases to look them up in. Whoever imports fills the first two in the same transaction.
 CREATE OR REPLACE PROCEDURE dialer_import_stage()
 BEGIN
     -- To delete its rows would cost as much as to fill it.

@@ -1,6 +1,6 @@
 -- dialer_hold_note(p_now, p_most)
--- Note in dialer_holding those of the cases in dialer_asked that a rule on their number keeps back, up to p_most of them,
--- and until when; dialer_hold writes it into the cases. For dialer_pick and dialer_screen.
+-- Note in dialer_holding those of the cases in dialer_asked that a rule on their number keeps back, up to p_most of
+-- them, and until when; dialer_hold writes it into the cases. For dialer_pick and dialer_screen.
 CREATE OR REPLACE PROCEDURE dialer_hold_note(p_now datetime(6), p_most int)
 BEGIN
     INSERT INTO dialer_holding (case_id, held_for, held_until)

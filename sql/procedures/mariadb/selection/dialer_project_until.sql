@@ -2,10 +2,10 @@
 -- When the next waiting case may be dialled: p_now itself if one may be now, otherwise the earliest next_at of
 -- dialer_gate. A number in a call counts as free (ready_at of dialer_gate). In each window the gate is asked about the
 -- cases that could go first according to an index, and about more until none after them can be earlier. If rules keep
--- the first 16 of a window back for longer than they wait anyhow (redials of numbers that have reached a limit, say), no
--- more are asked about: it is the instant before which none of the others can go. So a long list costs no more than a
--- short one, unless the gate objects to very many of those that are due. Callbacks alone wait for an instant at which the
--- project's list is too old.
+-- the first 16 of a window back for longer than they wait anyhow (redials of numbers that have reached a limit, say),
+-- no more are asked about: it is the instant before which none of the others can go. So a long list costs no more than
+-- a short one, unless the gate objects to very many of those that are due. Callbacks alone wait for an instant at which
+-- the project's list is too old.
 CREATE OR REPLACE FUNCTION dialer_project_until(p_project varchar(400), p_now datetime(6))
 RETURNS datetime(6)
 READS SQL DATA

@@ -1,10 +1,10 @@
 -- dialer_temporaries()
--- The temporary tables of this session that dialer_claim, dialer_screen and dialer_pick work with, since no procedure can
--- read another one's result: dialer_picked (cases that were chosen, in order), dialer_scanned (found by an index),
--- dialer_due, dialer_candidates and dialer_chosen (on the way there), dialer_windows_found, dialer_asked (what the gate said
--- of a case), dialer_holding (kept back by a rule), dialer_lockable, dialer_taken. Who needs one of them calls this first,
--- unless @dialer_temporaries says that they are there: to ask the server each time, table by table, takes longer than
--- most of what is done with them.
+-- The temporary tables of this session that dialer_claim, dialer_screen and dialer_pick work with, since no procedure
+-- can read another one's result: dialer_picked (cases that were chosen, in order), dialer_scanned (found by an index),
+-- dialer_due, dialer_candidates and dialer_chosen (on the way there), dialer_windows_found, dialer_asked (what the gate
+-- said of a case), dialer_holding (kept back by a rule), dialer_lockable, dialer_taken. Who needs one of them calls
+-- this first, unless @dialer_temporaries says that they are there: to ask the server each time, table by table, takes
+-- longer than most of what is done with them.
 CREATE OR REPLACE PROCEDURE dialer_temporaries()
 BEGIN
     -- Those of a session that began before a migration have other columns.

@@ -128,8 +128,9 @@ CROSS JOIN LATERAL (
         ) AS paused_until,
         -- Nobody asks for it where the number is not to be called at all.
         CASE
-            WHEN NOT coalesce(e.dnc_from <= t.now, false) AND EXISTS (SELECT FROM dialer_limits) THEN dialer_limit_of(c.id, c.number, c.project_id, r.client, r.purpose,
-                ARRAY[c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)], e.is_promised, t.now)
+            WHEN NOT coalesce(e.dnc_from <= t.now, false) AND EXISTS (SELECT FROM dialer_limits)
+                THEN dialer_limit_of(c.id, c.number, c.project_id, r.client, r.purpose,
+                    ARRAY[c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)], e.is_promised, t.now)
         END AS limit_id
     FROM (
         SELECT

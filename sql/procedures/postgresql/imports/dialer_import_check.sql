@@ -1,9 +1,10 @@
 -- dialer_import_check(p_project)
--- Look at the lines in dialer_import_lines one by one: what is wrong with a value goes into reason (dialer_import_fault; of
--- further numbers, what dialer_case_numbers_before_write refuses). The first numbers of the others, in their one form, go
--- into dialer_import_numbers with the place of each (MariaDB: dialer_import_places), and their further numbers stay in
--- dialer_import_further, each once. Needs no other line and no case, and locks nothing: whoever imports checks the next
--- lines while those before them are inserted. If countries or prefixes change meanwhile, dialer_attempt_begin sees it.
+-- Look at the lines in dialer_import_lines one by one: what is wrong with a value goes into reason
+-- (dialer_import_fault; of further numbers, what dialer_case_numbers_before_write refuses). The first numbers of the
+-- others, in their one form, go into dialer_import_numbers with the place of each (MariaDB: dialer_import_places), and
+-- their further numbers stay in dialer_import_further, each once. Needs no other line and no case, and locks nothing:
+-- whoever imports checks the next lines while those before them are inserted. If countries or prefixes change
+-- meanwhile, dialer_attempt_begin sees it.
 CREATE OR REPLACE FUNCTION dialer_import_check(p_project varchar)
 RETURNS void
 LANGUAGE plpgsql

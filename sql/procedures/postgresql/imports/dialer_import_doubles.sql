@@ -1,6 +1,7 @@
 -- dialer_import_doubles(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry)
--- Refuse or skip lines whose numbers (dialer_import_numbers, dialer_import_further) are there already: on an earlier line of
--- the file that is inserted, in the project, in another project, as dialer_import_settle says, which calls this.
+-- Refuse or skip lines whose numbers (dialer_import_numbers, dialer_import_further) are there already: on an earlier
+-- line of the file that is inserted, in the project, in another project, as dialer_import_settle says, which calls
+-- this.
 CREATE OR REPLACE FUNCTION dialer_import_doubles(
     p_import int8,
     p_project varchar,

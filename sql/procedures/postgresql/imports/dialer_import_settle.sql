@@ -1,10 +1,11 @@
 -- dialer_import_settle(p_import, p_project, p_in_file, p_in_project, p_elsewhere, p_dry) -> line, skipped, reason
--- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the others.
--- Those that dialer_import_check has found bad, and those whose numbers, in their one form, are there already: on an
--- earlier line of the file that is inserted, in the project, in another project (dialer_import_doubles). A line is there
--- if its first number is one of a case's numbers, or a further one a case's first: people who only share a further
--- number, of their house or firm, are not taken for one. Each of the three is told to 'keep' such a line, to 'skip' or to
--- 'refuse' it. p_import: its cases are lines of the same file. p_dry: the numbers are noted in dialer_import_seen instead.
+-- The lines in dialer_import_lines that are not to be inserted, in order, and why; dialer_import_put inserts the
+-- others. Those that dialer_import_check has found bad, and those whose numbers, in their one form, are there already:
+-- on an earlier line of the file that is inserted, in the project, in another project (dialer_import_doubles). A line
+-- is there if its first number is one of a case's numbers, or a further one a case's first: people who only share a
+-- further number, of their house or firm, are not taken for one. Each of the three is told to 'keep' such a line, to
+-- 'skip' or to 'refuse' it. p_import: its cases are lines of the same file. p_dry: the numbers are noted in
+-- dialer_import_seen instead.
 -- Locks, unless p_dry: the imports under way into the project, or all if a number may not be elsewhere.
 CREATE OR REPLACE FUNCTION dialer_import_settle(
     p_import int8,

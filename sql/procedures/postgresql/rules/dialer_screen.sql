@@ -7,8 +7,8 @@
 -- new, those whose number was called, and held ones whose time has come. Cases with further numbers as
 -- dialer_case_numbers_screen says; rows of dialer_case_numbers whose case is gone are deleted, those of p_n cases
 -- looked at each time. 0: for now there is nothing more to look at. One caller at a time works; a second one is told 0.
--- Nobody waits: cases that somebody's open transaction holds are left out, and looked at again by each call, which 0 does
--- not speak of. p_now as in dialer_claim.
+-- Nobody waits: cases that somebody's open transaction holds are left out, and looked at again by each call, which 0
+-- does not speak of. p_now as in dialer_claim.
 CREATE OR REPLACE FUNCTION dialer_screen(p_n int, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql VOLATILE
