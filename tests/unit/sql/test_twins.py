@@ -18,7 +18,6 @@ ONLY = {
     MARIADB: {
         "dialer_pick_fresh": "see dialer_pick_text",
         "dialer_pick_windows": "a step of dialer_pick_fresh",
-        "dialer_alike": "a step of dialer_why_count; PostgreSQL groups an index",
         "dialer_temporaries": "PostgreSQL has arrays, and functions that return rows",
         "dialer_gate_reasons": "a part of dialer_gate; PostgreSQL plans what is asked for alone",
         "dialer_hold_until": "a part of dialer_gate; PostgreSQL asks a function once",

@@ -14,6 +14,7 @@ JOIN dialer_clients c ON c.number = b.number
 WHERE b.until_at > dialer_now()
 UNION
 SELECT h.id
-FROM (SELECT c.project_id FROM dialer_clients c GROUP BY c.project_id) p
+FROM (SELECT c.project_id, c.waits_for FROM dialer_clients c GROUP BY c.project_id, c.waits_for) p
 STRAIGHT_JOIN dialer_clients h FORCE INDEX (dialer_clients_held) ON h.project_id = p.project_id
-    AND h.waits_for IN ('do_not_call', 'number_limit', 'number_pause') AND h.held_until <= dialer_now()
+    AND h.waits_for = p.waits_for AND h.held_until <= dialer_now()
+WHERE p.waits_for IN ('do_not_call', 'number_limit', 'number_pause')

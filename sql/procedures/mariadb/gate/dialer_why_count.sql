@@ -14,7 +14,7 @@ WITH apart AS (
             ELSE 'nothing'
         END AS waits_for
     FROM dialer_apart a
-    JOIN dialer_clients c ON c.id = a.case_id
+    STRAIGHT_JOIN dialer_clients c ON c.id = a.case_id
 )
 SELECT
     w.project_id,
@@ -48,10 +48,16 @@ FROM (
         SELECT h.project_id, h.held_for AS own_reason, h.cases - coalesce(e.cases, 0) AS cases, h.own_until_at
         FROM (
             SELECT c.project_id, c.waits_for AS held_for, count(*) AS cases,
-                min(IF(c.held_until > dialer_now(), c.held_until, NULL)) AS own_until_at
-            FROM (SELECT d.project_id FROM dialer_clients d GROUP BY d.project_id) v
+                min(IF(c.held_until > v.now, c.held_until, NULL)) AS own_until_at
+            FROM (
+                -- now: asked for once, not for each case.
+                SELECT d.project_id, d.waits_for, dialer_now() AS now
+                FROM dialer_clients d
+                GROUP BY d.project_id, d.waits_for
+            ) v
             STRAIGHT_JOIN dialer_clients c FORCE INDEX (dialer_clients_held) ON c.project_id = v.project_id
-                AND c.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
+                AND c.waits_for = v.waits_for
+            WHERE v.waits_for IN ('do_not_call', 'number_limit', 'number_pause')
             GROUP BY c.project_id, c.waits_for
         ) h
         LEFT JOIN (
@@ -63,22 +69,90 @@ FROM (
         SELECT n.project_id, g.other_reason, n.cases,
             CASE g.other_reason WHEN 'window_closed' THEN g.opens_at WHEN 'list_too_old' THEN NULL ELSE n.first_at END
         FROM (
-            SELECT f.project_id, CAST(json_value(f.found, '$.case_id') AS signed) AS case_id,
-                json_value(f.found, '$.cases') - coalesce(e.cases, 0) AS cases,
-                CAST(json_value(f.found, '$.first_at') AS datetime(6)) AS first_at
+            SELECT DISTINCT
+                f.project_id, f.cases - coalesce(e.cases, 0) AS cases, f.first_at,
+                -- One of them that does not stand apart. Delays are at the end of their index, promised instants ahead
+                -- at the end of theirs.
+                CASE
+                    WHEN f.cases <= coalesce(e.cases, 0) THEN NULL
+                    WHEN f.waits_for = 'delay' THEN (
+                        SELECT c.id
+                        FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
+                        WHERE c.project_id = f.project_id AND c.waits_as = f.waits_as AND c.window_key = f.window_key
+                          AND c.not_before_at > f.now AND (f.waits_as = 'fresh' OR c.deferred_time <= f.now)
+                          AND NOT (SELECT o.stands_apart FROM dialer_gate_reasons o WHERE o.case_id = c.id)
+                        ORDER BY c.not_before_at DESC
+                        LIMIT 1)
+                    WHEN f.waits_for = 'instant' THEN (
+                        SELECT c.id
+                        FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+                        WHERE c.project_id = f.project_id AND c.waits_as = f.waits_as AND c.window_key = f.window_key
+                          AND c.deferred_time > f.now
+                          AND NOT (SELECT o.stands_apart FROM dialer_gate_reasons o WHERE o.case_id = c.id)
+                        ORDER BY c.deferred_time DESC
+                        LIMIT 1)
+                    WHEN f.waits_as = 'fresh' THEN (
+                        SELECT c.id
+                        FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
+                        WHERE c.project_id = f.project_id AND c.waits_as = f.waits_as AND c.window_key = f.window_key
+                          AND (c.not_before_at IS NULL OR c.not_before_at <= f.now)
+                          AND NOT (SELECT o.stands_apart FROM dialer_gate_reasons o WHERE o.case_id = c.id)
+                        ORDER BY c.not_before_at
+                        LIMIT 1)
+                    ELSE (
+                        SELECT c.id
+                        FROM dialer_clients c FORCE INDEX (dialer_clients_deferred)
+                        WHERE c.project_id = f.project_id AND c.waits_as = f.waits_as AND c.window_key = f.window_key
+                          AND c.deferred_time <= f.now AND (c.not_before_at IS NULL OR c.not_before_at <= f.now)
+                          AND NOT (SELECT o.stands_apart FROM dialer_gate_reasons o WHERE o.case_id = c.id)
+                        ORDER BY c.deferred_time
+                        LIMIT 1)
+                END AS case_id
             FROM (
-                -- DISTINCT, so that it is asked once for each; merged into the query it would be asked for each column.
-                SELECT DISTINCT v.project_id, v.waits_as, v.window_key, s.waits_for,
-                    dialer_alike(v.project_id, v.waits_as, v.window_key, s.waits_for) AS found
+                SELECT
+                    w.project_id, w.waits_as, w.window_key, w.now, s.waits_for,
+                    CASE s.waits_for
+                        WHEN 'instant' THEN json_value(w.counted, '$.ahead')
+                        WHEN 'delay' THEN json_value(w.late, '$.cases')
+                        ELSE json_value(w.counted, '$.due') - json_value(w.late, '$.cases')
+                    END AS cases,
+                    CAST(CASE s.waits_for
+                        WHEN 'instant' THEN json_value(w.counted, '$.first_at')
+                        WHEN 'delay' THEN json_value(w.late, '$.first_at')
+                    END AS datetime(6)) AS first_at
                 FROM (
-                    SELECT c.project_id, c.waits_as, c.window_key
-                    FROM dialer_clients c
-                    GROUP BY c.project_id, c.waits_as, c.window_key
-                ) v
+                    -- Each is counted once, by an index: a subquery is planned once, where a function's statements are
+                    -- planned at each call, and a join would gather all cases in a temporary table. DISTINCT, here and
+                    -- above: merged into the query they would be asked for each column.
+                    SELECT DISTINCT
+                        v.project_id, v.waits_as, v.window_key, v.now,
+                        IF(v.waits_as = 'fresh', (
+                            SELECT json_object('due', count(*))
+                            FROM dialer_clients i FORCE INDEX (dialer_clients_delayed)
+                            WHERE i.project_id = v.project_id AND i.waits_as = v.waits_as AND i.window_key = v.window_key
+                        ), (
+                            SELECT json_object('due', count(IF(i.deferred_time <= v.now, 1, NULL)),
+                                'ahead', count(IF(i.deferred_time > v.now, 1, NULL)),
+                                'first_at', min(IF(i.deferred_time > v.now, i.deferred_time, NULL)))
+                            FROM dialer_clients i FORCE INDEX (dialer_clients_deferred)
+                            WHERE i.project_id = v.project_id AND i.waits_as = v.waits_as AND i.window_key = v.window_key
+                        )) AS counted,
+                        (
+                            SELECT json_object('cases', count(*), 'first_at', min(c.not_before_at))
+                            FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
+                            WHERE c.project_id = v.project_id AND c.waits_as = v.waits_as AND c.window_key = v.window_key
+                              AND c.not_before_at > v.now AND (v.waits_as = 'fresh' OR c.deferred_time <= v.now)
+                        ) AS late
+                    FROM (
+                        SELECT c.project_id, c.waits_as, c.window_key, dialer_now() AS now
+                        FROM dialer_clients c
+                        GROUP BY c.project_id, c.waits_as, c.window_key
+                    ) v
+                    WHERE v.waits_as IS NOT NULL
+                ) w
                 JOIN (
                     SELECT 'nothing' AS waits_for UNION ALL SELECT 'delay' UNION ALL SELECT 'instant'
-                ) s ON v.waits_as <> 'fresh' OR s.waits_for <> 'instant'
-                WHERE v.waits_as IS NOT NULL
+                ) s ON w.waits_as <> 'fresh' OR s.waits_for <> 'instant'
             ) f
             LEFT JOIN (
                 SELECT a.project_id, a.waits_as, a.window_key, a.waits_for, count(*) AS cases
