@@ -27,8 +27,11 @@ BEGIN
     FROM (
         SELECT DISTINCT ON (w.window_key) w.window_key, w.case_id
         FROM (VALUES ('fresh'), ('scheduled'), ('redial')) kinds (kind)
-        CROSS JOIN LATERAL dialer_call_windows(p_project, kinds.kind, p_now) w
-        WHERE NOT w.is_known
+        CROSS JOIN LATERAL dialer_window_keys(p_project, kinds.kind, p_now) w
+        WHERE NOT EXISTS (
+            SELECT FROM dialer_windows d
+            WHERE d.project_id = p_project AND d.window_key = w.window_key
+              AND d.rules = v_rules AND d.evaluated_at <= p_now AND d.changes_at > p_now)
     ) k
     JOIN dialer_clients c ON c.id = k.case_id
     CROSS JOIN LATERAL dialer_opening(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region,

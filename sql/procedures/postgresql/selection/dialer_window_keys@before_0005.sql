@@ -1,0 +1,1 @@
+-- There was nothing of this name before 0005.
