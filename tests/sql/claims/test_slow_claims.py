@@ -10,7 +10,7 @@ import pytest
 from tests.support.caller import Caller
 from tests.support.dialects import execute
 from tests.support.factories import add_case, add_project, add_trunk
-from tests.unit.dialling.test_turns import Cases, FakeSession
+from tests.support.turns_lab import Cases, FakeSession
 from worker.asterisk.session import Session
 from worker.clock import VirtualClock
 from worker.dialling.turns import Turns

@@ -10,7 +10,7 @@ import pytest
 from gevent.event import Event
 
 from tests.support.facts import event, member, queue_params, up
-from tests.unit.dialling.test_turns import START, Cases, Lab
+from tests.support.turns_lab import START, Cases, Lab
 from worker.calls.call import Call
 from worker.dialling.records import SAVE_SECONDS, WRITE_SECONDS
 from worker.errors import StatementTimedOut

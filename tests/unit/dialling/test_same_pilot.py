@@ -11,8 +11,8 @@ from simulator.cases import Case
 from simulator.day import Day
 from simulator.policies import Predictive
 from simulator.scenario import call_centre, fixed, lognormal
+from tests.support import turns_lab
 from tests.support.facts import event, member, queue_params, up
-from tests.unit.dialling import test_turns
 from tests.unit.dialling.test_pacer import Room
 from worker.calls.call import Call
 from worker.model import Step
@@ -133,7 +133,7 @@ def named(facts: Sequence[Fact], name: str) -> int:
 
 
 def test_the_worker_and_the_simulated_day_decide_the_same_in_the_same_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_turns, "START", 0.0)  # the day's instants, to the last bit
+    monkeypatch.setattr(turns_lab, "START", 0.0)  # the day's instants, to the last bit
     room = Room()
     room.predictive(
         cases=5000,
