@@ -25,6 +25,7 @@ BEGIN
     DECLARE v_owns tinyint(1);
     DECLARE v_wanted varchar(20);
     DECLARE v_slow varchar(400);
+    DECLARE v_settled tinyint(1);
     DECLARE v_trunk varchar(400);
     DECLARE v_failing tinyint(1);
     DECLARE v_unfit tinyint(1);
@@ -61,12 +62,20 @@ BEGIN
         IF NOT v_owns THEN
             LEAVE work;
         END IF;
-        SELECT j.wanted, j.claims_slow INTO v_wanted, v_slow
+        SELECT j.wanted, j.claims_slow,
+            j.state = 'running' AND NOT j.hungry AND j.until_at IS NULL AND j.claims_slow IS NULL
+        INTO v_wanted, v_slow, v_settled
         FROM dialer_projects j WHERE j.project_id = p_project FOR UPDATE;
-        SELECT dialer_instant(p_now) INTO v_now;
-        SELECT r.case_limit, r.trunk INTO v_limit, v_trunk FROM dialer_rules r WHERE r.project_id = p_project;
-        SELECT count(*) > 0 INTO v_unfit
-        FROM dialer_fitness f WHERE f.project_id = p_project AND f.asterisk = p_asterisk;
+        -- In one statement: such questions cost what it takes to plan and begin a statement, not what they read.
+        SELECT dialer_instant(p_now), r.case_limit, r.trunk,
+            least(p_n, r.case_limit - (
+                SELECT count(*) FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL)),
+            EXISTS (SELECT 1 FROM dialer_fitness f WHERE f.project_id = p_project AND f.asterisk = p_asterisk),
+            EXISTS (
+                SELECT 1 FROM dialer_trunk_states s
+                WHERE s.trunk = r.trunk AND s.asterisk = p_asterisk AND s.state = 'failing')
+        INTO v_now, v_limit, v_trunk, v_n, v_unfit, v_failing
+        FROM dialer_rules r WHERE r.project_id = p_project;
         IF NOT v_wanted <=> 'start' OR v_limit IS NULL OR v_unfit THEN
             LEAVE work;
         END IF;
@@ -74,8 +83,6 @@ BEGIN
             CALL dialer_project_settle(p_project, true, v_slow, v_now);
             LEAVE work;
         END IF;
-        SELECT least(p_n, v_limit - count(*)) INTO v_n
-        FROM dialer_claims l WHERE l.project_id = p_project AND l.attempt_id IS NULL;
         IF v_n <= 0 THEN
             LEAVE work;
         END IF;
@@ -99,8 +106,11 @@ BEGIN
             LIMIT 100;
             CALL dialer_hold(v_due);
         END IF;
-        SELECT count(*) > 0 INTO v_failing FROM dialer_stat_trunk t
-        WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk AND t.state = 'failing';
+        IF v_failing THEN
+            -- Still, with the dial_template that it has now?
+            SELECT count(*) > 0 INTO v_failing FROM dialer_stat_trunk t
+            WHERE t.trunk = v_trunk AND t.asterisk = p_asterisk AND t.state = 'failing';
+        END IF;
         -- Where others hold the first ones, those behind them are looked at.
         SET v_reach = IF(v_failing, v_n + 2000, v_n);
         reach: LOOP
@@ -151,9 +161,12 @@ BEGIN
             END IF;
             SET v_reach = IF(v_reach = v_n, v_n + 200, v_n + 2000);
         END LOOP;
-        -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
-        CALL dialer_project_settle(p_project, v_got < v_n AND v_kept < 150,
-            IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);
+        -- Mostly it has got all and the state says so already.
+        IF v_got < v_n OR NOT v_settled THEN
+            -- Where it has looked at as many as it may, nobody knows yet what comes behind them.
+            CALL dialer_project_settle(p_project, v_got < v_n AND v_kept < 150,
+                IF(v_got = 0 AND v_locked, 'an open transaction holds the first of its cases that wait', NULL), v_now);
+        END IF;
     END work;
     IF v_own THEN
         COMMIT;

@@ -55,7 +55,7 @@ FROM (
                 OR d.region IN (c.region, left(c.region, 2), c.number_region, left(c.number_region, 2)))
         ) AS dnc_from,
         (
-            SELECT max(p.until_at) FROM dialer_number_pauses p
+            SELECT max(p.until_at) FROM dialer_number_pauses p FORCE INDEX (dialer_number_pauses_number)
             WHERE p.number = c.number
               AND p.until_at > dialer_now()
               AND (p.project_id IS NULL OR p.project_id = c.project_id)

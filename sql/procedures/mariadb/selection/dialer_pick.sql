@@ -24,7 +24,6 @@ BEGIN
     SET @dialer_now = NULL;
     reach: LOOP
         CALL dialer_pick_scan(p_project, p_now, v_reach, NOT p_claims);
-        SELECT count(*) INTO v_scanned FROM dialer_scanned;
         DELETE FROM dialer_picked;
         IF NOT v_asked THEN
             -- The instant that the gate goes by, for this statement only, even if it fails; half a microsecond more, since
@@ -38,7 +37,14 @@ BEGIN
             WHERE g.own_reason IS NULL
             ORDER BY s.place
             LIMIT p_n;
-            IF row_count() >= least(p_n, v_scanned) THEN
+            SET v_found = row_count();
+            IF v_found >= p_n THEN
+                LEAVE reach;
+            END IF;
+        END IF;
+        SELECT count(*) INTO v_scanned FROM dialer_scanned;
+        IF NOT v_asked THEN
+            IF v_found >= v_scanned THEN
                 LEAVE reach;
             END IF;
             -- The gate objects to some: from now on each case is asked about once, however far the loop has to reach.

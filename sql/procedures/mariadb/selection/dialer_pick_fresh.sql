@@ -34,27 +34,30 @@ work: BEGIN
     SELECT count(*), max(f.window_key), max(f.last_id) INTO v_found, v_key, v_last
     FROM dialer_windows_found f WHERE f.is_open;
     IF p_sort = '2:1' AND v_found = 1 AND NOT p_held THEN
-        SELECT min(b.created) INTO v_at
-        FROM (
-            SELECT c.created FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_created)
-            WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key = v_key
-              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
-            ORDER BY c.created DESC LIMIT p_n
-        ) b;
+        -- One case more than is wanted is read. Those created after that last one are all that are wanted, unless it
+        -- shares its instant with others that are; among these the id decides.
+        DELETE FROM dialer_candidates;
+        SET v_left = p_n + 1;
+        INSERT INTO dialer_candidates (id, priority, created, minutes)
+        SELECT c.id, c.priority, c.created, 0 FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_created)
+        WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key = v_key
+          AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+        ORDER BY c.created DESC LIMIT v_left;
+        IF row_count() = v_left THEN
+            SELECT min(d.created) INTO v_at FROM dialer_candidates d;
+        END IF;
         INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
-        SELECT q.id, 'fresh', NULL
-        FROM (
-            SELECT c.id, c.created FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_created)
-            WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key = v_key AND c.created > v_at
-              AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
-            UNION ALL
-            (SELECT c.id, c.created FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_created)
-             WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key = v_key AND c.created = v_at
-               AND c.id <= v_last AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
-             ORDER BY c.id LIMIT p_n)
-        ) q
-        ORDER BY q.created DESC, q.id
-        LIMIT p_n;
+        SELECT d.id, 'fresh', NULL FROM dialer_candidates d
+        WHERE v_at IS NULL OR d.created > v_at
+        ORDER BY d.created DESC, d.id;
+        SET v_left = p_n - row_count();
+        IF v_at IS NOT NULL AND v_left > 0 THEN
+            INSERT IGNORE INTO dialer_scanned (case_id, kind, due_at)
+            SELECT c.id, 'fresh', NULL FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_created)
+            WHERE c.project_id = p_project AND c.waits_as = 'fresh' AND c.window_key = v_key AND c.created = v_at
+              AND c.id <= v_last AND (c.not_before_at IS NULL OR c.not_before_at <= p_now)
+            ORDER BY c.id LIMIT v_left;
+        END IF;
         LEAVE work;
     END IF;
     DELETE FROM dialer_chosen;

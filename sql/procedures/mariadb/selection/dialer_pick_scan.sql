@@ -16,19 +16,20 @@ BEGIN
     END IF;
     DELETE FROM dialer_scanned;
     -- Mostly there are neither, and no windows are asked for. (In the condition of an IF the question would lock.)
-    SELECT concat_ws(
-        ',',
-        (SELECT 'scheduled' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-         WHERE c.project_id = p_project AND c.waits_as = 'scheduled' LIMIT 1),
-        (SELECT 'redial' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
-         WHERE c.project_id = p_project AND c.waits_as = 'redial' LIMIT 1)
-    ) INTO v_kinds;
+    SELECT
+        concat_ws(
+            ',',
+            (SELECT 'scheduled' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+             WHERE c.project_id = p_project AND c.waits_as = 'scheduled' LIMIT 1),
+            (SELECT 'redial' FROM dialer_clients c FORCE INDEX (dialer_clients_fresh_id)
+             WHERE c.project_id = p_project AND c.waits_as = 'redial' LIMIT 1)),
+        coalesce(max(r.scrub_blocks AND r.list_until <= p_now), false),
+        replace(coalesce(max(r.sort), '2:1'), ' ', '')
+    INTO v_kinds, v_callbacks_alone, v_sort
+    FROM dialer_rules r WHERE r.project_id = p_project;
     IF p_held THEN
         SET v_kinds = 'scheduled,redial';
     END IF;
-    SELECT coalesce(max(r.scrub_blocks AND r.list_until <= p_now), false), replace(coalesce(max(r.sort), '2:1'), ' ', '')
-    INTO v_callbacks_alone, v_sort
-    FROM dialer_rules r WHERE r.project_id = p_project;
     IF v_callbacks_alone THEN
         SET v_kinds = IF(v_kinds LIKE 'scheduled%', 'scheduled', '');
     END IF;
