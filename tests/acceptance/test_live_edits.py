@@ -47,7 +47,7 @@ def test_lines_type_context_and_exten(dialer: Installation, carrier: Carrier, ag
     dialer.start_project("edited")
 
     dialer.wait_for_attempts(2, "project_id = 'edited' AND state = 'ringing'")
-    assert len(dialer.attempts("project_id = 'edited'")) == 2, "lines was 2"
+    assert len(dialer.attempts("project_id = 'edited' AND ended_at IS NULL")) == 2, "lines was 2"
     changed = dialer.change("UPDATE dialer_params SET lines = 6 WHERE project_id = 'edited'")
     dialer.wait_for_attempts(6, "project_id = 'edited'", seconds=3)
     soon("lines raised to sixth call", changed, dialer.attempts("project_id = 'edited'")[5]["begun_at"])
