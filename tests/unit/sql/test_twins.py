@@ -14,7 +14,6 @@ POSTGRESQL, MARIADB = "postgresql", "mariadb"
 ONLY = {
     POSTGRESQL: {
         "dialer_pick_text": "one query with LATERAL picks the fresh cases; MariaDB's dialer_pick_fresh takes steps",
-        "dialer_window_keys": "a step of dialer_call_windows; MariaDB's goes from one key to the next in a loop",
     },
     MARIADB: {
         "dialer_pick_fresh": "see dialer_pick_text",

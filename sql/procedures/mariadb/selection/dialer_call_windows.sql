@@ -1,9 +1,11 @@
--- dialer_call_windows(p_project, p_kind, p_now) -> window_key, case_id, is_known, is_open, minutes, opens_at
+-- dialer_call_windows(p_project, p_kind, p_now)
+--     -> window_key, case_id, is_known, is_open, minutes, opens_at, detail, changes_at
 -- The distinct call windows among the project's waiting cases of a kind (fresh, scheduled, redial; held: those that a
 -- rule holds and whose time has come), with a case of each. is_known: dialer_windows says whether it is open at p_now;
 -- otherwise it is found out. minutes: the offset from UTC in force at p_now; opens_at: when a closed one opens, if that
--- is known. One index probe per window, however many cases share it, so closed windows with a million cases cost nothing.
--- (MariaDB leaves the rows in dialer_windows_found; there those of held cases are added to the ones found before.)
+-- is known; detail, changes_at: as in dialer_opening, if it was found out. One index probe per window, however many cases
+-- share it, so closed windows with a million cases cost nothing. (MariaDB leaves the rows in dialer_windows_found, without
+-- the last three; there those of held cases are added to the ones found before.)
 CREATE OR REPLACE PROCEDURE dialer_call_windows(p_project varchar(400), p_kind varchar(20), p_now datetime(6))
 BEGIN
     -- '~' sorts after every key: keys consist of offsets, zone names and times

@@ -20,22 +20,17 @@ BEGIN
         FOR UPDATE SKIP LOCKED);
     INSERT INTO dialer_windows (
         project_id, window_key, is_open, minutes, opens_at, detail, evaluated_at, changes_at, rules)
-    SELECT p_project, k.window_key, o.is_open, o.minutes,
-        CASE WHEN NOT o.is_open THEN dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones,
+    SELECT p_project, k.window_key, k.is_open, k.minutes,
+        CASE WHEN NOT k.is_open THEN dialer_open_at(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones,
             c.region, c.number_region, p_now) END,
-        o.detail, p_now, o.changes_at, v_rules
+        k.detail, p_now, k.changes_at, v_rules
     FROM (
-        SELECT DISTINCT ON (w.window_key) w.window_key, w.case_id
+        SELECT DISTINCT ON (w.window_key) w.*
         FROM (VALUES ('fresh'), ('scheduled'), ('redial')) kinds (kind)
-        CROSS JOIN LATERAL dialer_window_keys(p_project, kinds.kind, p_now) w
-        WHERE NOT EXISTS (
-            SELECT FROM dialer_windows d
-            WHERE d.project_id = p_project AND d.window_key = w.window_key
-              AND d.rules = v_rules AND d.evaluated_at <= p_now AND d.changes_at > p_now)
+        CROSS JOIN LATERAL dialer_call_windows(p_project, kinds.kind, p_now) w
+        WHERE NOT w.is_known
     ) k
     JOIN dialer_clients c ON c.id = k.case_id
-    CROSS JOIN LATERAL dialer_opening(c.project_id, c.utc, c.allowed_start, c.allowed_stop, c.zones, c.region,
-        c.number_region, p_now) o
     ORDER BY k.window_key
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_count = ROW_COUNT;

@@ -1,1 +1,0 @@
--- There was nothing of this name before 0005.
