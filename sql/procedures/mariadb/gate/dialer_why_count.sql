@@ -121,34 +121,42 @@ FROM (
                         WHEN 'delay' THEN json_value(w.late, '$.first_at')
                     END AS datetime(6)) AS first_at
                 FROM (
-                    -- Each is counted once, by an index: a subquery is planned once, where a function's statements are
-                    -- planned at each call, and a join would gather all cases in a temporary table. DISTINCT, here and
-                    -- above: merged into the query they would be asked for each column.
                     SELECT DISTINCT
-                        v.project_id, v.waits_as, v.window_key, v.now,
-                        IF(v.waits_as = 'fresh', (
-                            SELECT json_object('due', count(*))
-                            FROM dialer_clients i FORCE INDEX (dialer_clients_delayed)
-                            WHERE i.project_id = v.project_id AND i.waits_as = v.waits_as AND i.window_key = v.window_key
-                        ), (
-                            SELECT json_object('due', count(IF(i.deferred_time <= v.now, 1, NULL)),
-                                'ahead', count(IF(i.deferred_time > v.now, 1, NULL)),
-                                'first_at', min(IF(i.deferred_time > v.now, i.deferred_time, NULL)))
-                            FROM dialer_clients i FORCE INDEX (dialer_clients_deferred)
-                            WHERE i.project_id = v.project_id AND i.waits_as = v.waits_as AND i.window_key = v.window_key
-                        )) AS counted,
-                        (
+                        u.project_id, u.waits_as, u.window_key, u.now, u.counted,
+                        -- Mostly none has a delay, and nobody need look for those whose delay is not over.
+                        IF(json_value(u.counted, '$.delays') = 0, '{"cases": 0}', (
                             SELECT json_object('cases', count(*), 'first_at', min(c.not_before_at))
                             FROM dialer_clients c FORCE INDEX (dialer_clients_delayed)
-                            WHERE c.project_id = v.project_id AND c.waits_as = v.waits_as AND c.window_key = v.window_key
-                              AND c.not_before_at > v.now AND (v.waits_as = 'fresh' OR c.deferred_time <= v.now)
-                        ) AS late
+                            WHERE c.project_id = u.project_id AND c.waits_as = u.waits_as
+                              AND c.window_key = u.window_key
+                              AND c.not_before_at > u.now AND (u.waits_as = 'fresh' OR c.deferred_time <= u.now)
+                        )) AS late
                     FROM (
-                        SELECT c.project_id, c.waits_as, c.window_key, dialer_now() AS now
-                        FROM dialer_clients c
-                        GROUP BY c.project_id, c.waits_as, c.window_key
-                    ) v
-                    WHERE v.waits_as IS NOT NULL
+                        -- Each is counted once, by an index: a subquery is planned once, where a function's statements
+                        -- are planned at each call, and a join would gather all cases in a temporary table. DISTINCT,
+                        -- here and above: merged into the query they would be asked for each column.
+                        SELECT DISTINCT
+                            v.project_id, v.waits_as, v.window_key, v.now,
+                            IF(v.waits_as = 'fresh', (
+                                SELECT json_object('due', count(*), 'delays', count(i.not_before_at))
+                                FROM dialer_clients i FORCE INDEX (dialer_clients_delayed)
+                                WHERE i.project_id = v.project_id AND i.waits_as = v.waits_as
+                                  AND i.window_key = v.window_key
+                            ), (
+                                SELECT json_object('due', count(IF(i.deferred_time <= v.now, 1, NULL)),
+                                    'ahead', count(IF(i.deferred_time > v.now, 1, NULL)),
+                                    'first_at', min(IF(i.deferred_time > v.now, i.deferred_time, NULL)))
+                                FROM dialer_clients i FORCE INDEX (dialer_clients_deferred)
+                                WHERE i.project_id = v.project_id AND i.waits_as = v.waits_as
+                                  AND i.window_key = v.window_key
+                            )) AS counted
+                        FROM (
+                            SELECT c.project_id, c.waits_as, c.window_key, dialer_now() AS now
+                            FROM dialer_clients c
+                            GROUP BY c.project_id, c.waits_as, c.window_key
+                        ) v
+                        WHERE v.waits_as IS NOT NULL
+                    ) u
                 ) w
                 JOIN (
                     SELECT 'nothing' AS waits_for UNION ALL SELECT 'delay' UNION ALL SELECT 'instant'
